@@ -1,0 +1,88 @@
+"""Definitions written out literally, over any number type: the slow reference that the engines are tested with.
+
+A law is a mapping from sequences (tuples of tokens 0..d-1) of positive probability to numbers. With
+`Fraction` values every identity in probabilities alone can be checked with zero tolerance.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fractions import Fraction
+from typing import Any
+
+State = tuple[int, ...]
+Law = Mapping[State, Any]
+
+
+def sequences(n: int, d: int) -> Iterator[State]:
+    """Yield all d^n sequences, last position fastest."""
+    return itertools.product(range(d), repeat=n)
+
+
+def states(n: int, d: int) -> Iterator[State]:
+    """Yield all (d + 1)^n partially masked states; token d is the mask."""
+    return itertools.product(range(d + 1), repeat=n)
+
+
+def masked(z: State, d: int) -> tuple[int, ...]:
+    """Return the masked positions of z."""
+    return tuple(i for i, token in enumerate(z) if token == d)
+
+
+def float_law(n: int, d: int, weights: Sequence[float]) -> dict[State, float]:
+    """Return the normalised law of d^n nonnegative weights as floats, support only."""
+    total = math.fsum(weights)
+    return {x: w / total for x, w in zip(sequences(n, d), weights, strict=True) if w > 0}
+
+
+def rational_law(n: int, d: int, weights: Sequence[float]) -> dict[State, Fraction]:
+    """Return the normalised law of d^n nonnegative weights as exact fractions, support only."""
+    exact = [Fraction(w) for w in weights]
+    total = sum(exact)
+    return {x: w / total for x, w in zip(sequences(n, d), exact, strict=True) if w > 0}
+
+
+def agrees(x: State, z: State, d: int) -> bool:
+    """Return whether the sequence x shows the revealed tokens of z."""
+    return all(b in (d, a) for a, b in zip(x, z, strict=True))
+
+
+def marginal(law: Law, z: State, d: int) -> Any:
+    """Return q(z_UM), the probability of the revealed part of z."""
+    return sum(q for x, q in law.items() if agrees(x, z, d))
+
+
+def with_token(z: State, i: int, v: int) -> State:
+    """Return z with token v at position i."""
+    return (*z[:i], v, *z[i + 1 :])
+
+
+def conditional(law: Law, z: State, i: int, v: int, d: int) -> Any:
+    """Return q(x_i = v | z_UM); uniform, 1 / d, where the revealed part has probability zero."""
+    context = marginal(law, z, d)
+    if context == 0:
+        return Fraction(1, d)
+    return marginal(law, with_token(z, i, v), d) / context
+
+
+def entropy(probabilities: Iterable[Any]) -> float:
+    """Return -sum p ln p in nats, 0 ln 0 = 0."""
+    return -math.fsum(float(p) * math.log(p) for p in probabilities if p > 0)
+
+
+def subset_entropy(law: Law, subset: Sequence[int]) -> float:
+    """Return H(X_S) in nats."""
+    parts: dict[State, Any] = {}
+    for x, q in law.items():
+        key = tuple(x[i] for i in subset)
+        parts[key] = parts.get(key, 0) + q
+    return entropy(parts.values())
+
+
+def kullback_leibler(law: Law, other: Law) -> float:
+    """Return KL(law || other) in nats; infinite where `other` misses support."""
+    if any(other.get(x, 0) == 0 for x in law):
+        return math.inf
+    return math.fsum(float(q) * math.log(q / other[x]) for x, q in law.items())

@@ -1,0 +1,198 @@
+"""Claims, the evidence for them and the verdicts computed from it. Statements are data; verdicts never typed.
+
+A *claim* is a statement of a paper with a function that takes one *instance* (a JSON-like mapping: a law
+as weights, a grid, sizes, ...) and yields *evidence*: a computed value beside the claimed one, by a named
+route, with a tolerance. The verdict follows from all the evidence and nothing else.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any, Literal
+
+import numpy as np
+from hypothesis.strategies import SearchStrategy
+
+Instance = Mapping[str, Any]
+Number = float | Fraction
+Check = Callable[..., Iterable["Evidence"]]
+Kind = Literal["equality", "upper", "lower", "asymptotic", "empirical"]
+Relation = Literal["==", "<=", ">="]
+Verdict = Literal["holds", "refuted", "vacuous"]
+Route = Literal[
+    "symbolic", "rational", "enumeration", "closed form", "ball", "certificate",
+    "quadrature", "programme", "monte-carlo", "trained",
+]  # fmt: skip
+
+FALSE_ALARM_BUDGET = 1e-6
+"""Probability that any statistical check of the whole suite fails although its claim is true."""
+
+FALSE_ALARM_SHARE = FALSE_ALARM_BUDGET / 1000
+"""What one statistical comparison may spend: the suite makes fewer than a thousand of them."""
+
+EPSILON = float(np.finfo(np.float64).eps)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One comparison `computed relation claimed`; `effective` is False where it holds trivially."""
+
+    route: Route
+    computed: Number
+    relation: Relation
+    claimed: Number
+    tolerance: Number
+    effective: bool = True
+    note: str = ""
+
+    @property
+    def slack(self) -> float:
+        """Room left before the relation fails; for an equality minus the absolute residual."""
+        gap = self.claimed - self.computed
+        if self.relation == "==":
+            return -abs(float(gap))
+        return float(gap if self.relation == "<=" else -gap)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the relation holds within the tolerance; exact for fractions; NaN never holds."""
+        low, high = self.claimed - self.tolerance, self.claimed + self.tolerance
+        if self.relation == "==":
+            return low <= self.computed <= high
+        return self.computed <= high if self.relation == "<=" else self.computed >= low
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A statement of a paper, the inputs that meet its assumptions and the function that tests it.
+
+    `fixtures` are instances checked always (named examples, witnesses); `inputs` builds the Hypothesis
+    strategy for the others. `variants` are planted false forms of the statement, each a check that the
+    tests show to be refuted. `objective` gives the slack as a differentiable torch scalar of the
+    instance entries named in `differentiable`, for gradient ascent towards the tightest instance.
+    """
+
+    id: str
+    source: str
+    statement: str
+    kind: Kind
+    routes: tuple[Route, ...]
+    check: Check
+    tolerance: str
+    assumptions: str = ""
+    expected: Verdict = "holds"
+    see: str = ""
+    fixtures: tuple[Instance, ...] = ()
+    inputs: Callable[[], SearchStrategy[Instance]] | None = None
+    examples: int = 40
+    variants: Mapping[str, Check] = field(default_factory=dict)
+    objective: Callable[..., Any] | None = None
+    differentiable: tuple[str, ...] = ()
+
+
+def equal(
+    route: Route,
+    computed: Any,
+    claimed: Any,
+    tolerance: Number,
+    *,
+    effective: bool = True,
+    note: str = "",
+) -> Evidence:
+    """Compare numbers or whole arrays for equality; an array is represented by its worst entry."""
+    return _worst(route, computed, "==", claimed, tolerance, effective, note)
+
+
+def at_most(
+    route: Route,
+    computed: Any,
+    claimed: Any,
+    tolerance: Number,
+    *,
+    effective: bool = True,
+    note: str = "",
+) -> Evidence:
+    """Assert computed <= claimed, entrywise; an array is represented by its worst entry."""
+    return _worst(route, computed, "<=", claimed, tolerance, effective, note)
+
+
+def at_least(
+    route: Route,
+    computed: Any,
+    claimed: Any,
+    tolerance: Number,
+    *,
+    effective: bool = True,
+    note: str = "",
+) -> Evidence:
+    """Assert computed >= claimed, entrywise; an array is represented by its worst entry."""
+    return _worst(route, computed, ">=", claimed, tolerance, effective, note)
+
+
+def rounding(terms: int, scale: float = 1.0) -> float:
+    """Return 8 eps * terms * max(1, scale): forward error of a sum of `terms` rounded products or logs.
+
+    Higham, Accuracy and Stability, section 4.2: |error| <= (terms - 1 + c) eps * sum |terms| with c the
+    roundings inside a term; 8 covers a product of up to seven factors or a logarithm of a quotient.
+    """
+    return 8 * EPSILON * terms * max(1.0, scale)
+
+
+def hoeffding_margin(samples: int, width: float, rate: float = FALSE_ALARM_SHARE) -> float:
+    """Return the margin that a mean of `samples` variables of range `width` exceeds with probability < `rate`."""
+    return width * math.sqrt(math.log(2 / rate) / (2 * samples))
+
+
+def hoeffding_samples(margin: float, width: float, rate: float = FALSE_ALARM_SHARE) -> int:
+    """Return the sample size at which `hoeffding_margin` is `margin`."""
+    return math.ceil((width / margin) ** 2 * math.log(2 / rate) / 2)
+
+
+def verdict(evidence: Iterable[Evidence]) -> Verdict:
+    """Return `refuted` at one failing comparison, `vacuous` when none was effective, else `holds`."""
+    seen = list(evidence)
+    if not all(e.holds for e in seen):
+        return "refuted"
+    return "holds" if any(e.effective for e in seen) else "vacuous"
+
+
+def _worst(
+    route: Route,
+    computed: Any,
+    relation: Relation,
+    claimed: Any,
+    tolerance: Number,
+    effective: bool,
+    note: str,
+) -> Evidence:
+    pairs = list(_pairs(computed, claimed))
+    found = [Evidence(route, c, relation, k, tolerance, effective, note) for c, k in pairs]
+    return min(found, key=lambda e: -math.inf if math.isnan(e.slack) else e.slack)
+
+
+def _pairs(computed: Any, claimed: Any) -> Iterator[tuple[Number, Number]]:
+    if isinstance(computed, Fraction | int) and isinstance(claimed, Fraction | int):
+        yield Fraction(computed), Fraction(claimed)
+        return
+    left, right = np.broadcast_arrays(_array(computed), _array(claimed))
+    if left.dtype == object:
+        yield from zip(left.flat, right.flat, strict=True)
+        return
+    gap = np.abs(left - right)
+    with np.errstate(invalid="ignore"):
+        ends = {
+            int(np.argmax(left - right)),
+            int(np.argmin(left - right)),
+            int(np.argmax(np.isnan(gap))),
+        }
+    for k in ends:
+        yield float(left.flat[k]), float(right.flat[k])
+
+
+def _array(value: Any) -> Any:
+    if hasattr(value, "detach"):
+        value = value.detach().cpu().numpy()
+    return np.asarray(value)
