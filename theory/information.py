@@ -44,9 +44,7 @@ def total_variation(
     return (p - q).abs().sum(-1) / 2
 
 
-def set_entropies(
-    table: Float[Tensor, "*batch states"], n: int, d: int
-) -> Float[Tensor, "*batch sets"]:
+def set_entropies(table: Float[Tensor, "*batch states"], n: int, d: int) -> Float[Tensor, "*batch sets"]:
     """Return H(X_S) for all 2^n sets S of revealed positions, from the marginal table.
 
     S is indexed in binary, first position most significant, bit 1 for *masked*: the same order as states
@@ -90,9 +88,7 @@ def curve_of(law: Float[Tensor, "*batch cells"], n: int, d: int) -> Float[Tensor
     return information_curve(mean_entropies(set_entropies(marginal_table(law, n, d), n, d)))
 
 
-def total_correlation(
-    law: Float[Tensor, "*batch cells"], n: int, d: int
-) -> Float[Tensor, "*batch"]:
+def total_correlation(law: Float[Tensor, "*batch cells"], n: int, d: int) -> Float[Tensor, "*batch"]:
     """Return TC = sum_i H(X_i) - H(X), from the n single-site marginals."""
     cells = law.reshape(*law.shape[:-1], *[d] * n)
     lead = law.ndim - 1
@@ -101,9 +97,7 @@ def total_correlation(
     return torch.stack(single).sum(0) - entropy(law)
 
 
-def dual_total_correlation(
-    law: Float[Tensor, "*batch cells"], n: int, d: int
-) -> Float[Tensor, "*batch"]:
+def dual_total_correlation(law: Float[Tensor, "*batch cells"], n: int, d: int) -> Float[Tensor, "*batch"]:
     """Return DTC = H(X) - sum_i H(X_i | X_{-i}), from the n leave-one-out marginals."""
     cells = law.reshape(*law.shape[:-1], *[d] * n)
     lead = law.ndim - 1
@@ -126,16 +120,12 @@ def smoothed_curve(curve: Float[Tensor, "*batch n"], alpha: Float[Tensor, "*poin
     shape = (*curve.shape[:-1], *[1] * alpha.ndim)
     total = torch.zeros(*curve.shape[:-1], *alpha.shape, dtype=curve.dtype)
     for m in range(degree, -1, -1):
-        ends = torch.where(
-            below, curve[..., m].reshape(shape), curve[..., degree - m].reshape(shape)
-        )
+        ends = torch.where(below, curve[..., m].reshape(shape), curve[..., degree - m].reshape(shape))
         total = total * ratio + math.comb(degree, m) * ends
     return total * large**degree
 
 
-def smoothed_curve_derivative(
-    curve: Float[Tensor, "*batch n"], alpha: Float[Tensor, "*points"]
-) -> Tensor:
+def smoothed_curve_derivative(curve: Float[Tensor, "*batch n"], alpha: Float[Tensor, "*points"]) -> Tensor:
     """Return dZ~/dalpha: the Bernstein polynomial of (n - 1)(Z_{j+1} - Z_j)."""
     n = curve.shape[-1]
     if n < 2:
@@ -150,9 +140,7 @@ def check_curve(curve: object) -> Float[Tensor, "*batch n"]:
         raise InvalidInput("information curve must hold at least one number and no NaN or infinity")
     slip = 1e-9 * max(1.0, float(z.abs().max()))
     if float(z[..., 0].abs().max()) > slip:
-        raise InvalidInput(
-            f"information curve starts at Z_1 = {float(z[..., 0].max()):.3g}; expected 0"
-        )
+        raise InvalidInput(f"information curve starts at Z_1 = {float(z[..., 0].max()):.3g}; expected 0")
     if z.shape[-1] > 1 and float(z.diff(dim=-1).min()) < -slip:
         raise InvalidInput(
             f"information curve falls by {-float(z.diff(dim=-1).min()):.3g}; expected nondecreasing"

@@ -74,22 +74,16 @@ def check_grid(grid: object) -> Float[ndarray, "*batch K+1"]:
     """Return the grid as float64; raise InvalidInput unless it climbs from exactly 0 to exactly 1."""
     alpha = np.asarray(grid, dtype=float)
     if alpha.ndim < 1 or alpha.shape[-1] < 2:
-        raise InvalidInput(
-            f"grid of shape {alpha.shape}; expected K + 1 >= 2 points on the last axis"
-        )
+        raise InvalidInput(f"grid of shape {alpha.shape}; expected K + 1 >= 2 points on the last axis")
     if not np.isfinite(alpha).all():
         raise InvalidInput("grid holds NaN or infinity; expected numbers from 0 to 1")
     if (alpha[..., 0] != 0).any() or (alpha[..., -1] != 1).any():
         ends = (float(alpha[..., 0].flat[0]), float(alpha[..., -1].flat[0]))
-        raise InvalidInput(
-            f"grid runs from {ends[0]} to {ends[1]}; expected exactly 0 to exactly 1"
-        )
+        raise InvalidInput(f"grid runs from {ends[0]} to {ends[1]}; expected exactly 0 to exactly 1")
     steps = np.diff(alpha, axis=-1)
     if (steps < 0).any():
         worst = int(np.argmin(steps.reshape(-1, steps.shape[-1]).min(0)))
-        raise InvalidInput(
-            f"grid out of order at step {worst}: it falls by {-steps.min():.3g}; sort it"
-        )
+        raise InvalidInput(f"grid out of order at step {worst}: it falls by {-steps.min():.3g}; sort it")
     return alpha
 
 
@@ -179,13 +173,9 @@ def from_callable(
     t = np.linspace(0.0, 1.0, points)
     curve = np.asarray(value(t), dtype=float)
     if curve.shape != t.shape or not np.isfinite(curve).all():
-        raise InvalidInput(
-            f"schedule {name!r} must map an array of times to as many finite numbers"
-        )
+        raise InvalidInput(f"schedule {name!r} must map an array of times to as many finite numbers")
     if abs(curve[0]) > 1e-12 or abs(curve[-1] - 1.0) > 1e-12:
-        raise InvalidInput(
-            f"schedule {name!r} runs from {curve[0]:g} to {curve[-1]:g}; expected 0 to 1"
-        )
+        raise InvalidInput(f"schedule {name!r} runs from {curve[0]:g} to {curve[-1]:g}; expected 0 to 1")
     if (np.diff(curve) < 0).any():
         k = int(np.argmin(np.diff(curve)))
         raise InvalidInput(

@@ -37,28 +37,20 @@ def check_law(law: object, n: int, d: int) -> Float[Tensor, "*batch cells"]:
     """Return the law as float64 probabilities; raise InvalidInput for wrong size, sign, NaN or sum."""
     q = torch.as_tensor(law, dtype=torch.float64)
     if q.ndim < 1 or q.shape[-1] != d**n:
-        raise InvalidInput(
-            f"law of shape {tuple(q.shape)}; expected d^n = {d}^{n} = {d**n} on the last axis"
-        )
+        raise InvalidInput(f"law of shape {tuple(q.shape)}; expected d^n = {d}^{n} = {d**n} on the last axis")
     if not bool(torch.isfinite(q).all()):
         raise InvalidInput(
             f"law holds {int((~torch.isfinite(q)).sum())} NaN or infinite entries; expected none"
         )
     if bool((q < 0).any()):
-        raise InvalidInput(
-            f"law holds a negative probability {float(q.min()):.3g}; expected all >= 0"
-        )
+        raise InvalidInput(f"law holds a negative probability {float(q.min()):.3g}; expected all >= 0")
     error = float((q.sum(-1) - 1).abs().max())
     if error > 1e-9:
-        raise InvalidInput(
-            f"law sums to one only within {error:.3g}; expected 1e-9: divide by its sum"
-        )
+        raise InvalidInput(f"law sums to one only within {error:.3g}; expected 1e-9: divide by its sum")
     return q
 
 
-def normalised_law(
-    weights: Sequence[float] | Tensor, n: int, d: int
-) -> Float[Tensor, "*batch cells"]:
+def normalised_law(weights: Sequence[float] | Tensor, n: int, d: int) -> Float[Tensor, "*batch cells"]:
     """Return weights / sum as a checked law."""
     w = torch.as_tensor(weights, dtype=torch.float64)
     total = w.sum(-1, keepdim=True)
@@ -67,9 +59,7 @@ def normalised_law(
     return check_law(w / total, n, d)
 
 
-def marginal_table(
-    law: Float[Tensor, "*batch cells"], n: int, d: int
-) -> Float[Tensor, "*batch states"]:
+def marginal_table(law: Float[Tensor, "*batch cells"], n: int, d: int) -> Float[Tensor, "*batch states"]:
     """Return q(z_UM) for every state z: the law in the unmasked corner, sums over each axis beside it.
 
     One sweep from the last axis to the first; each stage touches (d + 1) / d times the entries of the one
@@ -130,9 +120,7 @@ def masked_count(n: int, d: int) -> Int[Tensor, "states"]:
 def check_states(z: Tensor, n: int, d: int) -> Int[Tensor, "*batch n"]:
     """Return z as int64; raise InvalidInput for a wrong length or a token outside 0..d."""
     if z.ndim < 1 or z.shape[-1] != n:
-        raise InvalidInput(
-            f"states of shape {tuple(z.shape)}; expected n = {n} positions on the last axis"
-        )
+        raise InvalidInput(f"states of shape {tuple(z.shape)}; expected n = {n} positions on the last axis")
     tokens = z.long()
     if tokens.numel() and not (0 <= int(tokens.min()) and int(tokens.max()) <= d):
         raise InvalidInput(
@@ -157,9 +145,7 @@ def table_conditionals(
     tokens = torch.arange(d, device=z.device)
     neighbours = index[:, None, None] + (tokens - z[..., None]) * places[:, None]
     context = table[..., index]
-    return finish_conditionals(
-        table[..., neighbours] / context[..., None, None], context, z, d, zero_rule
-    )
+    return finish_conditionals(table[..., neighbours] / context[..., None, None], context, z, d, zero_rule)
 
 
 def finish_conditionals(

@@ -47,9 +47,7 @@ class World(ABC):
     def log_prob(self, x: Int[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
         """Return ln q(x) of complete sequences. Raises InvalidInput for a masked token."""
         if bool((x == self.d).any()):
-            raise InvalidInput(
-                "log_prob takes complete sequences; for masked states use log_marginal"
-            )
+            raise InvalidInput("log_prob takes complete sequences; for masked states use log_marginal")
         return self.log_marginal(x)
 
     def __call__(self, z: Int[Tensor, "*batch n"]) -> Float[Tensor, "*batch n d"]:
@@ -58,9 +56,7 @@ class World(ABC):
 
     def law(self) -> Float[Tensor, "cells"]:
         """Return all d^n probabilities. Raises InvalidInput when they do not fit in memory."""
-        states.require_memory(
-            self.d**self.n * self.n, f"law of {self.name} (n = {self.n}, d = {self.d})"
-        )
+        states.require_memory(self.d**self.n * self.n, f"law of {self.name} (n = {self.n}, d = {self.d})")
         return self.log_marginal(states.all_sequences(self.n, self.d)).exp()
 
     def set_entropies(self) -> Float[Tensor, "sets"]:
@@ -86,9 +82,7 @@ class TableWorld(World):
         self.name, self.n, self.d, self.zero_rule = name, n, d, zero_rule
         self._law = states.check_law(law, n, d)
         if self._law.ndim != 1:
-            raise InvalidInput(
-                f"law of shape {tuple(self._law.shape)}; expected one world, shape ({d**n},)"
-            )
+            raise InvalidInput(f"law of shape {tuple(self._law.shape)}; expected one world, shape ({d**n},)")
         self._table: Tensor | None = None
 
     @property
@@ -152,9 +146,7 @@ class SupportWorld(World):
             uniform if probabilities is None else probabilities, 1, len(support)
         )
         self._shown = (
-            torch.nn.functional.one_hot(self.support, self.d)
-            .to(torch.float64)
-            .reshape(len(support), -1)
+            torch.nn.functional.one_hot(self.support, self.d).to(torch.float64).reshape(len(support), -1)
         )
 
     def sample(self, count: int, generator: Generator | None = None) -> Int[Tensor, "count n"]:
@@ -186,21 +178,17 @@ class SupportWorld(World):
     def set_entropies(self) -> Float[Tensor, "sets"]:
         """Return H(X_S) of all 2^n revealed sets by splitting the rows into classes, one position at a time."""
         rows = len(self.support)
-        states.require_memory(
-            2**self.n * rows, f"row classes of {self.name} (n = {self.n}, {rows} rows)"
-        )
+        states.require_memory(2**self.n * rows, f"row classes of {self.name} (n = {self.n}, {rows} rows)")
         classes = torch.zeros(1, rows, dtype=torch.long)
         for i in range(self.n):
-            classes = torch.stack(
-                (_dense_rank(classes * self.d + self.support[:, i]), classes), 1
-            ).flatten(0, 1)
+            classes = torch.stack((_dense_rank(classes * self.d + self.support[:, i]), classes), 1).flatten(
+                0, 1
+            )
         mass = torch.zeros(classes.shape, dtype=torch.float64)
         mass.scatter_add_(1, classes, self.probabilities.expand(classes.shape))
         return information.entropy(mass)
 
-    def _matches(
-        self, z: Int[Tensor, "m n"]
-    ) -> list[tuple[Int[Tensor, "k n"], Float[Tensor, "k rows"]]]:
+    def _matches(self, z: Int[Tensor, "m n"]) -> list[tuple[Int[Tensor, "k n"], Float[Tensor, "k rows"]]]:
         found = []
         for part in z.split(max(1, MATCH_ENTRIES // max(len(self.support), self.n * self.d))):
             shown = torch.nn.functional.one_hot(part, self.d + 1)[..., : self.d].to(torch.float64)
@@ -209,9 +197,7 @@ class SupportWorld(World):
             found.append((part, agree * self.probabilities))
         return found
 
-    def _among(
-        self, z: Int[Tensor, "m n"], weights: Float[Tensor, "m rows"]
-    ) -> Float[Tensor, "m n d"]:
+    def _among(self, z: Int[Tensor, "m n"], weights: Float[Tensor, "m rows"]) -> Float[Tensor, "m n d"]:
         context = weights.sum(-1)
         found = (weights @ self._shown).reshape(len(z), self.n, self.d) / context[:, None, None]
         return states.finish_conditionals(found, context, z, self.d, self.zero_rule)
@@ -223,9 +209,7 @@ def support_of(law: Float[Tensor, "cells"], n: int, d: int, name: str = "support
     return SupportWorld(states.digits(cells, n, d), law[cells], d, name)
 
 
-def _draw(
-    law: Float[Tensor, "cells"], count: int, generator: Generator | None
-) -> Int[Tensor, "count"]:
+def _draw(law: Float[Tensor, "cells"], count: int, generator: Generator | None) -> Int[Tensor, "count"]:
     cumulative = law.cumsum(0)
     u = torch.rand(count, dtype=torch.float64, generator=generator) * cumulative[-1]
     return torch.searchsorted(cumulative, u, right=True).clamp(max=len(law) - 1)

@@ -26,9 +26,7 @@ def beta_toy_right() -> SupportWorld:
 
 def copied_pairs(pairs: int, d: int = 2) -> SupportWorld:
     """Return independent uniform pairs (X_0 = X_1), (X_2 = X_3), ...; n = 2 * pairs."""
-    return SupportWorld(
-        all_sequences(pairs, d).repeat_interleave(2, -1), d=d, name=f"{pairs} copied pairs"
-    )
+    return SupportWorld(all_sequences(pairs, d).repeat_interleave(2, -1), d=d, name=f"{pairs} copied pairs")
 
 
 def repetition(n: int, d: int = 2, name: str = "repetition") -> SupportWorld:
@@ -70,9 +68,7 @@ def dirichlet(
     cells = d**n
     keep = cells if support is None else support
     if not 1 <= keep <= cells or not concentration > 0:
-        raise InvalidInput(
-            f"support {keep}, concentration {concentration}; expected 1..{cells} and > 0"
-        )
+        raise InvalidInput(f"support {keep}, concentration {concentration}; expected 1..{cells} and > 0")
     chosen = torch.randperm(cells, generator=generator)[:keep]
     gamma = torch._standard_gamma(
         torch.full((keep,), concentration, dtype=torch.float64), generator=generator

@@ -84,9 +84,7 @@ class TreeWorld(World):
             singles.append(factor if parent < 0 else singles[parent] @ factor)
         return total
 
-    def _upward(
-        self, z: Int[Tensor, "m n"]
-    ) -> tuple[list[Tensor], list[Tensor], Float[Tensor, "m"]]:
+    def _upward(self, z: Int[Tensor, "m n"]) -> tuple[list[Tensor], list[Tensor], Float[Tensor, "m"]]:
         """Return each node's message to its parent, its evidence from below, and ln q(z_UM)."""
         ones = torch.ones(len(z), 1, dtype=torch.float64)
         collected = [ones.expand(-1, width) for width in self.widths]
@@ -117,15 +115,11 @@ class TreeWorld(World):
                 )
             expected = (self.widths[k],) if parent < 0 else (self.widths[parent], self.widths[k])
             if tuple(factor.shape) != expected:
-                raise InvalidInput(
-                    f"factor of node {k} has shape {tuple(factor.shape)}; expected {expected}"
-                )
+                raise InvalidInput(f"factor of node {k} has shape {tuple(factor.shape)}; expected {expected}")
             for row in factor.reshape(-1, self.widths[k]):
                 states.check_law(row, 1, self.widths[k])
         if len({self.widths[k] for k in self.observed}) != 1:
-            raise InvalidInput(
-                "observed nodes differ in vocabulary; expected the same d at every position"
-            )
+            raise InvalidInput("observed nodes differ in vocabulary; expected the same d at every position")
 
 
 def product(rows: Float[Tensor, "n d"], name: str = "product") -> TreeWorld:
@@ -142,9 +136,7 @@ def markov_chain(
 ) -> TreeWorld:
     """Return a homogeneous Markov chain of length n; uniform start unless given."""
     matrix = torch.as_tensor(transition, dtype=torch.float64)
-    first = (
-        torch.full((len(matrix),), 1 / len(matrix), dtype=torch.float64) if start is None else start
-    )
+    first = torch.full((len(matrix),), 1 / len(matrix), dtype=torch.float64) if start is None else start
     return TreeWorld(list(range(-1, n - 1)), [first.double(), *[matrix] * (n - 1)], name=name)
 
 
@@ -164,9 +156,7 @@ def hidden_markov_model(
 ) -> TreeWorld:
     """Return a hidden Markov model with n emissions; uniform start unless given."""
     matrix = torch.as_tensor(transition, dtype=torch.float64)
-    first = (
-        torch.full((len(matrix),), 1 / len(matrix), dtype=torch.float64) if start is None else start
-    )
+    first = torch.full((len(matrix),), 1 / len(matrix), dtype=torch.float64) if start is None else start
     parents, factors = [], []
     for i in range(n):
         parents += [2 * i - 2 if i else -1, 2 * i]

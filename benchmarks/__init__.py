@@ -1,0 +1,1 @@
+"""Speed, as ratios measured within one run, so that a slow machine and a fast one agree."""

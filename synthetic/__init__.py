@@ -1,0 +1,1 @@
+"""What samplers and trained models do: experiments, and the store that keeps their records."""

@@ -1,0 +1,33 @@
+"""Writing a file in one step: a reader, or a crash, sees the old file or the new one."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from theory.errors import InvalidInput
+
+
+def write(path: Path, data: bytes) -> None:
+    """Replace the file at `path` by `data`, through a synced temporary file in the same folder."""
+    make_folder(path.parent)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("xb") as stream:
+            stream.write(data)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def make_folder(folder: Path) -> None:
+    """Create `folder` and its parents where missing."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInput(
+            f"cannot create the folder {folder} ({error.strerror}); name a writable one"
+        ) from error

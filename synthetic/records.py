@@ -1,0 +1,239 @@
+"""The record store: one checked JSON file per experiment and config, reused while both stand.
+
+A record is reused only when its config, the code its experiment can reach, and the versions of
+the numerical libraries are what they were. A record that was cut short or edited is never used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from synthetic import atomic, provenance
+from synthetic.digest import PROJECT, code_digest
+from synthetic.encoding import (
+    Scalar,
+    canonical,
+    decode,
+    decode_table,
+    encode_config,
+    encode_scalars,
+    encode_table,
+)
+from synthetic.experiments import registry
+from synthetic.loading import load
+from synthetic.progress import Progress, Silent
+from theory.errors import InvalidInput, unknown
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PRESETS = ("smoke", "laptop", "gpu")
+
+
+class DamagedRecord(UserWarning):
+    """A stored record does not say what was once written, and is computed again."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One result, and everything it rests on."""
+
+    experiment: str
+    config: dict[str, Any]
+    seed: int | None
+    table: pd.DataFrame
+    scalars: dict[str, Scalar]
+    modules: dict[str, str]
+    versions: dict[str, str]
+    machine: dict[str, str | int | None]
+    seconds: float
+    checksum: str
+
+
+@dataclass(frozen=True)
+class Status:
+    """Whether the stored record can be used; each reason says precisely why not."""
+
+    reasons: tuple[str, ...]
+    checksum: str | None = None
+    damaged: bool = False
+
+    @property
+    def fresh(self) -> bool:
+        return not self.reasons
+
+
+class Store:
+    """The records under one folder.
+
+    `experiments` maps names to dotted modules found under `sources`; by default they are this
+    project's. The folder is `root`, else $UNMASKED_RECORDS, else `records/` in the project.
+    """
+
+    def __init__(
+        self,
+        root: Path | None = None,
+        *,
+        experiments: Mapping[str, str] | None = None,
+        sources: Path = PROJECT,
+    ) -> None:
+        self.root = root or default_root()
+        self.experiments = registry() if experiments is None else experiments
+        self.sources = sources
+
+    def get_or_compute(
+        self,
+        experiment: str,
+        config: Any,
+        *,
+        force: bool = False,
+        progress: Progress | None = None,
+    ) -> Record:
+        """Return the stored record where it is fresh, and compute and store it where not."""
+        status, payload = self._inspect(experiment, config)
+        if payload is not None and not force:
+            return _record(payload)
+        if status.damaged:
+            warnings.warn(
+                f"{self.path(experiment, config)} cannot be used ({'; '.join(status.reasons)}): "
+                "computing it again",
+                DamagedRecord,
+                stacklevel=2,
+            )
+        payload = self._compute(experiment, config, progress or Silent())
+        document = {"checksum": _checksum(payload), "payload": payload}
+        atomic.write(self.path(experiment, config), canonical(document) + b"\n")
+        return _record(payload)
+
+    def status(self, experiment: str, config: Any) -> Status:
+        """Say whether the record can be used as it is, without importing the experiment."""
+        return self._inspect(experiment, config)[0]
+
+    def preset(self, experiment: str, preset: str) -> Any:
+        """Return the config that `experiment` names `preset`; this imports its (light) module."""
+        presets = load(self.module(experiment), self.sources)[0].PRESETS
+        if preset not in presets:
+            raise unknown("preset", preset, presets)
+        return presets[preset]
+
+    def module(self, experiment: str) -> str:
+        """Return the dotted module of `experiment`."""
+        if experiment not in self.experiments:
+            raise unknown("experiment", experiment, self.experiments)
+        return self.experiments[experiment]
+
+    def path(self, experiment: str, config: Any) -> Path:
+        """Return the file that keeps the record of `experiment` with `config`."""
+        key = hashlib.sha256(canonical([experiment, encode_config(config)])).hexdigest()
+        return self.root / experiment / f"{key[:16]}.json"
+
+    def _inspect(self, experiment: str, config: Any) -> tuple[Status, dict[str, Any] | None]:
+        modules = code_digest(self.module(experiment), self.sources)
+        path, encoded = self.path(experiment, config), encode_config(config)
+        if not path.exists():
+            return Status((self._absence(experiment, encoded),)), None
+        try:
+            payload = _load(path)
+        except _Damage as damage:
+            return Status((str(damage),), damaged=True), None
+        edits = _changed_config(payload["config"], encoded)
+        reasons = [
+            *([_describe_change(edits)] if edits else []),
+            *provenance.changed_modules(payload["modules"], modules),
+            *provenance.changed_versions(payload["versions"], provenance.versions()),
+        ]
+        status = Status(tuple(reasons), checksum=_checksum(payload))
+        return status, payload if status.fresh else None
+
+    def _absence(self, experiment: str, config: dict[str, Any]) -> str:
+        differences = []
+        for path in sorted((self.root / experiment).glob("*.json")):
+            try:
+                differences.append(_changed_config(_load(path)["config"], config))
+            except _Damage:
+                continue
+        nearest = min(differences, key=len, default=[])
+        return _describe_change(nearest) if nearest else "no record"
+
+    def _compute(self, experiment: str, config: Any, progress: Progress) -> dict[str, Any]:
+        name = self.module(experiment)
+        module, modules = load(name, self.sources)
+        start = time.perf_counter()
+        result = module.run(config, progress)
+        seconds = time.perf_counter() - start
+        if not isinstance(result, tuple) or len(result) != 2:
+            raise InvalidInput(f"{name}.run returns (table, scalars), not {type(result).__name__}")
+        table, scalars = result
+        return {
+            "experiment": experiment,
+            "config": encode_config(config),
+            "seed": getattr(config, "seed", None),
+            "table": encode_table(table),
+            "scalars": encode_scalars(scalars),
+            "modules": modules,
+            "versions": provenance.versions(),
+            "machine": provenance.machine(),
+            "seconds": seconds,
+        }
+
+
+def default_root() -> Path:
+    """Return the folder of records: $UNMASKED_RECORDS, else `records/` in the project."""
+    return Path(os.environ.get("UNMASKED_RECORDS") or PROJECT / "records")
+
+
+class _Damage(Exception):
+    """A file does not hold a record as it was written."""
+
+
+def _load(path: Path) -> dict[str, Any]:
+    data = path.read_bytes()
+    if not data.endswith(b"}\n"):
+        raise _Damage("truncated")
+    try:
+        document = json.loads(data)
+        payload, checksum = document["payload"], document["checksum"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise _Damage("not a record") from error
+    try:
+        matches = _checksum(payload) == checksum
+    except ValueError:
+        matches = False
+    if not matches or not isinstance(payload, dict):
+        raise _Damage("checksum mismatch")
+    return payload
+
+
+def _checksum(payload: Any) -> str:
+    return hashlib.sha256(canonical(payload)).hexdigest()
+
+
+def _record(payload: dict[str, Any]) -> Record:
+    decoded = {
+        **payload,
+        "config": decode(payload["config"]),
+        "table": decode_table(payload["table"]),
+        "scalars": decode(payload["scalars"]),
+    }
+    return Record(**decoded, checksum=_checksum(payload))
+
+
+def _changed_config(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    fields = {**before, **now}
+    return [
+        f"{name} {before.get(name)} -> {now.get(name)}"
+        for name in fields
+        if before.get(name) != now.get(name)
+    ]
+
+
+def _describe_change(edits: list[str]) -> str:
+    return f"config changed: {', '.join(edits)}"

@@ -1,0 +1,236 @@
+"""Command line of the ledger: list | check | explain | tightest."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from theory import ledger
+from theory.errors import InvalidInput
+from theory.files import write_atomically
+
+if TYPE_CHECKING:
+    from theory.checking import Result
+
+console = Console(soft_wrap=False)
+
+
+@dataclass(frozen=True)
+class List:
+    """List the claims: identifier, kind, expected verdict, statement."""
+
+    json: bool = False
+    """Print JSON instead of a table."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """Check claims (default: all) and print their verdicts; exit code 1 when one differs from the ledger's."""
+
+    ids: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
+    profile: str = "default"
+    """smoke (a quarter of the inputs), default, or deep (a hundred times as many)."""
+    jobs: int = 2
+    """Number of processes."""
+    json: Path | None = None
+    """Write everything to this file."""
+    replay: Path | None = None
+    """Check only the instance saved in this file by `tightest`."""
+
+
+@dataclass(frozen=True)
+class Explain:
+    """Print statement, source, assumptions, how it is checked and the last evidence."""
+
+    id: Annotated[str, tyro.conf.Positional]
+
+
+@dataclass(frozen=True)
+class Tightest:
+    """Search for the instance with least slack (for an equality: largest residual), print and save it."""
+
+    id: Annotated[str, tyro.conf.Positional]
+    budget: int = 300
+    """Number of drawn inputs; the gradient search takes as many steps."""
+    out: Path | None = None
+    """Where to save it (default: tightest-ID.json)."""
+
+
+def main() -> int:
+    """Run the command line; exit code 0, 1 (a verdict is not the expected one) or 2 (bad input)."""
+    command = tyro.cli(
+        Annotated[List, tyro.conf.subcommand("list")]
+        | Annotated[Check, tyro.conf.subcommand("check")]
+        | Annotated[Explain, tyro.conf.subcommand("explain")]
+        | Annotated[Tightest, tyro.conf.subcommand("tightest")],  # type: ignore[arg-type]  # tyro takes unions
+        prog="python -m theory",
+        description=__doc__,
+    )
+    actions = {List: show_list, Check: run_check, Explain: explain, Tightest: find_tightest}
+    try:
+        return int(actions[type(command)](command))
+    except InvalidInput as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def show_list(command: List) -> int:
+    """Print the index of the ledger."""
+    from theory import catalogue
+
+    claims = catalogue.claims()
+    if command.json:
+        keys = ("id", "source", "statement", "kind", "routes", "expected", "see")
+        print(json.dumps([{k: getattr(c, k) for k in keys} for c in claims.values()], indent=1))
+        return 0
+    table = Table("claim", "kind", "expected", "statement", title=f"{len(claims)} claims")
+    for c in claims.values():
+        table.add_row(c.id, c.kind, _coloured(c.expected), c.statement)
+    console.print(table)
+    return 0
+
+
+def run_check(command: Check) -> int:
+    """Check claims and print the table of verdicts."""
+    from theory import catalogue, checking
+
+    if command.replay is not None:
+        return _replay(command.replay)
+    if command.jobs < 1:
+        raise InvalidInput(f"--jobs {command.jobs}; expected at least 1")
+    names = [catalogue.claim(name).id for name in command.ids] or list(catalogue.claims())
+    results = []
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("checking", total=len(names))
+        for result in checking.examine_all(names, command.profile, command.jobs):
+            checking.remember(result)
+            results.append(result)
+            progress.update(task, advance=1, description=result.id)
+    console.print(_verdict_table(results))
+    if command.json is not None:
+        write_atomically(command.json, json.dumps([asdict(r) for r in results], indent=1))
+    wrong = [r for r in results if not r.as_expected]
+    for r in wrong:
+        witness = r.witness or checking.smallest_witness(catalogue.claim(r.id), 200)
+        console.print(
+            f"[bold]{r.id}[/bold]: {r.verdict}, expected {r.expected}; instance {witness or r.worst}"
+        )
+    statistical = sum("monte-carlo" in r.routes for r in results)
+    console.print(
+        f"{len(results)} claims, {len(results) - len(wrong)} as expected, "
+        f"{sum(r.verdict == 'refuted' for r in results)} refuted, {sum(r.instances for r in results)} instances, "
+        f"{sum(r.seconds for r in results):.0f} s of work; {statistical} statistical, "
+        f"false-alarm budget of the suite {ledger.FALSE_ALARM_BUDGET:g}"
+    )
+    return 1 if wrong else 0
+
+
+def explain(command: Explain) -> int:
+    """Print all that the ledger knows of one claim."""
+    from theory import catalogue, checking
+
+    c = catalogue.claim(command.id)
+    last = checking.last_evidence(c.id)
+    rows = {
+        "claim": c.id, "statement": c.statement, "source": c.source, "assumptions": c.assumptions or "none",
+        "kind": c.kind, "expected": c.expected, "see also": c.see, "routes": ", ".join(c.routes),
+        "tolerance": c.tolerance, "how": (c.check.__doc__ or "").strip(),
+        "fixtures": "\n".join(str(dict(f)) for f in c.fixtures[:6]),
+        "inputs": f"{c.examples} drawn by Hypothesis" if c.inputs else "fixtures only",
+        "false variants": "; ".join(c.variants),
+    }  # fmt: skip
+    table = Table(show_header=False, box=None)
+    for key, value in rows.items():
+        if value:
+            table.add_row(f"[bold]{key}[/bold]", value)
+    if last is None:
+        table.add_row("[bold]last evidence[/bold]", f"none yet; run: python -m theory check {c.id}")
+    else:
+        keys = (
+            "verdict",
+            "instances",
+            "effective",
+            "violations",
+            "residual",
+            "slack",
+            "tolerance",
+            "note",
+            "worst",
+            "witness",
+        )
+        found = "\n".join(f"{k}: {last[k]}" for k in keys if last.get(k) not in (None, ""))
+        table.add_row("[bold]last evidence[/bold]", found)
+    console.print(table)
+    return 0
+
+
+def find_tightest(command: Tightest) -> int:
+    """Search, print and save."""
+    from theory import catalogue
+    from theory.tightest import tightest
+
+    if command.budget < 1:
+        raise InvalidInput(f"--budget {command.budget}; expected at least 1")
+    found = tightest(catalogue.claim(command.id), command.budget, command.budget)
+    path = command.out or Path(f"tightest-{command.id}.json")
+    found.save(path)
+    e = found.evidence
+    console.print(
+        f"{command.id}: computed {float(e.computed):.15g} {e.relation} claimed {float(e.claimed):.15g}"
+    )
+    console.print(
+        f"slack {e.slack:.3g}, tolerance {float(e.tolerance):.3g}, route {e.route}, by {found.search}"
+    )
+    console.print(f"instance {dict(found.instance)}")
+    console.print(f"saved to {path}; run it again: python -m theory check --replay {path}")
+    return 0
+
+
+def _replay(path: Path) -> int:
+    from theory import checking
+
+    claim, instance, evidence = checking.replay(path)
+    table = Table("route", "computed", "", "claimed", "tolerance", "holds", title=f"{claim.id} on {path}")
+    for e in evidence:
+        values = (
+            f"{float(e.computed):.12g}",
+            e.relation,
+            f"{float(e.claimed):.12g}",
+            f"{float(e.tolerance):.3g}",
+        )
+        table.add_row(e.route, *values, "yes" if e.holds else "[red]no[/red]")
+    console.print(table)
+    outcome = ledger.verdict(evidence)
+    console.print(f"{outcome}; the ledger expects {claim.expected}")
+    return 0 if outcome == claim.expected else 1
+
+
+def _verdict_table(results: list[Result]) -> Table:
+    table = Table("claim", "verdict", "routes", "worst", "tolerance", "effective", "seconds")
+    for r in results:
+        worst = f"residual {r.residual:.1e}" if r.residual is not None else f"slack {r.slack or 0.0:.1e}"
+        mark = (
+            _coloured(r.verdict)
+            if r.as_expected
+            else f"[bold red]{r.verdict}, expected {r.expected}[/bold red]"
+        )
+        count = f"{r.effective} of {r.instances}" + (f", {r.violations} fail" if r.violations else "")
+        table.add_row(r.id, mark, ", ".join(r.routes), worst, f"{r.tolerance:.0e}", count, f"{r.seconds:.1f}")
+    return table
+
+
+def _coloured(verdict: str) -> str:
+    return {"holds": "[green]holds[/green]", "refuted": "[yellow]refuted[/yellow]"}.get(verdict, verdict)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,186 @@
+"""Runs claims: fixtures first, then inputs drawn by Hypothesis, and the verdict that all evidence gives."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import torch
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.errors import NoSuchExample
+
+from theory import catalogue
+from theory.errors import InvalidInput
+from theory.files import write_atomically
+from theory.ledger import Check, Claim, Evidence, Instance, Verdict, verdict
+
+PROFILES = {"smoke": 0.25, "default": 1.0, "deep": 100.0}
+
+
+@dataclass(frozen=True)
+class Result:
+    """What checking a claim found. `worst` is the comparison with the least room, `witness` the first failure."""
+
+    id: str
+    source: str
+    statement: str
+    kind: str
+    verdict: Verdict
+    expected: Verdict
+    routes: tuple[str, ...]
+    instances: int
+    effective: int
+    violations: int
+    residual: float | None
+    slack: float | None
+    tolerance: float
+    seconds: float
+    note: str = ""
+    worst: Instance = field(default_factory=dict)
+    witness: Instance | None = None
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether the verdict is the one the ledger expects."""
+        return self.verdict == self.expected
+
+
+class _Tally:
+    """Collects evidence instance by instance."""
+
+    def __init__(self, check: Check) -> None:
+        self.check = check
+        self.instances = self.effective = self.violations = 0
+        self.verdicts: list[Verdict] = []
+        self.routes: dict[str, None] = {}
+        self.worst: tuple[float, Evidence, Instance] | None = None
+        self.witness: Instance | None = None
+
+    def add(self, instance: Instance) -> Verdict:
+        evidence = list(self.check(**instance))
+        outcome = verdict(evidence)
+        self.instances += 1
+        self.effective += any(e.effective for e in evidence)
+        self.verdicts.append(outcome)
+        self.routes.update((e.route, None) for e in evidence)
+        if outcome == "refuted":
+            self.violations += 1
+            self.witness = self.witness or instance
+        for e in evidence:
+            room = e.slack + float(e.tolerance)
+            if (e.effective or not e.holds) and (self.worst is None or not room >= self.worst[0]):
+                self.worst = (room, e, instance)
+        return outcome
+
+    @property
+    def verdict(self) -> Verdict:
+        if "refuted" in self.verdicts:
+            return "refuted"
+        return "holds" if self.effective else "vacuous"
+
+
+def examine(claim: Claim, scale: float = 1.0, check: Check | None = None) -> Result:
+    """Check one claim, or a planted variant of it, on its fixtures and on round(examples * scale) drawn inputs."""
+    start = time.perf_counter()
+    tally = _Tally(check or claim.check)
+    for instance in claim.fixtures:
+        tally.add(instance)
+    if claim.inputs is not None and (check is None or tally.verdict != "refuted"):
+        _draw(claim, tally, max(1, round(claim.examples * scale)))
+    evidence = tally.worst[1] if tally.worst else None
+    gap = evidence.slack if evidence else 0.0
+    return Result(
+        claim.id, claim.source, claim.statement, claim.kind, tally.verdict, claim.expected, tuple(tally.routes),
+        tally.instances, tally.effective, tally.violations,
+        -gap if evidence and evidence.relation == "==" else None,
+        gap if evidence and evidence.relation != "==" else None,
+        float(evidence.tolerance) if evidence else 0.0, time.perf_counter() - start,
+        evidence.note if evidence else "", dict(tally.worst[2]) if tally.worst else {}, tally.witness,
+    )  # fmt: skip
+
+
+def examine_all(identifiers: list[str], profile: str = "default", jobs: int = 2) -> Iterator[Result]:
+    """Yield results in the order given; claims are spread over `jobs` processes with one torch thread each."""
+    if profile not in PROFILES:
+        raise InvalidInput(f"profile {profile!r}; expected one of {', '.join(PROFILES)}")
+    if jobs == 1 or len(identifiers) == 1:
+        yield from (_examine_here(name, profile) for name in identifiers)
+        return
+    import joblib
+
+    parallel = joblib.Parallel(n_jobs=jobs, return_as="generator", batch_size=1)
+    yield from parallel(joblib.delayed(_examine_here)(name, profile) for name in identifiers)
+
+
+def replay(path: Path) -> tuple[Claim, Instance, list[Evidence]]:
+    """Return the claim, instance and fresh evidence of a file that `tightest` saved."""
+    try:
+        saved = json.loads(path.read_text())
+        claim, instance = catalogue.claim(saved["claim"]), saved["instance"]
+    except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
+        raise InvalidInput(
+            f"{path} is no saved instance ({error}); expected the JSON that tightest writes"
+        ) from error
+    return claim, instance, list(claim.check(**instance))
+
+
+def smallest_witness(claim: Claim, examples: int) -> Instance | None:
+    """Return the smallest drawn instance that refutes the claim, by Hypothesis's shrinking."""
+    if claim.inputs is None:
+        return None
+
+    def fails(instance: Instance) -> bool:
+        return verdict(claim.check(**instance)) == "refuted"
+
+    try:
+        return hypothesis.find(claim.inputs(), fails, settings=_settings(examples, shrink=True))
+    except NoSuchExample:
+        return None
+
+
+def last_evidence(identifier: str) -> Mapping[str, Any] | None:
+    """Return what the last check of a claim on this machine found, or None."""
+    try:
+        return dict(json.loads((evidence_folder() / f"{identifier}.json").read_text()))
+    except (OSError, json.JSONDecodeError):
+        return None
+
+
+def remember(result: Result) -> None:
+    """Keep a result for `explain`, atomically."""
+    write_atomically(evidence_folder() / f"{result.id}.json", json.dumps(asdict(result), indent=1))
+
+
+def evidence_folder() -> Path:
+    """Return where evidence is kept: records/evidence, or under $UNMASKED_RECORDS."""
+    return Path(os.environ.get("UNMASKED_RECORDS", "records")) / "evidence"
+
+
+def _examine_here(identifier: str, profile: str) -> Result:
+    torch.set_num_threads(1)
+    return examine(catalogue.claim(identifier), PROFILES[profile])
+
+
+def _draw(claim: Claim, tally: _Tally, examples: int) -> None:
+    assert claim.inputs is not None
+
+    @_settings(examples)
+    @hypothesis.given(claim.inputs())
+    def probe(instance: Instance) -> None:
+        tally.add(instance)
+
+    probe()
+
+
+def _settings(examples: int, shrink: bool = False) -> settings:
+    phases = (Phase.generate, Phase.shrink) if shrink else (Phase.generate,)
+    return settings(
+        max_examples=examples, derandomize=True, database=None, deadline=None, phases=phases,
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip

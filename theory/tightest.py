@@ -1,0 +1,138 @@
+"""Searches for the instance with the least slack (for an equality the largest residual) and saves it.
+
+Two searches, in turn: Hypothesis with the tightness as its target; then, where the claim has a
+differentiable objective, gradient descent of the relative slack from the best instance so far.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import hypothesis
+import torch
+from hypothesis import HealthCheck, Phase, settings
+from torch import Tensor
+
+from theory.errors import InvalidInput
+from theory.files import write_atomically
+from theory.ledger import Claim, Evidence, Instance
+
+RATE, DECAY = 0.05, 0.995
+
+
+@dataclass(frozen=True)
+class Tightest:
+    """The tightest instance found, its tightest comparison and the search that found it."""
+
+    claim: str
+    instance: Instance
+    evidence: Evidence
+    search: str
+    tried: int
+
+    def save(self, path: Path) -> None:
+        """Write a file that `check --replay` runs."""
+        content = {
+            "claim": self.claim,
+            "instance": dict(self.instance),
+            "route": self.evidence.route,
+            "computed": float(self.evidence.computed),
+            "claimed": float(self.evidence.claimed),
+            "search": self.search,
+        }
+        write_atomically(path, json.dumps(content, indent=1))
+
+
+def tightest(claim: Claim, budget: int = 300, steps: int = 300) -> Tightest:
+    """Return the tightest instance of a claim after `budget` drawn inputs and `steps` of gradient descent."""
+    best: list[tuple[float, Instance, Evidence, str]] = []
+    tried = 0
+
+    def consider(instance: Instance, search: str) -> float:
+        nonlocal tried
+        tried += 1
+        found = _tightest_evidence(claim, instance)
+        if found is None:
+            return -math.inf
+        score = _tightness(found)
+        if not best or score > best[0][0]:
+            best[:] = [(score, instance, found, search)]
+        return score
+
+    for fixture in claim.fixtures:
+        consider(fixture, "fixture")
+    if claim.inputs is not None:
+        _targeted(claim, budget, lambda instance: consider(instance, "targeted search"))
+    if not best:
+        raise InvalidInput(
+            f"claim {claim.id!r} has no instance on which it is not trivial; nothing to tighten"
+        )
+    if claim.objective is not None:
+        consider(_descend(claim, best[0][1], steps), "gradient descent")
+    _, instance, evidence, search = best[0]
+    return Tightest(claim.id, instance, evidence, search, tried)
+
+
+def _tightest_evidence(claim: Claim, instance: Instance) -> Evidence | None:
+    effective = [e for e in claim.check(**instance) if e.effective or not e.holds]
+    return max(effective, key=_tightness, default=None)
+
+
+def _tightness(evidence: Evidence) -> float:
+    """Return the residual in units of the tolerance, or minus the slack relative to the claimed value."""
+    if math.isnan(evidence.slack):
+        return math.inf
+    if evidence.relation == "==":
+        return -evidence.slack / (float(evidence.tolerance) or 1.0)
+    return -evidence.slack / max(abs(float(evidence.claimed)), 1e-12)
+
+
+def _targeted(claim: Claim, budget: int, consider: Any) -> None:
+    assert claim.inputs is not None
+
+    @settings(
+        max_examples=budget, derandomize=True, database=None, deadline=None,
+        phases=(Phase.generate, Phase.target), suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @hypothesis.given(claim.inputs())
+    def probe(instance: Instance) -> None:
+        score = consider(instance)
+        if math.isfinite(score):
+            hypothesis.target(score)
+
+    probe()
+
+
+def _descend(claim: Claim, instance: Instance, steps: int) -> dict[str, Any]:
+    """Minimise the objective over logarithms of the differentiable entries; zeros stay zero."""
+    assert claim.objective is not None
+    start = {k: torch.tensor(instance[k], dtype=torch.float64) for k in claim.differentiable}
+    logs = {k: v.clamp(min=1e-300).log().requires_grad_() for k, v in start.items()}
+    fixed = {k: v for k, v in instance.items() if k not in start}
+
+    def values() -> dict[str, Tensor]:
+        return {k: torch.where(start[k] > 0, logs[k].exp(), 0.0) for k in start}
+
+    optimiser = torch.optim.Adam(list(logs.values()), lr=RATE)
+    least, kept = math.inf, _plain(start)
+    for _ in range(steps):
+        optimiser.zero_grad()
+        loss = claim.objective(**fixed, **values())
+        if not bool(torch.isfinite(loss)):
+            break
+        if float(loss) < least:
+            least, kept = float(loss), _plain(values())
+        loss.backward()
+        optimiser.step()
+        for group in optimiser.param_groups:
+            group["lr"] *= DECAY
+    return {**fixed, **kept}
+
+
+def _plain(values: Mapping[str, Tensor]) -> dict[str, Any]:
+    return {k: v.detach().tolist() for k, v in values.items()}
