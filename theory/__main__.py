@@ -70,13 +70,20 @@ def main() -> int:
         Annotated[List, tyro.conf.subcommand("list")]
         | Annotated[Check, tyro.conf.subcommand("check")]
         | Annotated[Explain, tyro.conf.subcommand("explain")]
-        | Annotated[Tightest, tyro.conf.subcommand("tightest")],  # type: ignore[arg-type]  # tyro takes unions
+        | Annotated[Tightest, tyro.conf.subcommand("tightest")],
         prog="python -m theory",
         description=__doc__,
     )
-    actions = {List: show_list, Check: run_check, Explain: explain, Tightest: find_tightest}
     try:
-        return int(actions[type(command)](command))
+        match command:
+            case List():
+                return show_list(command)
+            case Check():
+                return run_check(command)
+            case Explain():
+                return explain(command)
+            case Tightest():
+                return find_tightest(command)
     except InvalidInput as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -121,9 +128,7 @@ def run_check(command: Check) -> int:
     wrong = [r for r in results if not r.as_expected]
     for r in wrong:
         witness = r.witness or checking.smallest_witness(catalogue.claim(r.id), 200)
-        console.print(
-            f"[bold]{r.id}[/bold]: {r.verdict}, expected {r.expected}; instance {witness or r.worst}"
-        )
+        console.print(f"[bold]{r.id}[/bold]: {r.verdict}, expected {r.expected}; instance {witness or r.worst}")
     statistical = sum("monte-carlo" in r.routes for r in results)
     console.print(
         f"{len(results)} claims, {len(results) - len(wrong)} as expected, "
@@ -184,12 +189,8 @@ def find_tightest(command: Tightest) -> int:
     path = command.out or Path(f"tightest-{command.id}.json")
     found.save(path)
     e = found.evidence
-    console.print(
-        f"{command.id}: computed {float(e.computed):.15g} {e.relation} claimed {float(e.claimed):.15g}"
-    )
-    console.print(
-        f"slack {e.slack:.3g}, tolerance {float(e.tolerance):.3g}, route {e.route}, by {found.search}"
-    )
+    console.print(f"{command.id}: computed {float(e.computed):.15g} {e.relation} claimed {float(e.claimed):.15g}")
+    console.print(f"slack {e.slack:.3g}, tolerance {float(e.tolerance):.3g}, route {e.route}, by {found.search}")
     console.print(f"instance {dict(found.instance)}")
     console.print(f"saved to {path}; run it again: python -m theory check --replay {path}")
     return 0
@@ -198,7 +199,7 @@ def find_tightest(command: Tightest) -> int:
 def _replay(path: Path) -> int:
     from theory import checking
 
-    claim, instance, evidence = checking.replay(path)
+    claim, evidence = checking.replay(path)
     table = Table("route", "computed", "", "claimed", "tolerance", "holds", title=f"{claim.id} on {path}")
     for e in evidence:
         values = (
@@ -218,11 +219,7 @@ def _verdict_table(results: list[Result]) -> Table:
     table = Table("claim", "verdict", "routes", "worst", "tolerance", "effective", "seconds")
     for r in results:
         worst = f"residual {r.residual:.1e}" if r.residual is not None else f"slack {r.slack or 0.0:.1e}"
-        mark = (
-            _coloured(r.verdict)
-            if r.as_expected
-            else f"[bold red]{r.verdict}, expected {r.expected}[/bold red]"
-        )
+        mark = _coloured(r.verdict) if r.as_expected else f"[bold red]{r.verdict}, expected {r.expected}[/bold red]"
         count = f"{r.effective} of {r.instances}" + (f", {r.violations} fail" if r.violations else "")
         table.add_row(r.id, mark, ", ".join(r.routes), worst, f"{r.tolerance:.0e}", count, f"{r.seconds:.1f}")
     return table

@@ -33,6 +33,4 @@ def claim(identifier: str) -> Claim:
 
 
 def _reading_order(identifier: str) -> list[tuple[int, int | str]]:
-    return [
-        (0, int(part)) if part.isdigit() else (1, part) for part in re.findall(r"\d+|[^\d.]+", identifier)
-    ]
+    return [(0, int(part)) if part.isdigit() else (1, part) for part in re.findall(r"\d+|[^\d.]+", identifier)]

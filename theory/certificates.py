@@ -61,11 +61,13 @@ def certify_nonnegative(
     with ctx.workprec(precision):
         while queue:
             part = queue.popleft()
+            if examined == max_boxes:
+                return Certificate(examined, part)
             examined += 1
             if function([ball(low, high) for low, high in part]) >= 0:
                 continue
             centre = function([exact((low + high) / 2) for low, high in part])
-            if centre < 0 or examined >= max_boxes or not any(widths):
+            if centre < 0 or not any(widths):
                 return Certificate(examined, part, bool(centre < 0))
             queue.extend(_halves(part, widths))
     return Certificate(examined)
@@ -97,9 +99,7 @@ def _checked(box: Sequence[tuple[Any, Any]]) -> Box:
 
 
 def _halves(box: Box, widths: Sequence[Fraction]) -> list[Box]:
-    share = [
-        (high - low) / width if width else Fraction(0) for (low, high), width in zip(box, widths, strict=True)
-    ]
+    share = [(high - low) / width if width else Fraction(0) for (low, high), width in zip(box, widths, strict=True)]
     k = max(range(len(box)), key=lambda i: share[i])
     low, high = box[k]
     middle = (low + high) / 2

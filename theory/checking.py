@@ -18,7 +18,7 @@ from hypothesis.errors import NoSuchExample
 from theory import catalogue
 from theory.errors import InvalidInput
 from theory.files import write_atomically
-from theory.ledger import Check, Claim, Evidence, Instance, Verdict, verdict
+from theory.ledger import Check, Claim, Evidence, Instance, Verdict, significance, verdict
 
 PROFILES = {"smoke": 0.25, "default": 1.0, "deep": 100.0}
 
@@ -54,12 +54,12 @@ class Result:
 class _Tally:
     """Collects evidence instance by instance."""
 
-    def __init__(self, check: Check) -> None:
-        self.check = check
+    def __init__(self, claim: Claim, check: Check) -> None:
+        self.claim, self.check = claim, check
         self.instances = self.effective = self.violations = 0
         self.verdicts: list[Verdict] = []
         self.routes: dict[str, None] = {}
-        self.worst: tuple[float, Evidence, Instance] | None = None
+        self.worst: tuple[Evidence, Instance] | None = None
         self.witness: Instance | None = None
 
     def add(self, instance: Instance) -> Verdict:
@@ -73,10 +73,12 @@ class _Tally:
             self.violations += 1
             self.witness = self.witness or instance
         for e in evidence:
-            room = e.slack + float(e.tolerance)
-            if (e.effective or not e.holds) and (self.worst is None or not room >= self.worst[0]):
-                self.worst = (room, e, instance)
+            if (e.effective or not e.holds) and (self.worst is None or self._outranks(e, self.worst[0])):
+                self.worst = (e, instance)
         return outcome
+
+    def _outranks(self, new: Evidence, old: Evidence) -> bool:
+        return significance(self.claim, new) > significance(self.claim, old)
 
     @property
     def verdict(self) -> Verdict:
@@ -88,12 +90,12 @@ class _Tally:
 def examine(claim: Claim, scale: float = 1.0, check: Check | None = None) -> Result:
     """Check one claim, or a planted variant of it, on its fixtures and on round(examples * scale) drawn inputs."""
     start = time.perf_counter()
-    tally = _Tally(check or claim.check)
+    tally = _Tally(claim, check or claim.check)
     for instance in claim.fixtures:
         tally.add(instance)
     if claim.inputs is not None and (check is None or tally.verdict != "refuted"):
         _draw(claim, tally, max(1, round(claim.examples * scale)))
-    evidence = tally.worst[1] if tally.worst else None
+    evidence = tally.worst[0] if tally.worst else None
     gap = evidence.slack if evidence else 0.0
     return Result(
         claim.id, claim.source, claim.statement, claim.kind, tally.verdict, claim.expected, tuple(tally.routes),
@@ -101,7 +103,7 @@ def examine(claim: Claim, scale: float = 1.0, check: Check | None = None) -> Res
         -gap if evidence and evidence.relation == "==" else None,
         gap if evidence and evidence.relation != "==" else None,
         float(evidence.tolerance) if evidence else 0.0, time.perf_counter() - start,
-        evidence.note if evidence else "", dict(tally.worst[2]) if tally.worst else {}, tally.witness,
+        evidence.note if evidence else "", dict(tally.worst[1]) if tally.worst else {}, tally.witness,
     )  # fmt: skip
 
 
@@ -118,16 +120,14 @@ def examine_all(identifiers: list[str], profile: str = "default", jobs: int = 2)
     yield from parallel(joblib.delayed(_examine_here)(name, profile) for name in identifiers)
 
 
-def replay(path: Path) -> tuple[Claim, Instance, list[Evidence]]:
-    """Return the claim, instance and fresh evidence of a file that `tightest` saved."""
+def replay(path: Path) -> tuple[Claim, list[Evidence]]:
+    """Return the claim and fresh evidence of a file that `tightest` saved."""
     try:
         saved = json.loads(path.read_text())
         claim, instance = catalogue.claim(saved["claim"]), saved["instance"]
     except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
-        raise InvalidInput(
-            f"{path} is no saved instance ({error}); expected the JSON that tightest writes"
-        ) from error
-    return claim, instance, list(claim.check(**instance))
+        raise InvalidInput(f"{path} is no saved instance ({error}); expected the JSON that tightest writes") from error
+    return claim, list(claim.check(**instance))
 
 
 def smallest_witness(claim: Claim, examples: int) -> Instance | None:

@@ -29,17 +29,13 @@ def entropy(p: Float[Tensor, "*batch cells"]) -> Float[Tensor, "*batch"]:
     return -plogp(p).sum(-1)
 
 
-def kullback_leibler(
-    p: Float[Tensor, "*batch cells"], q: Float[Tensor, "*batch cells"]
-) -> Float[Tensor, "*batch"]:
+def kullback_leibler(p: Float[Tensor, "*batch cells"], q: Float[Tensor, "*batch cells"]) -> Float[Tensor, "*batch"]:
     """Return KL(p || q) over the last axis; infinite where q misses support of p."""
     ratio = torch.where(p > 0, p / torch.where(p > 0, q, 1.0), 1.0)
     return torch.xlogy(p, ratio).sum(-1)
 
 
-def total_variation(
-    p: Float[Tensor, "*batch cells"], q: Float[Tensor, "*batch cells"]
-) -> Float[Tensor, "*batch"]:
+def total_variation(p: Float[Tensor, "*batch cells"], q: Float[Tensor, "*batch cells"]) -> Float[Tensor, "*batch"]:
     """Return half the l1 distance over the last axis."""
     return (p - q).abs().sum(-1) / 2
 
@@ -118,7 +114,7 @@ def smoothed_curve(curve: Float[Tensor, "*batch n"], alpha: Float[Tensor, "*poin
     small, large = torch.where(below, alpha, 1 - alpha), torch.where(below, 1 - alpha, alpha)
     ratio = small / large
     shape = (*curve.shape[:-1], *[1] * alpha.ndim)
-    total = torch.zeros(*curve.shape[:-1], *alpha.shape, dtype=curve.dtype)
+    total = torch.zeros((*curve.shape[:-1], *alpha.shape), dtype=curve.dtype)
     for m in range(degree, -1, -1):
         ends = torch.where(below, curve[..., m].reshape(shape), curve[..., degree - m].reshape(shape))
         total = total * ratio + math.comb(degree, m) * ends
@@ -129,7 +125,7 @@ def smoothed_curve_derivative(curve: Float[Tensor, "*batch n"], alpha: Float[Ten
     """Return dZ~/dalpha: the Bernstein polynomial of (n - 1)(Z_{j+1} - Z_j)."""
     n = curve.shape[-1]
     if n < 2:
-        return torch.zeros(*curve.shape[:-1], *alpha.shape, dtype=curve.dtype)
+        return torch.zeros((*curve.shape[:-1], *alpha.shape), dtype=curve.dtype)
     return smoothed_curve((n - 1) * curve.diff(dim=-1), alpha)
 
 
@@ -142,7 +138,5 @@ def check_curve(curve: object) -> Float[Tensor, "*batch n"]:
     if float(z[..., 0].abs().max()) > slip:
         raise InvalidInput(f"information curve starts at Z_1 = {float(z[..., 0].max()):.3g}; expected 0")
     if z.shape[-1] > 1 and float(z.diff(dim=-1).min()) < -slip:
-        raise InvalidInput(
-            f"information curve falls by {-float(z.diff(dim=-1).min()):.3g}; expected nondecreasing"
-        )
+        raise InvalidInput(f"information curve falls by {-float(z.diff(dim=-1).min()):.3g}; expected nondecreasing")
     return z

@@ -57,6 +57,15 @@ class Evidence:
         return float(gap if self.relation == "<=" else -gap)
 
     @property
+    def tightness(self) -> float:
+        """How near the comparison is to failing: residual over tolerance, or minus the relative slack."""
+        if math.isnan(self.slack):
+            return math.inf
+        if self.relation == "==":
+            return -self.slack / (float(self.tolerance) or EPSILON)
+        return -self.slack / max(abs(float(self.claimed)), 1e-12)
+
+    @property
     def holds(self) -> bool:
         """Whether the relation holds within the tolerance; exact for fractions; NaN never holds."""
         low, high = self.claimed - self.tolerance, self.claimed + self.tolerance
@@ -157,6 +166,13 @@ def verdict(evidence: Iterable[Evidence]) -> Verdict:
     if not all(e.holds for e in seen):
         return "refuted"
     return "holds" if any(e.effective for e in seen) else "vacuous"
+
+
+def significance(claim: Claim, evidence: Evidence) -> tuple[bool, bool, bool, float]:
+    """Rank comparisons: failures first, then those of the claim's own kind, numbers before proofs, the tightest."""
+    own = (evidence.relation == "==") == (claim.kind == "equality")
+    number = evidence.route not in ("certificate", "ball", "symbolic")
+    return (not evidence.holds, own, number, evidence.tightness)
 
 
 def _worst(

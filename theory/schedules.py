@@ -127,7 +127,7 @@ def optimal_weight(mask: Schedule) -> Schedule:
 
     def derivative(t: ndarray) -> ndarray:
         with np.errstate(divide="ignore", invalid="ignore"):
-            return mask.derivative(t) / (np.pi * np.sqrt(mask.value(t) * mask.complement(t)))
+            return np.asarray(mask.derivative(t) / (np.pi * np.sqrt(mask.value(t) * mask.complement(t))))
 
     value, complement = angle(mask.value, mask.complement), angle(mask.complement, mask.value)
     return Schedule(f"arcsine weight of {mask.name}", value, complement, derivative)
@@ -163,9 +163,7 @@ def beta_mask(a: float, b: float) -> Schedule:
     return Schedule(f"Beta mask ({a:g}, {b:g})", mask.value, mask.complement, derivative)
 
 
-def from_callable(
-    value: Curve, derivative: Curve | None = None, name: str = "custom", points: int = 1025
-) -> Schedule:
+def from_callable(value: Curve, derivative: Curve | None = None, name: str = "custom", points: int = 1025) -> Schedule:
     """Wrap any increasing callable of [0, 1] onto [0, 1]; without `derivative` one is taken numerically.
 
     Raises InvalidInput when the callable misses its end points or falls on a grid of `points` times.
@@ -178,9 +176,7 @@ def from_callable(
         raise InvalidInput(f"schedule {name!r} runs from {curve[0]:g} to {curve[-1]:g}; expected 0 to 1")
     if (np.diff(curve) < 0).any():
         k = int(np.argmin(np.diff(curve)))
-        raise InvalidInput(
-            f"schedule {name!r} falls between t = {t[k]:.4g} and {t[k + 1]:.4g}; expected monotone"
-        )
+        raise InvalidInput(f"schedule {name!r} falls between t = {t[k]:.4g} and {t[k + 1]:.4g}; expected monotone")
 
     def numeric(times: ndarray) -> ndarray:
         inward = np.where(times < 0.01, 1, np.where(times > 0.99, -1, 0))

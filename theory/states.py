@@ -39,9 +39,7 @@ def check_law(law: object, n: int, d: int) -> Float[Tensor, "*batch cells"]:
     if q.ndim < 1 or q.shape[-1] != d**n:
         raise InvalidInput(f"law of shape {tuple(q.shape)}; expected d^n = {d}^{n} = {d**n} on the last axis")
     if not bool(torch.isfinite(q).all()):
-        raise InvalidInput(
-            f"law holds {int((~torch.isfinite(q)).sum())} NaN or infinite entries; expected none"
-        )
+        raise InvalidInput(f"law holds {int((~torch.isfinite(q)).sum())} NaN or infinite entries; expected none")
     if bool((q < 0).any()):
         raise InvalidInput(f"law holds a negative probability {float(q.min()):.3g}; expected all >= 0")
     error = float((q.sum(-1) - 1).abs().max())
@@ -122,10 +120,8 @@ def check_states(z: Tensor, n: int, d: int) -> Int[Tensor, "*batch n"]:
     if z.ndim < 1 or z.shape[-1] != n:
         raise InvalidInput(f"states of shape {tuple(z.shape)}; expected n = {n} positions on the last axis")
     tokens = z.long()
-    if tokens.numel() and not (0 <= int(tokens.min()) and int(tokens.max()) <= d):
-        raise InvalidInput(
-            f"token {int(tokens.min())}..{int(tokens.max())}; expected 0..{d - 1}, or {d} for the mask"
-        )
+    if tokens.numel() and not (int(tokens.min()) >= 0 and int(tokens.max()) <= d):
+        raise InvalidInput(f"token {int(tokens.min())}..{int(tokens.max())}; expected 0..{d - 1}, or {d} for the mask")
     return tokens
 
 
@@ -159,9 +155,7 @@ def finish_conditionals(
     impossible = context <= 0
     if zero_rule == "raise" and bool(impossible.any()):
         first = z[impossible.reshape(-1, z.shape[0])[0].nonzero()[0, 0]].tolist()
-        raise InvalidInput(
-            f"state {first} has probability zero; use zero_rule='uniform' for uniform conditionals"
-        )
+        raise InvalidInput(f"state {first} has probability zero; use zero_rule='uniform' for uniform conditionals")
     uniform = torch.full_like(found, 1 / d)
     found = torch.where(impossible[..., None, None], uniform, found)
     point = torch.nn.functional.one_hot(z.clamp(max=d - 1), d).to(found.dtype)

@@ -53,9 +53,7 @@ def _structured(draw: DrawFn, n: int, d: int) -> list[int]:
 
 
 @st.composite
-def laws(
-    draw: DrawFn, n: tuple[int, int] = (2, 4), d: tuple[int, int] = (2, 3), cells: int = 81
-) -> dict[str, Any]:
+def laws(draw: DrawFn, n: tuple[int, int] = (2, 4), d: tuple[int, int] = (2, 3), cells: int = 81) -> dict[str, Any]:
     """Draw `{"n", "d", "weights"}`: half dense, a quarter sparse, a quarter product or structured laws."""
     length = draw(st.integers(*n))
     largest = max(v for v in range(d[0], d[1] + 1) if v**length <= cells or v == d[0])
@@ -96,7 +94,7 @@ def shape_parameters(low: float = 0.2, high: float = 5.0) -> SearchStrategy[floa
 
 
 @st.composite
-def paired(draw: DrawFn, **parts: SearchStrategy[Any]) -> dict[str, Any]:
+def paired(draw: DrawFn, /, **parts: SearchStrategy[Any]) -> dict[str, Any]:
     """Draw a law-like mapping merged with named parts: `paired(law=laws(), grid=grids())`."""
     found: dict[str, Any] = {}
     for name, part in parts.items():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from torch import Tensor
 
 from theory.errors import InvalidInput
 from theory.files import write_atomically
-from theory.ledger import Claim, Evidence, Instance
+from theory.ledger import Claim, Evidence, Instance, significance
 
 RATE, DECAY = 0.05, 0.995
 
@@ -59,7 +59,7 @@ def tightest(claim: Claim, budget: int = 300, steps: int = 300) -> Tightest:
         found = _tightest_evidence(claim, instance)
         if found is None:
             return -math.inf
-        score = _tightness(found)
+        score = found.tightness
         if not best or score > best[0][0]:
             best[:] = [(score, instance, found, search)]
         return score
@@ -69,9 +69,7 @@ def tightest(claim: Claim, budget: int = 300, steps: int = 300) -> Tightest:
     if claim.inputs is not None:
         _targeted(claim, budget, lambda instance: consider(instance, "targeted search"))
     if not best:
-        raise InvalidInput(
-            f"claim {claim.id!r} has no instance on which it is not trivial; nothing to tighten"
-        )
+        raise InvalidInput(f"claim {claim.id!r} has no instance on which it is not trivial; nothing to tighten")
     if claim.objective is not None:
         consider(_descend(claim, best[0][1], steps), "gradient descent")
     _, instance, evidence, search = best[0]
@@ -79,20 +77,12 @@ def tightest(claim: Claim, budget: int = 300, steps: int = 300) -> Tightest:
 
 
 def _tightest_evidence(claim: Claim, instance: Instance) -> Evidence | None:
-    effective = [e for e in claim.check(**instance) if e.effective or not e.holds]
-    return max(effective, key=_tightness, default=None)
+    """Return the comparison nearest to failing among those of the claim's own kind, proofs left out."""
+    found = [e for e in claim.check(**instance) if e.effective or not e.holds]
+    return max(found, key=lambda e: significance(claim, e), default=None)
 
 
-def _tightness(evidence: Evidence) -> float:
-    """Return the residual in units of the tolerance, or minus the slack relative to the claimed value."""
-    if math.isnan(evidence.slack):
-        return math.inf
-    if evidence.relation == "==":
-        return -evidence.slack / (float(evidence.tolerance) or 1.0)
-    return -evidence.slack / max(abs(float(evidence.claimed)), 1e-12)
-
-
-def _targeted(claim: Claim, budget: int, consider: Any) -> None:
+def _targeted(claim: Claim, budget: int, consider: Callable[[Instance], float]) -> None:
     assert claim.inputs is not None
 
     @settings(

@@ -50,9 +50,7 @@ def doubling_steps(n: int, zeta: int) -> float:
 def singles_then_blocks(n: int, singles: int, blocks: int) -> list[int]:
     """Return the sizes of Theorem 10: `singles` unit steps, then `blocks` nearly equal blocks."""
     if not (0 <= singles < n and 1 <= blocks <= n - singles):
-        raise InvalidInput(
-            f"{singles} singles and {blocks} blocks; expected singles < n = {n}, blocks <= n - singles"
-        )
+        raise InvalidInput(f"{singles} singles and {blocks} blocks; expected singles < n = {n}, blocks <= n - singles")
     return [1] * singles + balanced_sizes(n - singles, blocks)
 
 
@@ -75,7 +73,8 @@ def largest_block_bound(sizes: Sequence[int], last: float) -> float:
 
 def li_cai_bound(sizes: Sequence[int], last: float) -> float:
     """Return (2^ceil(log2 s_max) - 1) Z_n, Theorem 1 of Li and Cai: sum_i I(X_i; X_-i) / n is Z_n."""
-    return (2 ** (max(sizes) - 1).bit_length() - 1) * last
+    doubled = 1 << (max(sizes) - 1).bit_length()
+    return (doubled - 1) * last
 
 
 def halved(sizes: Sequence[int]) -> list[int]:

@@ -38,9 +38,7 @@ def fixed_size_error(curve: Float[Tensor, "*batch n"], sizes: Sequence[int]) -> 
     check_sizes(sizes, z.shape[-1])
     blocks = [s for s in sizes if s]
     starts = [0, *itertools.accumulate(blocks)][:-1]
-    kept = sum(
-        (s * z[..., start] for s, start in zip(blocks, starts, strict=True)), torch.zeros_like(z[..., 0])
-    )
+    kept = sum((s * z[..., start] for s, start in zip(blocks, starts, strict=True)), torch.zeros_like(z[..., 0]))
     return total(z) - kept
 
 

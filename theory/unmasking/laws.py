@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -67,9 +68,7 @@ def fixed_size(sizes: Sequence[int], n: int) -> Float[Tensor, "K n+1 n+1"]:
 def check_sizes(sizes: Sequence[int], n: int) -> None:
     """Raise InvalidInput unless the sizes are nonnegative, at least one, and sum to n."""
     if len(sizes) < 1 or any(s != int(s) or s < 0 for s in sizes) or sum(sizes) != n:
-        raise InvalidInput(
-            f"sizes {list(sizes)} sum to {sum(sizes)}; expected nonnegative integers summing to n = {n}"
-        )
+        raise InvalidInput(f"sizes {list(sizes)} sum to {sum(sizes)}; expected nonnegative integers summing to n = {n}")
 
 
 def reveal_kernel(conditionals: Conditionals, n: int, d: int) -> Kernel:
@@ -102,7 +101,7 @@ def output_law(kernel: Kernel, steps: Float[Tensor, "*batch K n+1 n+1"]) -> Floa
     n, d, count = kernel.n, kernel.d, steps.shape[-3]
     if steps.shape[-1] != n + 1:
         raise InvalidInput(f"steps for n = {steps.shape[-1] - 1}; expected the kernel's n = {n}")
-    batch = torch.broadcast_shapes(steps.shape[:-3], kernel.layers[0].weight.shape[:-2])
+    batch = np.broadcast_shapes(steps.shape[:-3], kernel.layers[0].weight.shape[:-2])
     rate = _last(steps.expand(*batch, *steps.shape[-3:]), 3)
     inflow = rate.new_zeros((d + 1) ** n, count + 1, math.prod(batch))
     inflow[-1, 0] = 1.0
@@ -129,9 +128,7 @@ def block_costs(kernel: Kernel, table: Float[Tensor, "*worlds states"]) -> Float
         gain = torch.where(after > 0, after / torch.where(after > 0, before * layer.weight, 1.0), 1.0)
         total = torch.xlogy(after, gain).sum(-2)
         row = total.new_zeros(*total.shape[:-1], n + 1).index_add(-1, layer.revealed, total)
-        pairs = math.comb(n, layer.masks) * row.new_tensor(
-            [max(1, math.comb(layer.masks, a)) for a in range(n + 1)]
-        )
+        pairs = math.comb(n, layer.masks) * row.new_tensor([max(1, math.comb(layer.masks, a)) for a in range(n + 1)])
         costs[..., layer.masks, :] = row / pairs
     return costs
 
@@ -152,16 +149,12 @@ def path_divergence(
     return total
 
 
-def mixed_divergence(
-    law: Float[Tensor, "*worlds cells"], steps: Tensor, n: int, d: int
-) -> Float[Tensor, "*batch"]:
+def mixed_divergence(law: Float[Tensor, "*worlds cells"], steps: Tensor, n: int, d: int) -> Float[Tensor, "*batch"]:
     """Return KL(mu || nu-bar) of the sampler with exact conditionals."""
     return information.kullback_leibler(law, output_law(table_kernel(law, n, d), steps))
 
 
-def multinomial_mixture(
-    law: Float[Tensor, "cells"], grid: object, n: int, d: int
-) -> Float[Tensor, "*batch cells"]:
+def multinomial_mixture(law: Float[Tensor, "cells"], grid: object, n: int, d: int) -> Float[Tensor, "*batch cells"]:
     """Return the per-token output law as the multinomial mixture of fixed-size laws, for a batch of grids."""
     widths = torch.from_numpy(check_grid(grid)).diff(dim=-1)
     parts = list(compositions(n, widths.shape[-1]))

@@ -8,7 +8,7 @@ end point and divide and conquer needs O(K n log n).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -24,6 +24,7 @@ from theory.information import check_curve, smoothed_curve, smoothed_curve_deriv
 from theory.unmasking.curves import fixed_size_error, per_token_error, total
 
 FIRST_ROWS = 32
+LayerSearch = Callable[[ndarray, ndarray, ndarray, int], tuple[ndarray, ndarray]]
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,23 @@ def least_riemann_sums(
     Raises InvalidInput unless 1 <= K <= n. Heights that are not nonincreasing are not Monge: then every
     candidate is tried, O(K n^2).
     """
+    search = _monotone_layer if (np.diff(heights) <= 0).all() else _dense_layer
+    return _programme(points, heights, steps, search)
+
+
+def least_riemann_sums_densely(
+    points: Float[ndarray, "n+1"], heights: Float[ndarray, "n"], steps: int
+) -> Float[ndarray, "K"]:
+    """Return the same least sums by trying every node for every end point, O(K n^2): the reference route."""
+    return _programme(points, heights, steps, _dense_layer)[0]
+
+
+def _programme(
+    points: Float[ndarray, "n+1"], heights: Float[ndarray, "n"], steps: int, search: LayerSearch
+) -> tuple[Float[ndarray, "K"], list[Int[ndarray, "k+1"]]]:
     n = len(heights)
     if not 1 <= steps <= n:
         raise InvalidInput(f"K = {steps} steps for {n} cells; expected 1 <= K <= {n}")
-    search = _monotone_layer if (np.diff(heights) <= 0).all() else _dense_layer
     value = np.full(n + 1, np.inf)
     value[1:] = (points[1:] - points[0]) * heights[0]
     best, back = [value[n]], [np.zeros(n + 1, dtype=np.intp)]
@@ -72,18 +86,14 @@ def optimal_sizes(curve: object, steps: int) -> list[Sizes]:
     z = check_curve(curve).numpy()
     area = float(z.sum())
     sums, nodes = least_riemann_sums(np.arange(len(z) + 1.0), -np.maximum.accumulate(z), steps)
-    return [
-        Sizes(tuple(int(s) for s in np.diff(a)), area + float(v)) for v, a in zip(sums, nodes, strict=True)
-    ]
+    return [Sizes(tuple(int(s) for s in np.diff(a)), area + float(v)) for v, a in zip(sums, nodes, strict=True)]
 
 
 def optimal_sizes_learned(cross_entropy: Float[Tensor, "n"], entropy: float, steps: int) -> list[Sizes]:
     """Return the sizes of least sum_k s_k CE_{N_{k-1}} - H(X), the path KL of a learned denoiser."""
     ce = torch.as_tensor(cross_entropy, dtype=torch.float64).numpy()
     sums, nodes = least_riemann_sums(np.arange(len(ce) + 1.0), ce, steps)
-    return [
-        Sizes(tuple(int(s) for s in np.diff(a)), float(v) - entropy) for v, a in zip(sums, nodes, strict=True)
-    ]
+    return [Sizes(tuple(int(s) for s in np.diff(a)), float(v) - entropy) for v, a in zip(sums, nodes, strict=True)]
 
 
 def optimal_grid(curve: object, steps: int, cells: int = 2000) -> tuple[Float[ndarray, "K+1"], float]:
@@ -114,11 +124,7 @@ def greedy_sizes(curve: object, steps: int) -> list[Sizes]:
     error = float(z.sum()) - n * float(z[0])
     for _ in range(steps):
         found.append(Sizes(tuple(int(s) for s in np.diff(nodes)), error))
-        gains = [
-            ((c - b) * (z[b] - z[a]), b)
-            for a, c in zip(nodes, nodes[1:], strict=False)
-            for b in range(a + 1, c)
-        ]
+        gains = [((c - b) * (z[b] - z[a]), b) for a, c in zip(nodes, nodes[1:], strict=False) for b in range(a + 1, c)]
         if not gains:
             break
         gain, node = max(gains)
@@ -132,9 +138,7 @@ def beta_grids(a: object, b: object, times: Float[ndarray, "T"]) -> Float[ndarra
     return np.asarray(np.sin(np.pi / 2 * special.betainc(shape_a, shape_b, times)) ** 2)
 
 
-def beta_plane(
-    curve: object, a: object, b: object, steps: Iterable[int]
-) -> dict[int, Float[ndarray, "*plane"]]:
+def beta_plane(curve: object, a: object, b: object, steps: Iterable[int]) -> dict[int, Float[ndarray, "*plane"]]:
     """Return E_iid of the Beta(a, b) schedules for every K: one distribution-function call per distinct time."""
     z = check_curve(curve)
     wanted = sorted(set(steps))
@@ -152,9 +156,7 @@ def beta_plane(
     return errors
 
 
-def best_beta(
-    curve: object, steps: int, low: float = 0.1, high: float = 12.0, resolution: int = 40
-) -> BetaFit:
+def best_beta(curve: object, steps: int, low: float = 0.1, high: float = 12.0, resolution: int = 40) -> BetaFit:
     """Return the best Beta(a, b) in [low, high]^2: a logarithmic plane, then Nelder-Mead from its best point."""
     z = check_curve(curve)
     axis = np.geomspace(low, high, resolution)
@@ -163,7 +165,7 @@ def best_beta(
     bounds = [(np.log(low), np.log(high))] * 2
 
     def objective(logs: ndarray) -> float:
-        return float(beta_plane(z, *np.exp(logs), [steps])[steps])
+        return float(beta_plane(z, np.exp(logs[0]), np.exp(logs[1]), [steps])[steps])
 
     found = optimize.minimize(
         objective,
@@ -173,7 +175,7 @@ def best_beta(
         options={"xatol": 1e-6, "fatol": 1e-13},
     )
     shapes = np.exp(found.x) if found.fun <= plane[i, j] else np.array([axis[i], axis[j]])
-    grid = beta_grids(*shapes, np.arange(steps + 1) / steps)
+    grid = beta_grids(shapes[0], shapes[1], np.arange(steps + 1) / steps)
     grid[0], grid[-1] = 0.0, 1.0
     return BetaFit(float(shapes[0]), float(shapes[1]), grid, float(per_token_error(z, grid)))
 

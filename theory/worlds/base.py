@@ -76,9 +76,7 @@ class World(ABC):
 class TableWorld(World):
     """The world of any table of d^n probabilities, first position most significant."""
 
-    def __init__(
-        self, law: object, n: int, d: int, name: str = "table", zero_rule: ZeroRule = "uniform"
-    ) -> None:
+    def __init__(self, law: object, n: int, d: int, name: str = "table", zero_rule: ZeroRule = "uniform") -> None:
         self.name, self.n, self.d, self.zero_rule = name, n, d, zero_rule
         self._law = states.check_law(law, n, d)
         if self._law.ndim != 1:
@@ -129,25 +127,17 @@ class SupportWorld(World):
         zero_rule: ZeroRule = "uniform",
     ) -> None:
         if support.ndim != 2 or not len(support):
-            raise InvalidInput(
-                f"support of shape {tuple(support.shape)}; expected at least one row of n tokens"
-            )
+            raise InvalidInput(f"support of shape {tuple(support.shape)}; expected at least one row of n tokens")
         self.name, self.zero_rule = name, zero_rule
         self.support = support.long()
         self.n = support.shape[1]
         self.d = int(support.max()) + 1 if d is None else d
         states.check_states(self.support, self.n, self.d - 1)
         if len(torch.unique(self.support, dim=0)) != len(support):
-            raise InvalidInput(
-                "support lists a sequence twice; expected distinct rows: add their probabilities"
-            )
+            raise InvalidInput("support lists a sequence twice; expected distinct rows: add their probabilities")
         uniform = torch.full((len(support),), 1 / len(support), dtype=torch.float64)
-        self.probabilities = states.check_law(
-            uniform if probabilities is None else probabilities, 1, len(support)
-        )
-        self._shown = (
-            torch.nn.functional.one_hot(self.support, self.d).to(torch.float64).reshape(len(support), -1)
-        )
+        self.probabilities = states.check_law(uniform if probabilities is None else probabilities, 1, len(support))
+        self._shown = torch.nn.functional.one_hot(self.support, self.d).to(torch.float64).reshape(len(support), -1)
 
     def sample(self, count: int, generator: Generator | None = None) -> Int[Tensor, "count n"]:
         """Draw rows of the support."""
@@ -181,16 +171,14 @@ class SupportWorld(World):
         states.require_memory(2**self.n * rows, f"row classes of {self.name} (n = {self.n}, {rows} rows)")
         classes = torch.zeros(1, rows, dtype=torch.long)
         for i in range(self.n):
-            classes = torch.stack((_dense_rank(classes * self.d + self.support[:, i]), classes), 1).flatten(
-                0, 1
-            )
+            classes = torch.stack((_dense_rank(classes * self.d + self.support[:, i]), classes), 1).flatten(0, 1)
         mass = torch.zeros(classes.shape, dtype=torch.float64)
         mass.scatter_add_(1, classes, self.probabilities.expand(classes.shape))
         return information.entropy(mass)
 
     def _matches(self, z: Int[Tensor, "m n"]) -> list[tuple[Int[Tensor, "k n"], Float[Tensor, "k rows"]]]:
         found = []
-        for part in z.split(max(1, MATCH_ENTRIES // max(len(self.support), self.n * self.d))):
+        for part in torch.split(z, max(1, MATCH_ENTRIES // max(len(self.support), self.n * self.d))):
             shown = torch.nn.functional.one_hot(part, self.d + 1)[..., : self.d].to(torch.float64)
             hits = shown.reshape(len(part), -1) @ self._shown.T
             agree = hits == (part != self.d).sum(-1, keepdim=True)

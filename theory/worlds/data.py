@@ -19,13 +19,9 @@ def digit_patches(side: int = 3, threshold: float = 8.0) -> TableWorld:
     try:
         from sklearn.datasets import load_digits
     except ImportError as error:
-        raise InvalidInput(
-            "digit_patches needs scikit-learn; install it: pip install scikit-learn"
-        ) from error
+        raise InvalidInput("digit_patches needs scikit-learn; install it: pip install scikit-learn") from error
     bits = (load_digits().images >= threshold).astype(np.int64)
-    windows = np.lib.stride_tricks.sliding_window_view(bits, (side, side), axis=(1, 2)).reshape(
-        -1, side * side
-    )
+    windows = np.lib.stride_tricks.sliding_window_view(bits, (side, side), axis=(1, 2)).reshape(-1, side * side)
     return _empirical(windows, 2, f"{side}x{side} digit patches")
 
 

@@ -48,9 +48,7 @@ def mds_code(n: int, dimension: int, prime: int) -> SupportWorld:
     if prime < 2 or any(prime % f == 0 for f in range(2, int(prime**0.5) + 1)):
         raise InvalidInput(f"field size {prime} is not prime; expected a prime")
     if not 1 <= dimension <= n <= prime:
-        raise InvalidInput(
-            f"dimension {dimension}, n = {n}, field {prime}; expected 1 <= dimension <= n <= field"
-        )
+        raise InvalidInput(f"dimension {dimension}, n = {n}, field {prime}; expected 1 <= dimension <= n <= field")
     points = torch.arange(n)
     powers = torch.stack([points**k % prime for k in range(dimension)])
     words = all_sequences(dimension, prime) @ powers % prime
@@ -70,9 +68,7 @@ def dirichlet(
     if not 1 <= keep <= cells or not concentration > 0:
         raise InvalidInput(f"support {keep}, concentration {concentration}; expected 1..{cells} and > 0")
     chosen = torch.randperm(cells, generator=generator)[:keep]
-    gamma = torch._standard_gamma(
-        torch.full((keep,), concentration, dtype=torch.float64), generator=generator
-    )
+    gamma = torch._standard_gamma(torch.full((keep,), concentration, dtype=torch.float64), generator=generator)
     law = torch.zeros(cells, dtype=torch.float64)
     law[chosen] = gamma / gamma.sum()
     kind = "dense" if support is None else f"sparse ({keep} cells)"

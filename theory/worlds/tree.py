@@ -68,9 +68,7 @@ class TreeWorld(World):
                 above = _divide(beliefs[parent], upward[k]) @ self.factors[k]
             beliefs.append(_scaled(above * collected[k])[0])
         found = torch.stack([beliefs[k] for k in self.observed], dim=-2)
-        found = states.finish_conditionals(
-            found, (log_mass > -torch.inf).double(), tokens, self.d, self.zero_rule
-        )
+        found = states.finish_conditionals(found, (log_mass > -torch.inf).double(), tokens, self.d, self.zero_rule)
         return found.reshape(*batch, self.n, self.d)
 
     def entropy(self) -> float | None:
@@ -105,14 +103,10 @@ class TreeWorld(World):
 
     def _check_factors(self) -> None:
         if len(self.factors) != len(self.parents) or not self.parents:
-            raise InvalidInput(
-                f"{len(self.factors)} factors for {len(self.parents)} nodes; expected one a node"
-            )
+            raise InvalidInput(f"{len(self.factors)} factors for {len(self.parents)} nodes; expected one a node")
         for k, (parent, factor) in enumerate(zip(self.parents, self.factors, strict=True)):
             if parent >= k:
-                raise InvalidInput(
-                    f"parent {parent} of node {k} comes after it; list parents before children"
-                )
+                raise InvalidInput(f"parent {parent} of node {k} comes after it; list parents before children")
             expected = (self.widths[k],) if parent < 0 else (self.widths[parent], self.widths[k])
             if tuple(factor.shape) != expected:
                 raise InvalidInput(f"factor of node {k} has shape {tuple(factor.shape)}; expected {expected}")
