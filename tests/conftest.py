@@ -1,4 +1,4 @@
-"""A laboratory: a small project with one experiment, one figure, and modules they reach or not."""
+"""Checks every array shape in theory/, and keeps a laboratory: a small project with one experiment and one figure."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests import shapes
+
+shapes.install()
 
 EXPERIMENT = '''
 """Powers of a number, with every awkward float."""

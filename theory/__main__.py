@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -37,7 +38,7 @@ class Check:
 
     ids: Annotated[tuple[str, ...], tyro.conf.Positional] = ()
     profile: str = "default"
-    """smoke (a quarter of the inputs), default, or deep (a hundred times as many)."""
+    """smoke (an eighth of the inputs), default, or deep (a hundred times as many)."""
     jobs: int = 2
     """Number of processes."""
     json: Path | None = None
@@ -64,13 +65,14 @@ class Tightest:
     """Where to save it (default: tightest-ID.json)."""
 
 
-def main() -> int:
+def main(args: Sequence[str] | None = None) -> int:
     """Run the command line; exit code 0, 1 (a verdict is not the expected one) or 2 (bad input)."""
     command = tyro.cli(
         Annotated[List, tyro.conf.subcommand("list")]
         | Annotated[Check, tyro.conf.subcommand("check")]
         | Annotated[Explain, tyro.conf.subcommand("explain")]
         | Annotated[Tightest, tyro.conf.subcommand("tightest")],
+        args=args,
         prog="python -m theory",
         description=__doc__,
     )

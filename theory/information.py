@@ -67,14 +67,14 @@ def set_sizes(n: int) -> Int[Tensor, "sets"]:
     return n - sum(((masks >> i) & 1 for i in range(n)), torch.zeros_like(masks))
 
 
-def mean_entropies(entropies: Float[Tensor, "*batch sets"]) -> Float[Tensor, "*batch n+1"]:
+def mean_entropies(entropies: Float[Tensor, "*batch sets"]) -> Float[Tensor, "*batch counts"]:
     """Return H_0..H_n, the mean of H(X_S) over |S| = m."""
     n = entropies.shape[-1].bit_length() - 1
     sums = entropies.new_zeros(*entropies.shape[:-1], n + 1).index_add(-1, set_sizes(n), entropies)
     return sums / entropies.new_tensor([math.comb(n, m) for m in range(n + 1)])
 
 
-def information_curve(means: Float[Tensor, "*batch n+1"]) -> Float[Tensor, "*batch n"]:
+def information_curve(means: Float[Tensor, "*batch counts"]) -> Float[Tensor, "*batch n"]:
     """Return Z_1..Z_n with Z_j = H_1 + H_{j-1} - H_j (Lemma 13)."""
     return means[..., 1:2] + means[..., :-1] - means[..., 1:]
 

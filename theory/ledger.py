@@ -168,11 +168,15 @@ def verdict(evidence: Iterable[Evidence]) -> Verdict:
     return "holds" if any(e.effective for e in seen) else "vacuous"
 
 
+def of_own_kind(claim: Claim, evidence: Evidence) -> bool:
+    """Return whether a comparison is the claim's own, not one of the routes that support it."""
+    return (evidence.relation == "==") == (claim.kind == "equality")
+
+
 def significance(claim: Claim, evidence: Evidence) -> tuple[bool, bool, bool, float]:
     """Rank comparisons: failures first, then those of the claim's own kind, numbers before proofs, the tightest."""
-    own = (evidence.relation == "==") == (claim.kind == "equality")
     number = evidence.route not in ("certificate", "ball", "symbolic")
-    return (not evidence.holds, own, number, evidence.tightness)
+    return (not evidence.holds, of_own_kind(claim, evidence), number, evidence.tightness)
 
 
 def _worst(

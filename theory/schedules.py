@@ -31,9 +31,9 @@ class Schedule:
     derivative: Curve
 
     def __call__(self, t: object) -> ndarray:
-        return self.value(np.asarray(t, dtype=float))
+        return np.asarray(self.value(np.asarray(t, dtype=float)))
 
-    def grid(self, steps: int) -> Float[ndarray, "K+1"]:
+    def grid(self, steps: int) -> Float[ndarray, "nodes"]:
         """Return alpha(k / K) for k = 0..K; both ends exact. Raises InvalidInput for K < 1."""
         t = uniform_grid(steps)
         alpha = np.maximum.accumulate(np.clip(self.value(t), 0.0, 1.0))
@@ -47,14 +47,14 @@ class Schedule:
         return step_reveal_probabilities(self.grid(steps), hidden)
 
 
-def uniform_grid(steps: int) -> Float[ndarray, "K+1"]:
+def uniform_grid(steps: int) -> Float[ndarray, "nodes"]:
     """Return k / K for k = 0..K. Raises InvalidInput for K < 1."""
     if steps < 1:
         raise InvalidInput(f"K = {steps} steps; expected K >= 1: a sampler needs at least one step")
     return np.arange(steps + 1) / steps
 
 
-def geometric_grid(steps: int, ratio: float, ending: str = "masked") -> Float[ndarray, "K+1"]:
+def geometric_grid(steps: int, ratio: float, ending: str = "masked") -> Float[ndarray, "nodes"]:
     """Return a geometric grid (optimal-schedules digest, section 7, consequence iv).
 
     `ending="masked"`: the masked fraction shrinks by `ratio` a step, 1 - alpha_k = r^k for k < K (TC regime).
@@ -70,7 +70,7 @@ def geometric_grid(steps: int, ratio: float, ending: str = "masked") -> Float[nd
     return np.asarray(grid, dtype=float)
 
 
-def check_grid(grid: object) -> Float[ndarray, "*batch K+1"]:
+def check_grid(grid: object) -> Float[ndarray, "*batch nodes"]:
     """Return the grid as float64; raise InvalidInput unless it climbs from exactly 0 to exactly 1."""
     alpha = np.asarray(grid, dtype=float)
     if alpha.ndim < 1 or alpha.shape[-1] < 2:
@@ -88,7 +88,7 @@ def check_grid(grid: object) -> Float[ndarray, "*batch K+1"]:
 
 
 def step_reveal_probabilities(
-    grid: Float[ndarray, "*batch K+1"], complement: Float[ndarray, "*batch K+1"] | None = None
+    grid: Float[ndarray, "*batch nodes"], complement: Float[ndarray, "*batch nodes"] | None = None
 ) -> Float[ndarray, "*batch K"]:
     """Return (alpha_{k+1} - alpha_k) / (1 - alpha_k), the last one exactly 1.
 

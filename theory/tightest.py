@@ -20,7 +20,7 @@ from torch import Tensor
 
 from theory.errors import InvalidInput
 from theory.files import write_atomically
-from theory.ledger import Claim, Evidence, Instance, significance
+from theory.ledger import Claim, Evidence, Instance, of_own_kind, significance
 
 RATE, DECAY = 0.05, 0.995
 
@@ -77,8 +77,8 @@ def tightest(claim: Claim, budget: int = 300, steps: int = 300) -> Tightest:
 
 
 def _tightest_evidence(claim: Claim, instance: Instance) -> Evidence | None:
-    """Return the comparison nearest to failing among those of the claim's own kind, proofs left out."""
-    found = [e for e in claim.check(**instance) if e.effective or not e.holds]
+    """Return the comparison nearest to failing among the effective ones of the claim's own kind."""
+    found = [e for e in claim.check(**instance) if (e.effective and of_own_kind(claim, e)) or not e.holds]
     return max(found, key=lambda e: significance(claim, e), default=None)
 
 
@@ -113,10 +113,11 @@ def _descend(claim: Claim, instance: Instance, steps: int) -> dict[str, Any]:
     for _ in range(steps):
         optimiser.zero_grad()
         loss = claim.objective(**fixed, **values())
-        if not bool(torch.isfinite(loss)):
+        now = float(loss.detach())
+        if not math.isfinite(now):
             break
-        if float(loss) < least:
-            least, kept = float(loss), _plain(values())
+        if now < least:
+            least, kept = now, _plain(values())
         loss.backward()
         optimiser.step()
         for group in optimiser.param_groups:

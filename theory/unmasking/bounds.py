@@ -126,7 +126,7 @@ def geometric_grid_bound(steps: int, ratio: float, total: float, dual: float, re
     return (1 - ratio) / ratio * first + ratio ** (steps - 1) * (total + dual)
 
 
-def regime_grid(steps: int, ratio: float, regime: Regime = "TC") -> Float[ndarray, "K+1"]:
+def regime_grid(steps: int, ratio: float, regime: Regime = "TC") -> Float[ndarray, "nodes"]:
     """Return the geometric grid whose bound `geometric_grid_bound` states."""
     return geometric_grid(steps, ratio, "masked" if regime == "TC" else "revealed")
 

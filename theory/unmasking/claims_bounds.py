@@ -89,7 +89,7 @@ def balanced(curve: Sequence[float], steps: int, constant: float = 1.0) -> Itera
 
 
 def theorem_9(curve: Sequence[float], zeta: int, regime: Regime, weaken: int = 1) -> Iterator[Evidence]:
-    """Build the schedule, compare E with area / (zeta - 1) and the number of steps with 2 + zeta (1 + ln n)."""
+    """Build the schedule, compare E with area / (zeta - 1) and the number of steps with 2 + zeta (1 + ln n)"""
     n, z = len(curve), _tensor(curve)
     sizes = bounds.doubling_sizes(n, zeta, regime)
     area = float(curves.total(z) if regime == "TC" else curves.dual_total(z))
@@ -104,7 +104,7 @@ def theorem_9(curve: Sequence[float], zeta: int, regime: Regime, weaken: int = 1
 
 
 def theorem_10(curve: Sequence[float], singles: int, blocks: int, factor: float = 1.0) -> Iterator[Evidence]:
-    """Compare E of k singles and l equal blocks with ceil((n - k) / l) (Z_n - Z_{k+1}) and (n / l)(DTC / k)."""
+    """Compare E of k singles and l equal blocks with ceil((n - k) / l) (Z_n - Z_{k+1}) and (n / l)(DTC / k)"""
     n, z = len(curve), _tensor(curve)
     k = min(singles, n - 1)
     count = min(blocks, n - k)
@@ -213,26 +213,26 @@ STEP = [0.0, 0.0, 1.0, 1.0]
 CLAIMS = (
     Claim(
         "schedules.5a", f"{LI_CAI}, Theorem 1; {CCL}, Theorem 4",
-        "E(s) <= (s_max - 1) Z_n <= ((2^ceil(log2 s_max) - 1) / n) sum_i I(X_i; X_-i).",
+        "E(s) <= (s_max - 1) Z_n <= ((2^ceil(log2 s_max) - 1) / n) sum_i I(X_i; X_-i)",
         "upper", ("closed form", "certificate"), block_size_bounds, CERTIFIED, assumptions="exact conditionals",
         inputs=curves_and_sizes, fixtures=({"curve": STEP, "sizes": [2, 2]}, {"curve": [0, 1, 1], "sizes": [3]}),
         variants={"nine tenths of the bound": partial(block_size_bounds, factor=0.9)},
     ),
     Claim(
         "schedules.5b", f"{LI_CAI}, proof of Theorem 1",
-        "Halving every block costs at most (s_max / 2n) sum_i I(X_i; X_-i): E(s) <= E(halved s) + (s_max / 2) Z_n.",
+        "Halving every block costs at most (s_max / 2n) sum_i I(X_i; X_-i): E(s) <= E(halved s) + (s_max / 2) Z_n",
         "upper", ("closed form", "certificate"), halving, CERTIFIED, assumptions="exact conditionals",
         inputs=curves_and_sizes, fixtures=({"curve": STEP, "sizes": [4]}, {"curve": [0, 1], "sizes": [2]}),
         variants={"a third of s_max": partial(halving, factor=1 / 3)},
     ),
     Claim(
-        "schedules.5c", f"{LI_CAI}, Corollary 1", "Balanced sizes: E <= (C_1 / T) sum_i I(X_i; X_-i) with C_1 = 1.",
+        "schedules.5c", f"{LI_CAI}, Corollary 1", "Balanced sizes: E <= (C_1 / T) sum_i I(X_i; X_-i) with C_1 = 1",
         "upper", ("closed form", "certificate"), balanced, CERTIFIED, assumptions="exact conditionals, T <= n",
         inputs=lambda: _curves_with(steps=st.integers(1, 12)), fixtures=({"curve": [0, 1, 1, 1, 1], "steps": 1},),
         variants={"C_1 = 3/4": partial(balanced, constant=0.75)},
     ),
     Claim(
-        "schedules.6a", f"{CCL}, Theorem 9", "Its sizes satisfy E <= TC / (zeta - 1), or DTC / (zeta - 1), with K <= 2 + zeta (1 + ln n).",
+        "schedules.6a", f"{CCL}, Theorem 9", "Its sizes satisfy E <= TC / (zeta - 1), or DTC / (zeta - 1), with K <= 2 + zeta (1 + ln n)",
         "upper", ("closed form", "certificate"), theorem_9, CERTIFIED, assumptions="nondecreasing curve, Z_1 = 0; zeta >= 2",
         inputs=lambda: _curves_with(zeta=st.integers(2, 12), regime=REGIMES),
         fixtures=({"curve": STEP, "zeta": 2, "regime": "TC"}, {"curve": [0.0] * 400 + [1.0] * 100, "zeta": 5, "regime": "DTC"}),
@@ -240,14 +240,14 @@ CLAIMS = (
     ),
     Claim(
         "schedules.6b", f"{CCL}, Theorem 10 and Corollary 34 (after Austin)",
-        "k singles, then l equal blocks: E <= (n / l)(DTC / k).",
+        "k singles, then l equal blocks: E <= (n / l)(DTC / k)",
         "upper", ("closed form", "certificate"), theorem_10, CERTIFIED, assumptions="exact conditionals",
         inputs=lambda: _curves_with(singles=st.integers(1, 10), blocks=st.integers(1, 10)),
         fixtures=({"curve": [0, 0, 1], "singles": 1, "blocks": 1},),
         variants={"a tenth of the bound": partial(theorem_10, factor=0.1)},
     ),
     Claim(
-        "schedules.7a", ZHAO_CAI, "K - 1 iid breakpoints: E = sum_m dZ_m sum_{j >= m} (1 - rho{m..j})^(K-1).",
+        "schedules.7a", ZHAO_CAI, "K - 1 iid breakpoints: E = sum_m dZ_m sum_{j >= m} (1 - rho{m..j})^(K-1)",
         "equality", ("enumeration", "monte-carlo"), random_breakpoints,
         "rounding; sampled: Hoeffding at the suite's false-alarm share, 4000 tuples",
         assumptions="nondecreasing curve, Z_1 = 0",
@@ -256,21 +256,21 @@ CLAIMS = (
         variants={"one breakpoint more": partial(random_breakpoints, shift=1)},
     ),
     Claim(
-        "schedules.7b", ZHAO_CAI, "E <= 2 TC h / (h + K - 1) for rho ~ 1/(n-j+1); E <= DTC h / (K - 1 - h) for rho ~ 1/(j-1), h = sum_{i<n} 1/i.",
+        "schedules.7b", ZHAO_CAI, "E <= 2 TC h / (h + K - 1) for rho ~ 1/(n-j+1); E <= DTC h / (K - 1 - h) for rho ~ 1/(j-1), h = sum_{i<n} 1/i",
         "upper", ("closed form",), breakpoint_bounds, CURVE_SUMS, assumptions="nondecreasing curve, Z_1 = 0",
         inputs=lambda: _curves_with(steps=st.integers(1, 40), regime=REGIMES),
         fixtures=({"curve": [0.0] * 30 + [1.0], "steps": 9, "regime": "TC"}, {"curve": [0, 1.0], "steps": 1, "regime": "TC"}),
         variants={"TC h / (h + K - 1) / 2": partial(breakpoint_bounds, factor=0.25)},
     ),
     Claim(
-        "schedules.11a", f"{SECTION_7}, consequence (iii)", "Uniform grid: E_iid <= (TC + DTC) / K.",
+        "schedules.11a", f"{SECTION_7}, consequence (iii)", "Uniform grid: E_iid <= (TC + DTC) / K",
         "upper", ("closed form", "certificate"), uniform_bound, CERTIFIED, assumptions="exact conditionals",
         inputs=lambda: _curves_with(steps=st.integers(1, 12)), fixtures=({"curve": [0, 1, 1, 1], "steps": 2},),
         variants={"half of it": partial(uniform_bound, factor=2)},
     ),
     Claim(
         "schedules.11b", f"{SECTION_7}, consequence (iv)",
-        "Geometric grids, 0 < r < 1: E_iid <= ((1-r)/r) TC + r^(K-1) (TC + DTC); growing grids: DTC in the first term.",
+        "Geometric grids, 0 < r < 1: E_iid <= ((1-r)/r) TC + r^(K-1) (TC + DTC); growing grids: DTC in the first term",
         "upper", ("closed form", "certificate"), geometric_bound, CERTIFIED, assumptions="exact conditionals",
         inputs=lambda: _curves_with(steps=st.integers(1, 8), ratio=st.integers(1, 19).map(lambda k: k / 20), regime=REGIMES),
         fixtures=({"curve": [0, 1, 1, 1], "steps": 3, "ratio": 0.5, "regime": "TC"}, {"curve": [0, 0, 1], "steps": 3, "ratio": 0.5, "regime": "DTC"}),

@@ -134,26 +134,26 @@ def laws_and_sizes(draw: DrawFn, largest: int = 4) -> Instance:
 
 CLAIMS = (
     Claim(
-        "schedules.1a", f"{SOURCE}, Lemma 13", "Z_j = E I(X_i; X_S), |S| = j - 1, equals H_1 + H_{j-1} - H_j.",
+        "schedules.1a", f"{SOURCE}, Lemma 13", "Z_j = E I(X_i; X_S), |S| = j - 1, equals H_1 + H_{j-1} - H_j",
         "equality", ("enumeration",), lemma_13, ROUNDING, assumptions="any law", inputs=strategies.laws,
         fixtures=(COPIED_PAIRS,), variants={"curve shifted by one": partial(lemma_13, lag=1)},
     ),
     Claim(
         "schedules.1b", f"{SOURCE}, Lemma 8",
-        "TC = sum_j Z_j and DTC = n Z_n - sum_j Z_j, so TC + DTC = sum_i I(X_i; X_-i).",
+        "TC = sum_j Z_j and DTC = n Z_n - sum_j Z_j, so TC + DTC = sum_i I(X_i; X_-i)",
         "equality", ("enumeration",), lemma_8, ROUNDING, assumptions="any law", inputs=strategies.laws,
         fixtures=(COPIED_PAIRS,),
         variants={"area halved": partial(lemma_8, factor=0.5), "last term dropped": partial(lemma_8, terms=-1)},
     ),
     Claim(
-        "schedules.1c", f"{SOURCE}, section 3 (Han's inequality)", "0 = Z_1 <= Z_2 <= ... <= Z_n.",
+        "schedules.1c", f"{SOURCE}, section 3 (Han's inequality)", "0 = Z_1 <= Z_2 <= ... <= Z_n",
         "lower", ("enumeration", "certificate"), monotone_curve, f"{ROUNDING}; certificates are exact",
         assumptions="any law", inputs=strategies.laws, fixtures=(COPIED_PAIRS, {"n": 5, "d": 2, "weights": [1] * 31 + [9]}),
         variants={"curve falling": partial(monotone_curve, sign=-1)},
     ),
     Claim(
         "schedules.1d", f"{SOURCE}, Prop. 20 and Example 1",
-        "Uniform on a k-dimensional MDS code over F_q: Z_j = ln q for j > k, else 0; TC = (n-k) ln q, DTC = k ln q.",
+        "Uniform on a k-dimensional MDS code over F_q: Z_j = ln q for j > k, else 0; TC = (n-k) ln q, DTC = k ln q",
         "equality", ("enumeration",), mds_curve, "rounding of a sum over the code words and positions",
         fixtures=(
             {"n": 4, "dimension": 2, "prime": 5}, {"n": 5, "dimension": 1, "prime": 7},
@@ -163,13 +163,13 @@ CLAIMS = (
     ),
     Claim(
         "schedules.2", f"{SOURCE}, Theorems 4 and 16",
-        "E(s) = E_S KL(mu || nu_S) = TC - sum_k s_k Z_{N_{k-1}+1}.",
+        "E(s) = E_S KL(mu || nu_S) = TC - sum_k s_k Z_{N_{k-1}+1}",
         "equality", ("enumeration",), exact_error, ROUNDING, assumptions="exact conditionals; any law and sizes",
         inputs=laws_and_sizes, fixtures=({**COPIED_PAIRS, "sizes": [2, 2]},),
         variants={"node N_{k-1}+2 instead of N_{k-1}+1": partial(exact_error, node=1)},
     ),
     Claim(
-        "schedules.3", f"{SOURCE}, Theorem 4 (convexity of KL)", "KL(mu || nu-bar) <= E(s).",
+        "schedules.3", f"{SOURCE}, Theorem 4 (convexity of KL)", "KL(mu || nu-bar) <= E(s)",
         "upper", ("enumeration",), mixed_error, ROUNDING, assumptions="exact conditionals; any law and sizes",
         inputs=laws_and_sizes, fixtures=({**COPIED_PAIRS, "sizes": [2, 2]},),
         variants={"half of E(s)": partial(mixed_error, factor=0.5)},

@@ -177,19 +177,19 @@ def _linear_inputs() -> st.SearchStrategy[Instance]:
 CLAIMS = (
     Claim(
         "schedules.4a", f"{SECTION_8}, 'Optimal schedule'",
-        "The dynamic programme finds the least E(s) over all compositions into K parts; E*_n = 0.",
+        "The dynamic programme finds the least E(s) over all compositions into K parts; E*_n = 0",
         "equality", ("enumeration", "closed form"), programme, CURVE_SUMS, assumptions="nondecreasing curve, Z_1 = 0",
         inputs=small_curves, fixtures=({"curve": CHAIN},),
         variants={"best composition left out": partial(programme, drop=1)},
     ),
     Claim(
-        "schedules.4b", f"{SECTION_8} (Monge property)", "E*_K is decreasing and convex in K.",
+        "schedules.4b", f"{SECTION_8} (Monge property)", "E*_K is decreasing and convex in K",
         "lower", ("closed form", "enumeration"), convex_decreasing, CURVE_SUMS,
         assumptions="nondecreasing curve, Z_1 = 0", inputs=lambda: st.fixed_dictionaries({"curve": strategies.curves()}),
         fixtures=({"curve": CHAIN},), variants={"concave": partial(convex_decreasing, sign=-1)},
     ),
     Claim(
-        "schedules.10a", f"{SECTION_7}, consequence (i)", "E*_fixed(K) <= E_iid(alpha) for every K-step grid.",
+        "schedules.10a", f"{SECTION_7}, consequence (i)", "E*_fixed(K) <= E_iid(alpha) for every K-step grid",
         "upper", ("closed form", "enumeration"), fixed_beats_random, CURVE_SUMS,
         assumptions="nondecreasing curve, Z_1 = 0", inputs=curves_and_grids,
         fixtures=({"curve": CHAIN, "grid": [0, 0.1729, 0.3834, 0.6499, 1]}, {"curve": CHAIN, "grid": [0, 1]}),
@@ -197,7 +197,7 @@ CLAIMS = (
     ),
     Claim(
         "schedules.10b", f"{SECTION_7}, consequence (ii)",
-        "E_iid > 0 for every finite grid unless TC = 0: E_iid >= TC sum_k (alpha_{k+1} - alpha_k)^n.",
+        "E_iid > 0 for every finite grid unless TC = 0: E_iid >= TC sum_k (alpha_{k+1} - alpha_k)^n",
         "lower", ("closed form", "enumeration"), never_exact,
         "rounding of a sum over the states: ledger.rounding(n (d+1)^n, TC)", assumptions="exact conditionals; any law",
         inputs=lambda: strategies.paired(law=strategies.laws(cells=27), grid=strategies.grids()),
@@ -207,27 +207,27 @@ CLAIMS = (
     Claim(
         "schedules.13a", f"{SECTION_8}, 'Large K'",
         "K E_iid -> (n/2) int Z~'(alpha) alpha'^2 dt, a kinetic energy in the metric Z~' dalpha^2; least value "
-        "(n/2)(int sqrt Z~' dalpha)^2.",
+        "(n/2)(int sqrt Z~' dalpha)^2",
         "asymptotic", ("quadrature",), many_steps, "1e-3 relative at K = 1000: the next term is O(1/K)",
         assumptions="smooth mask schedule", inputs=curves_and_masks, examples=15,
         fixtures=({"curve": CHAIN, "mask": "linear"}, {"curve": CHAIN, "mask": "squared sine"}),
         variants={"n instead of n / 2": partial(many_steps, factor=2.0)},
     ),
     Claim(
-        "schedules.13b", f"{SECTION_8}, 'Large K'", "alpha' proportional to 1 / sqrt Z~' attains the least many-step constant.",
+        "schedules.13b", f"{SECTION_8}, 'Large K'", "alpha' proportional to 1 / sqrt Z~' attains the least many-step constant",
         "equality", ("quadrature",), best_speed, "midpoint rule on 20000 cells of a polynomial's root: 1e-6 relative",
         assumptions="strictly increasing curve", inputs=smooth_curves, examples=15, fixtures=({"curve": [0.0, 0.1, 0.5, 0.6]},),
         variants={"alpha' proportional to 1 / Z~'": partial(best_speed, exponent=1.0)},
     ),
     Claim(
-        "schedules.19a", f"{SECTION_8}, example", "On a linear curve alpha = t beats every other grid at equal K.",
+        "schedules.19a", f"{SECTION_8}, example", "On a linear curve alpha = t beats every other grid at equal K",
         "lower", ("closed form",), linear_curve, CURVE_SUMS, assumptions="Z_j proportional to j - 1",
         inputs=_linear_inputs, fixtures=({"n": 6, "height": 1.0, "grid": [0, 0.25, 0.75, 1]},),
         variants={"reversed": partial(linear_curve, sign=-1)},
     ),
     Claim(
         "schedules.19b", f"{SECTION_8}, example (three copied bit pairs)",
-        "On a linear curve squared sine is 17, 19, 21 % worse than linear at K = 4, 5, 6; the ratio tends to pi^2 / 8.",
+        "On a linear curve squared sine is 17, 19, 21 % worse than linear at K = 4, 5, 6; the ratio tends to pi^2 / 8",
         "asymptotic", ("closed form",), squared_sine_penalty, "K n roundings; print; next term of the sine series",
         fixtures=(
             {"n": 6, "steps": 4, "printed": 1.17}, {"n": 6, "steps": 5, "printed": 1.19},

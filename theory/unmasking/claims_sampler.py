@@ -238,21 +238,21 @@ def _with_grid(cells: int = 27, steps: int = 3) -> st.SearchStrategy[Instance]:
 CLAIMS = (
     Claim(
         "schedules.8a", f"{SECTION_7}, representation",
-        "The per-token chain has the law of uniform reveal times U_i, and of the multinomial mixture of fixed-size samplers.",
+        "The per-token chain has the law of uniform reveal times U_i, and of the multinomial mixture of fixed-size samplers",
         "equality", ("rational", "enumeration"), sampler_law, f"none in fractions; {ROUNDING}", assumptions="any denoiser; here exact",
         inputs=_with_grid, examples=25, fixtures=({**PARITY, "grid": GRID},),
         variants={"reveal probability over 1 - alpha_{k+1}": partial(sampler_law, late=1)},
     ),
     Claim(
         "schedules.8b", f"{SECTION_7}, exact error",
-        "E_iid(alpha) = TC - n sum_k (alpha_{k+1} - alpha_k) Z~(alpha_k) = E E(s), s multinomial; it is the path KL and bounds KL(mu || nu-bar).",
+        "E_iid(alpha) = TC - n sum_k (alpha_{k+1} - alpha_k) Z~(alpha_k) = E E(s), s multinomial; it is the path KL and bounds KL(mu || nu-bar)",
         "equality", ("enumeration", "closed form"), sampler_error, ROUNDING, assumptions="exact conditionals",
         inputs=_with_grid, examples=25, fixtures=({**PARITY, "grid": GRID},),
         variants={"right end points": partial(sampler_error, right=1)},
     ),
     Claim(
         "schedules.9", f"{SECTION_7}, smoothed curve; Dmitriev, Huang, Wei",
-        "n int Z~ = TC, n int alpha Z~' = DTC, and sum_{i != j} I(x_i; x_j | x_-ij) of the masked state is n alpha^2 Z~'(alpha).",
+        "n int Z~ = TC, n int alpha Z~' = DTC, and sum_{i != j} I(x_i; x_j | x_-ij) of the masked state is n alpha^2 Z~'(alpha)",
         "equality", ("quadrature", "enumeration"), smoothed_areas, f"{ROUNDING}; quadrature of a polynomial: 1e-11",
         assumptions="alpha = e^-t", examples=25, fixtures=({**PARITY, "alpha": 0.3},),
         inputs=lambda: strategies.paired(law=strategies.laws(n=(2, 3), cells=27), alpha=st.integers(1, 19).map(lambda k: k / 20)),
@@ -260,7 +260,7 @@ CLAIMS = (
     ),
     Claim(
         "schedules.12", f"{CCL}, Lemma 35, corrected; {SECTION_7}, learned denoiser",
-        "E KL(mu || nu^_S) = E KL(mu || nu_S) + learning error = sum_k s_k CE_{N_{k-1}} - H(X).",
+        "E KL(mu || nu^_S) = E KL(mu || nu_S) + learning error = sum_k s_k CE_{N_{k-1}} - H(X)",
         "equality", ("enumeration", "closed form"), learned, ROUNDING, assumptions="model conditionals positive on the support",
         inputs=law_model_sizes, examples=25, see="schedules.12.printed",
         fixtures=({**PARITY, "sizes": [1, 2], "model": [1, 2, 3, 4, 5, 6, 7, 8]},),
@@ -268,20 +268,20 @@ CLAIMS = (
     ),
     Claim(
         "schedules.12.printed", f"{CCL}, Lemma 35 as printed",
-        "KL(mu || nu_S) = KL(mu || nu^_S) + learning error: the learning error on the other side.",
-        "equality", ("enumeration",), partial(learned, sign=-1), ROUNDING, expected="refuted", see="schedules.12",
+        "KL(mu || nu_S) = KL(mu || nu^_S) + learning error: the learning error on the other side",
+        "equality", ("enumeration", "closed form"), partial(learned, sign=-1), ROUNDING, expected="refuted", see="schedules.12",
         fixtures=({**PARITY, "sizes": [1, 2], "model": [1, 2, 3, 4, 5, 6, 7, 8]},),
         variants={"learning error left out": partial(learned, sign=0)},
     ),
     Claim(
-        "schedules.17a", FENG, "SER = 1 - nu(supp mu) <= 1 - e^{-KL(mu || nu)}.",
+        "schedules.17a", FENG, "SER = 1 - nu(supp mu) <= 1 - e^{-KL(mu || nu)}",
         "upper", ("enumeration",), support_error, ROUNDING, assumptions="any output law", inputs=laws_and_sizes, examples=25,
         fixtures=({**COPIED_PAIRS, "sizes": [2, 2]}, {**PARITY, "sizes": [3]}),
         variants={"half of KL": partial(support_error, factor=0.5)},
         objective=relative_support_room, differentiable=("weights",),
     ),
     Claim(
-        "schedules.17b", FENG, "Given the partition, SER = 1 - e^-KL exactly for uniform laws on linear codes.",
+        "schedules.17b", FENG, "Given the partition, SER = 1 - e^-KL exactly for uniform laws on linear codes",
         "equality", ("rational",), support_error_of_code, "none: fractions",
         fixtures=(
             {"n": 3, "dimension": 1, "prime": 3, "sizes": [2, 1]}, {"n": 3, "dimension": 2, "prime": 3, "sizes": [1, 2]},
@@ -290,7 +290,7 @@ CLAIMS = (
         variants={"twice": partial(support_error_of_code, factor=2)},
     ),
     Claim(
-        "schedules.17c", FENG, "Balanced sizes: the token error rate gap, KL / n, is at most ln|V| / T.",
+        "schedules.17c", FENG, "Balanced sizes: the token error rate gap, KL / n, is at most ln|V| / T",
         "upper", ("enumeration",), token_error_gap, ROUNDING, assumptions="exact conditionals",
         inputs=lambda: strategies.paired(law=strategies.laws(cells=27), steps=st.integers(1, 4)),
         fixtures=({"n": 4, "d": 2, "weights": [1] + [0] * 14 + [1], "steps": 1},),

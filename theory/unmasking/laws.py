@@ -46,7 +46,7 @@ class Kernel:
     layers: tuple[Layer, ...]
 
 
-def per_token(grid: object, n: int) -> Float[Tensor, "*batch K n+1 n+1"]:
+def per_token(grid: object, n: int) -> Float[Tensor, "*batch K counts counts"]:
     """Return the steps of the per-token sampler: r^a (1 - r)^(m - a), r_k the reveal probability of step k."""
     reveal = torch.from_numpy(step_reveal_probabilities(check_grid(grid)))[..., None, None]
     m = torch.arange(n + 1)[:, None]
@@ -54,7 +54,7 @@ def per_token(grid: object, n: int) -> Float[Tensor, "*batch K n+1 n+1"]:
     return torch.where(a <= m, reveal**a * (1 - reveal) ** (m - a).clamp(min=0), 0.0)
 
 
-def fixed_size(sizes: Sequence[int], n: int) -> Float[Tensor, "K n+1 n+1"]:
+def fixed_size(sizes: Sequence[int], n: int) -> Float[Tensor, "K counts counts"]:
     """Return the steps of the fixed-size sampler: a uniformly random subset of size s_k at step k."""
     check_sizes(sizes, n)
     steps = torch.zeros(len(sizes), n + 1, n + 1, dtype=torch.float64)
@@ -92,7 +92,7 @@ def table_kernel(law: Float[Tensor, "*worlds cells"], n: int, d: int) -> Kernel:
     return reveal_kernel(lambda z: states.table_conditionals(table, z, d), n, d)
 
 
-def output_law(kernel: Kernel, steps: Float[Tensor, "*batch K n+1 n+1"]) -> Float[Tensor, "*batch cells"]:
+def output_law(kernel: Kernel, steps: Float[Tensor, "*batch K counts counts"]) -> Float[Tensor, "*batch cells"]:
     """Return the exact output law; batches of worlds and of schedules broadcast against each other.
 
     Layers are swept once, from all masked to none: what a layer holds at all K times is known before
@@ -114,7 +114,7 @@ def output_law(kernel: Kernel, steps: Float[Tensor, "*batch K n+1 n+1"]) -> Floa
     return done.movedim(-1, 0).reshape(*batch, d**n)
 
 
-def block_costs(kernel: Kernel, table: Float[Tensor, "*worlds states"]) -> Float[Tensor, "*worlds n+1 n+1"]:
+def block_costs(kernel: Kernel, table: Float[Tensor, "*worlds states"]) -> Float[Tensor, "*worlds counts counts"]:
     """Return the mean cost of a block, entry (m, a): m tokens masked, a uniformly random a of them drawn.
 
     The cost is E_q KL(q(x_A | z) || prod_i p(x_i | z)) over uniformly random revealed sets and blocks: the
@@ -134,7 +134,7 @@ def block_costs(kernel: Kernel, table: Float[Tensor, "*worlds states"]) -> Float
 
 
 def path_divergence(
-    costs: Float[Tensor, "*worlds n+1 n+1"], steps: Float[Tensor, "*batch K n+1 n+1"]
+    costs: Float[Tensor, "*worlds counts counts"], steps: Float[Tensor, "*batch K counts counts"]
 ) -> Float[Tensor, "*batch"]:
     """Return the path KL: block costs weighted with how often each (masked, revealed) pair occurs."""
     n = costs.shape[-1] - 1
@@ -196,7 +196,7 @@ def _last(values: Tensor, kept: int) -> Tensor:
     return values.reshape(-1, *values.shape[values.ndim - kept :]).movedim(0, -1)
 
 
-def _holding(inflow: Float[Tensor, "s K+1 B"], stay: Float[Tensor, "K B"]) -> Float[Tensor, "s K+1 B"]:
+def _holding(inflow: Float[Tensor, "s nodes B"], stay: Float[Tensor, "K B"]) -> Float[Tensor, "s nodes B"]:
     """Return what each state holds at times 0..K, given what flows in and the chance of revealing nothing."""
     held = [inflow[:, 0]]
     for k in range(len(stay)):

@@ -8,6 +8,7 @@ end point and divide and conquer needs O(K n log n).
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -41,13 +42,13 @@ class BetaFit:
 
     a: float
     b: float
-    grid: Float[ndarray, "K+1"]
+    grid: Float[ndarray, "nodes"]
     error: float
 
 
 def least_riemann_sums(
-    points: Float[ndarray, "n+1"], heights: Float[ndarray, "n"], steps: int
-) -> tuple[Float[ndarray, "K"], list[Int[ndarray, "k+1"]]]:
+    points: Float[ndarray, "counts"], heights: Float[ndarray, "n"], steps: int
+) -> tuple[Float[ndarray, "K"], list[Int[ndarray, "nodes"]]]:
     """Return for each k = 1..K the least left Riemann sum with k cells and its nodes.
 
     Raises InvalidInput unless 1 <= K <= n. Heights that are not nonincreasing are not Monge: then every
@@ -58,15 +59,15 @@ def least_riemann_sums(
 
 
 def least_riemann_sums_densely(
-    points: Float[ndarray, "n+1"], heights: Float[ndarray, "n"], steps: int
+    points: Float[ndarray, "counts"], heights: Float[ndarray, "n"], steps: int
 ) -> Float[ndarray, "K"]:
     """Return the same least sums by trying every node for every end point, O(K n^2): the reference route."""
     return _programme(points, heights, steps, _dense_layer)[0]
 
 
 def _programme(
-    points: Float[ndarray, "n+1"], heights: Float[ndarray, "n"], steps: int, search: LayerSearch
-) -> tuple[Float[ndarray, "K"], list[Int[ndarray, "k+1"]]]:
+    points: Float[ndarray, "counts"], heights: Float[ndarray, "n"], steps: int, search: LayerSearch
+) -> tuple[Float[ndarray, "K"], list[Int[ndarray, "nodes"]]]:
     n = len(heights)
     if not 1 <= steps <= n:
         raise InvalidInput(f"K = {steps} steps for {n} cells; expected 1 <= K <= {n}")
@@ -96,7 +97,7 @@ def optimal_sizes_learned(cross_entropy: Float[Tensor, "n"], entropy: float, ste
     return [Sizes(tuple(int(s) for s in np.diff(a)), float(v) - entropy) for v, a in zip(sums, nodes, strict=True)]
 
 
-def optimal_grid(curve: object, steps: int, cells: int = 2000) -> tuple[Float[ndarray, "K+1"], float]:
+def optimal_grid(curve: object, steps: int, cells: int = 2000) -> tuple[Float[ndarray, "nodes"], float]:
     """Return the per-token grid of least E_iid and its error: dynamic programming, then polishing.
 
     The programme is exact on `cells` equal cells; SLSQP with the closed-form gradient then moves the
@@ -124,7 +125,7 @@ def greedy_sizes(curve: object, steps: int) -> list[Sizes]:
     error = float(z.sum()) - n * float(z[0])
     for _ in range(steps):
         found.append(Sizes(tuple(int(s) for s in np.diff(nodes)), error))
-        gains = [((c - b) * (z[b] - z[a]), b) for a, c in zip(nodes, nodes[1:], strict=False) for b in range(a + 1, c)]
+        gains = [((c - b) * (z[b] - z[a]), b) for a, c in itertools.pairwise(nodes) for b in range(a + 1, c)]
         if not gains:
             break
         gain, node = max(gains)
@@ -152,7 +153,7 @@ def beta_plane(curve: object, a: object, b: object, steps: Iterable[int]) -> dic
         columns = [place[Fraction(k, count)] for k in range(count + 1)]
         cells = np.diff(alpha[..., columns], axis=-1)
         kept = np.einsum("...k,...k->...", cells, heights[..., columns[:-1]])
-        errors[count] = float(total(z)) - len(z) * kept
+        errors[count] = np.asarray(float(total(z)) - len(z) * kept)
     return errors
 
 
@@ -197,8 +198,8 @@ def best_rounded_beta(curve: object, steps: int, axis: Float[ndarray, "r"] | Non
 
 
 def _monotone_layer(
-    intercept: Float[ndarray, "n"], slope: Float[ndarray, "n"], points: Float[ndarray, "n+1"], k: int
-) -> tuple[Float[ndarray, "n+1"], Int[ndarray, "n+1"]]:
+    intercept: Float[ndarray, "n"], slope: Float[ndarray, "n"], points: Float[ndarray, "counts"], k: int
+) -> tuple[Float[ndarray, "counts"], Int[ndarray, "counts"]]:
     """Return min and argmin over a in [k - 1, b - 1] of intercept[a] + points[b] slope[a], for every b >= k."""
     n = len(slope)
     value, chosen = np.full(n + 1, np.inf), np.zeros(n + 1, dtype=np.intp)
@@ -233,21 +234,21 @@ def _ragged_minimum(
 
 
 def _dense_layer(
-    intercept: Float[ndarray, "n"], slope: Float[ndarray, "n"], points: Float[ndarray, "n+1"], k: int
-) -> tuple[Float[ndarray, "n+1"], Int[ndarray, "n+1"]]:
+    intercept: Float[ndarray, "n"], slope: Float[ndarray, "n"], points: Float[ndarray, "counts"], k: int
+) -> tuple[Float[ndarray, "counts"], Int[ndarray, "counts"]]:
     table = np.where(np.isinf(intercept), np.inf, intercept) + points[:, None] * slope
     table[np.arange(len(slope)) >= np.arange(len(points))[:, None]] = np.inf
     return table.min(1), table.argmin(1)
 
 
-def _trace(back: list[Int[ndarray, "n+1"]], end: int) -> Int[ndarray, "k+1"]:
+def _trace(back: list[Int[ndarray, "counts"]], end: int) -> Int[ndarray, "nodes"]:
     nodes = [end]
     for chosen in reversed(back):
         nodes.append(int(chosen[nodes[-1]]))
     return np.array(nodes[::-1])
 
 
-def _polish(curve: Float[Tensor, "n"], grid: Float[ndarray, "K+1"]) -> Float[ndarray, "K+1"]:
+def _polish(curve: Float[Tensor, "n"], grid: Float[ndarray, "nodes"]) -> Float[ndarray, "nodes"]:
     def loss(inner: ndarray) -> tuple[float, ndarray]:
         alpha = torch.from_numpy(np.concatenate(([0.0], inner, [1.0])))
         z, slope = smoothed_curve(curve, alpha), smoothed_curve_derivative(curve, alpha)

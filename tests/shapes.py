@@ -1,0 +1,28 @@
+"""Turns the shapes in theory's signatures into checks while the tests run."""
+
+from __future__ import annotations
+
+from beartype import BeartypeConf, beartype
+from jaxtyping import install_import_hook
+
+MODULES = (
+    "theory.states",
+    "theory.information",
+    "theory.schedules",
+    "theory.worlds",
+    "theory.unmasking.laws",
+    "theory.unmasking.curves",
+    "theory.unmasking.optimal",
+    "theory.unmasking.bounds",
+    "theory.energy.closed_forms",
+    "theory.energy.rates",
+    "theory.energy.sphere",
+)
+
+check = beartype(conf=BeartypeConf(is_pep484_tower=True))
+"""The run-time checker; an int passes for a float."""
+
+
+def install() -> None:
+    """Check every array that a function of MODULES takes or returns."""
+    install_import_hook(MODULES, "tests.shapes.check")

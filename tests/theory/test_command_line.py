@@ -1,0 +1,68 @@
+"""The ledger's command line, run as a user runs it: exit codes, files, errors in one line."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+KEYS = {"id", "source", "statement", "kind", "verdict", "expected", "routes", "instances", "residual",
+        "slack", "tolerance", "seconds"}  # fmt: skip
+
+
+def run(*args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "160", "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        [sys.executable, "-m", "theory", *args], cwd=cwd, env=environment, capture_output=True, text=True, timeout=120
+    )
+
+
+def test_check_writes_json_and_explain_reads_the_last_evidence(tmp_path: Path) -> None:
+    done = run(
+        "check", "schedules.1a", "schedules.A7.printed", "--profile", "smoke", "--json", "out.json", cwd=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    assert "2 claims, 2 as expected, 1 refuted" in done.stdout
+    found = json.loads((tmp_path / "out.json").read_text())
+    assert set(found[0]) >= KEYS
+    assert [r["verdict"] for r in found] == ["holds", "refuted"]
+    explained = run("explain", "schedules.A7.printed", cwd=tmp_path)
+    assert "witness" in explained.stdout and "Chen, Cong, Li" in explained.stdout
+    assert "none yet" in run("explain", "schedules.2", cwd=tmp_path).stdout
+
+
+def test_tightest_saves_a_file_that_replays(tmp_path: Path) -> None:
+    done = run("tightest", "schedules.A2", "--budget", "20", "--out", "t.json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    replayed = run("check", "--replay", "t.json", cwd=tmp_path)
+    assert replayed.returncode == 0, replayed.stderr
+    assert "the ledger expects holds" in replayed.stdout
+
+
+def test_list(tmp_path: Path) -> None:
+    listed = json.loads(run("list", "--json", cwd=tmp_path).stdout)
+    assert {"id", "statement", "expected"} <= set(listed[0])
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("check", "energy.1x"), "unknown claim 'energy.1x'; did you mean energy.1"),
+        (("explain", "shedules.2"), "did you mean schedules.2"),
+        (("check", "--profile", "huge"), "profile 'huge'; expected one of smoke, default, deep"),
+        (("check", "--jobs", "0"), "--jobs 0; expected at least 1"),
+        (("check", "--replay", "missing.json"), "missing.json is no saved instance"),
+        (("tightest", "schedules.2", "--budget", "0"), "--budget 0"),
+    ],
+)
+def test_mistakes_are_one_line_and_exit_code_2(args: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    done = run(*args, cwd=tmp_path)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,128 @@
+"""The ledger as a whole: every verdict as expected, every planted false variant refuted, evidence that can fail."""
+
+from __future__ import annotations
+
+import json
+import math
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+import torch
+
+from theory import catalogue, checking
+from theory.errors import InvalidInput
+from theory.ledger import Claim, Evidence, at_least, at_most, equal, hoeffding_margin, hoeffding_samples, verdict
+from theory.tightest import tightest
+
+CLAIMS = catalogue.claims()
+VARIANTS = [(name, variant) for name, claim in CLAIMS.items() for variant in claim.variants]
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_verdict_is_the_expected_one(name: str) -> None:
+    claim = CLAIMS[name]
+    result = checking.examine(claim, checking.PROFILES["smoke"])
+    assert result.verdict == claim.expected, result.witness or result.worst
+    assert set(result.routes) <= set(claim.routes)
+    assert result.effective > 0
+
+
+@pytest.mark.parametrize(("name", "variant"), VARIANTS)
+def test_planted_false_variant_is_refuted(name: str, variant: str) -> None:
+    claim = CLAIMS[name]
+    found = checking.examine(claim, checking.PROFILES["smoke"], claim.variants[variant])
+    assert found.verdict == "refuted"
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_claim_is_complete(name: str) -> None:
+    claim = CLAIMS[name]
+    assert claim.source and claim.statement and claim.tolerance
+    assert claim.variants or claim.expected == "refuted", "no planted false variant"
+    assert claim.fixtures or claim.inputs
+    assert not claim.see or claim.see in CLAIMS
+    assert claim.expected == "holds" or claim.fixtures, "a refuted claim needs its witness"
+    for fixture in claim.fixtures:
+        assert json.loads(json.dumps(fixture)) == dict(fixture)
+
+
+def test_every_digest_claim_is_in_the_ledger() -> None:
+    numbers = {".".join(name.split(".")[:2]).rstrip("abcdefgh") for name in CLAIMS}
+    assert {f"energy.{k}" for k in range(1, 9)} | {f"schedules.{k}" for k in range(1, 26)} <= numbers
+
+
+def test_fractions_are_compared_without_tolerance() -> None:
+    third = Fraction(1, 3)
+    assert equal("rational", third, third, Fraction(0)).holds
+    assert not equal("rational", third, third + Fraction(1, 10**40), Fraction(0)).holds
+
+
+def test_nan_never_holds() -> None:
+    for compare in (equal, at_most, at_least):
+        assert not compare("enumeration", math.nan, 0.0, 1.0).holds
+        assert not compare("enumeration", torch.tensor([0.0, math.nan]), 0.0, 1.0).holds
+
+
+def test_arrays_are_represented_by_their_worst_entry() -> None:
+    assert at_most("enumeration", [0.0, 3.0, 1.0], 2.0, 0.0).computed == 3.0
+    assert at_least("enumeration", [0.0, 3.0, 1.0], 2.0, 0.0).computed == 0.0
+    assert equal("enumeration", [0.0, 2.5, -1.0], 2.0, 0.0).computed == -1.0
+
+
+def test_verdicts() -> None:
+    true, trivial = Evidence("enumeration", 1.0, "==", 1.0, 0.0), Evidence("enumeration", 1.0, "==", 1.0, 0.0, False)
+    false = Evidence("enumeration", 1.0, "<=", 0.5, 0.1, False)
+    assert verdict([true, trivial]) == "holds"
+    assert verdict([trivial]) == "vacuous"
+    assert verdict([true, false]) == "refuted"
+
+
+def test_sample_sizes_follow_from_the_false_alarm_rate() -> None:
+    assert (
+        hoeffding_margin(hoeffding_samples(0.01, 2.0), 2.0)
+        <= 0.01
+        < hoeffding_margin(hoeffding_samples(0.01, 2.0) - 1, 2.0)
+    )
+
+
+def test_tightest_follows_the_gradient_and_replays(tmp_path: Path) -> None:
+    claim = catalogue.claim("schedules.3")
+    found = tightest(claim, budget=20, steps=40)
+    path = tmp_path / "tightest.json"
+    found.save(path)
+    replayed, evidence = checking.replay(path)
+    assert replayed.id == "schedules.3"
+    assert max(e.tightness for e in evidence if e.relation == "<=" and e.effective) == found.evidence.tightness
+
+
+def test_gradient_descent_tightens() -> None:
+    from theory.tightest import _descend
+
+    claim = catalogue.claim("schedules.3")
+    start = {"n": 3, "d": 2, "weights": [3, 1, 2, 2, 1, 1, 1, 4], "sizes": [1, 2]}
+    assert claim.objective is not None
+    before = float(claim.objective(**{**start, "weights": torch.tensor(start["weights"], dtype=torch.float64)}))
+    end = _descend(claim, start, 60)
+    after = float(claim.objective(**{**end, "weights": torch.tensor(end["weights"], dtype=torch.float64)}))
+    assert after < 0.9 * before
+
+
+def test_smallest_witness_is_small() -> None:
+    witness = checking.smallest_witness(catalogue.claim("schedules.A7.printed"), 200)
+    assert witness is not None
+    assert witness["n"] <= 4 and witness["d"] == 2
+
+
+def test_unknown_claim_suggests_the_nearest() -> None:
+    with pytest.raises(InvalidInput, match=r"unknown claim 'schedules\.8'; did you mean schedules"):
+        catalogue.claim("schedules.8")
+
+
+def test_a_claim_cannot_hide_an_exception() -> None:
+    def broken(**_: object) -> list[Evidence]:
+        raise ZeroDivisionError
+
+    claim = Claim("x", "s", "t.", "equality", ("rational",), broken, "none", fixtures=({},))
+    with pytest.raises(ZeroDivisionError):
+        checking.examine(claim)

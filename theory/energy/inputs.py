@@ -1,0 +1,121 @@
+"""What the energy claims share: sources, Hypothesis strategies for schedules and laws, evidence helpers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+from numpy import ndarray
+
+from theory.energy.definitions import Moment, Problem, beta_mixture
+from theory.ledger import Evidence, Instance, equal
+from theory.schedules import Schedule, optimal_mask
+from theory.strategies import laws, paired
+
+PAPER = "Chen, Nie, Sun, Feng, Li, Wen, Li, arXiv 2509.13866"
+RELATIVE = (
+    "1e-9 of the value: quadrature stops at 1e-12 and ln B loses 1e-13 in gammaln; symbolic: zero;"
+    " printed digits: one unit of the last place"
+)
+ROUNDING = "8 eps for each of at most 8 K rounded terms, relative to the energy"
+Components = list[list[float]]
+"""Rows [weight, a, b] of a mixture of Beta distribution functions."""
+
+
+def vanish(residuals: Mapping[str, Any]) -> Iterator[Evidence]:
+    """Yield one exact comparison per symbolic residual: 0 where it is identically zero, else 1."""
+    for name, residual in residuals.items():
+        yield equal("symbolic", Fraction(int(residual != 0)), Fraction(0), 0, note=name)
+
+
+def unit(at: Moment) -> Any:
+    """Return alpha'^2 / (alpha (1 - alpha)), what rates and integrands are measured in."""
+    return at.speed**2 / (at.revealed * at.hidden)
+
+
+def table_of(n: int, d: int, weights: list[int]) -> ndarray:
+    """Return the normalised law as a float table of shape (d,) * n."""
+    table = np.asarray(weights, dtype=float).reshape((d,) * n)
+    return np.asarray(table / table.sum())
+
+
+def read_backwards(rows: Components) -> Components:
+    """Return the mixture read from t = 1: Beta(a, b) becomes Beta(b, a)."""
+    return [[w, b, a] for w, a, b in rows]
+
+
+def optimal_mixture(rows: Components) -> Schedule:
+    """Return sin^2(pi G / 2) for a mixture G."""
+    return optimal_mask(beta_mixture(rows))
+
+
+def mixture_problem(mask: Components, weight: Components, *, as_weights: bool = False) -> Problem:
+    """Pair the mask sin^2(pi G / 2) (`as_weights`: G itself) with the weight W, both mixtures."""
+    build = beta_mixture if as_weights else optimal_mixture
+    back = read_backwards(mask), read_backwards(weight)
+    return Problem(build(mask), beta_mixture(weight), build(back[0]), beta_mixture(back[1]))
+
+
+def single(a: float, b: float) -> Components:
+    """Return Beta(a, b) as a mixture of one."""
+    return [[1.0, a, b]]
+
+
+def mixtures(low: int, high: int) -> SearchStrategy[Components]:
+    """Draw one to three components with shapes k / 20, low <= k <= high."""
+    shape = st.integers(low, high).map(lambda k: k / 20)
+    row = st.tuples(st.integers(1, 5).map(float), shape, shape).map(list)
+    return st.lists(row, min_size=1, max_size=3)
+
+
+def mixture_pairs() -> SearchStrategy[dict[str, Any]]:
+    """Draw masks with shapes in [0.6, 2] and weights with shapes in [0.3, 1]: J is finite."""
+    return st.fixed_dictionaries({"mask": mixtures(12, 40), "weight": mixtures(6, 20)})
+
+
+def finite_shapes(least: int = 4) -> SearchStrategy[list[float]]:
+    """Draw [a, b, c, e] with a, b, c, e <= 2 and 2a - c, 2b - e at least `least` / 20."""
+    numbers = st.tuples(st.integers(4, 40), st.integers(2, 40))
+    pair = numbers.filter(lambda p: 2 * p[0] - p[1] >= least)
+    return st.tuples(pair, pair).map(lambda p: [v / 20 for v in (p[0][0], p[1][0], p[0][1], p[1][1])])
+
+
+def law_inputs(**parts: SearchStrategy[Any]) -> SearchStrategy[Instance]:
+    """Draw a law over at most nine sequences with the named parts."""
+    return paired(law=laws(n=(1, 3), d=(2, 3), cells=9), **parts)
+
+
+def fractions() -> SearchStrategy[str]:
+    """Draw k / 20 with 0 < k < 20, written as a fraction."""
+    return st.integers(1, 19).map(lambda k: str(Fraction(k, 20)))
+
+
+def times() -> SearchStrategy[float]:
+    """Draw k / 64 with 0 < k < 64."""
+    return st.integers(1, 63).map(lambda k: k / 64)
+
+
+def shape_pairs(low: int = 2, high: int = 60) -> SearchStrategy[list[float]]:
+    """Draw [a, b] with entries k / 20, low <= k <= high."""
+    return st.lists(st.integers(low, high).map(lambda k: k / 20), min_size=2, max_size=2)
+
+
+def angle_steps(steps: tuple[int, int] = (1, 8)) -> SearchStrategy[list[int]]:
+    """Draw positive integers, the relative sizes of the steps of a path or of a weight."""
+    return st.lists(st.integers(1, 20), min_size=steps[0], max_size=steps[1])
+
+
+def quarter_turn(parts: list[int] | list[float]) -> ndarray:
+    """Return the parts scaled to sum to pi / 2."""
+    share = np.asarray(parts, dtype=float)
+    return np.asarray(math.pi / 2 * share / share.sum())
+
+
+def steps_and_widths() -> SearchStrategy[Instance]:
+    """Draw relative sizes of angles and of widths, cut to the shorter of the two by the claims."""
+    return st.fixed_dictionaries({"parts": angle_steps((2, 6)), "widths": angle_steps((2, 6))})
