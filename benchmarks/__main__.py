@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import tyro
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from benchmarks.harness import Benchmark, Timing, discover, select
 from theory.errors import InvalidInput
@@ -30,7 +30,7 @@ def main(args: Sequence[str] | None = None, known: dict[str, Benchmark] | None =
     except InvalidInput as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 150)
     timings = {}
     for name, each in chosen.items():
         with console.status(f"measuring {name}"):
@@ -40,7 +40,7 @@ def main(args: Sequence[str] | None = None, known: dict[str, Benchmark] | None =
 
 
 def _table(chosen: dict[str, Benchmark], timings: dict[str, Timing]) -> Table:
-    table = Table("benchmark", "what", "ratio", "target", "ok")
+    table = Table(Column("benchmark", no_wrap=True), "what", "ratio", "target", "ok")
     table.add_column("seconds", style="dim")
     for name, timing in timings.items():
         each = chosen[name]

@@ -59,9 +59,7 @@ def benchmark(
     return wrap
 
 
-def ratio(
-    numerator: Callable[[], object], denominator: Callable[[], object], repeats: int = 7
-) -> Timing:
+def ratio(numerator: Callable[[], object], denominator: Callable[[], object], repeats: int = 7) -> Timing:
     """Time the two in turn, once to warm up and then `repeats` times, and take the medians."""
     if repeats < 1:
         raise InvalidInput(f"repeats is {repeats}; at least 1 is needed")

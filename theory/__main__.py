@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from theory import ledger
 from theory.errors import InvalidInput
@@ -21,7 +21,7 @@ from theory.files import write_atomically
 if TYPE_CHECKING:
     from theory.checking import Result
 
-console = Console(soft_wrap=False)
+console = Console(width=None if sys.stdout.isatty() else 150)
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def show_list(command: List) -> int:
         keys = ("id", "source", "statement", "kind", "routes", "expected", "see")
         print(json.dumps([{k: getattr(c, k) for k in keys} for c in claims.values()], indent=1))
         return 0
-    table = Table("claim", "kind", "expected", "statement", title=f"{len(claims)} claims")
+    table = Table(Column("claim", no_wrap=True), "kind", "expected", "statement", title=f"{len(claims)} claims")
     for c in claims.values():
         table.add_row(c.id, c.kind, _coloured(c.expected), c.statement)
     console.print(table)
@@ -218,7 +218,7 @@ def _replay(path: Path) -> int:
 
 
 def _verdict_table(results: list[Result]) -> Table:
-    table = Table("claim", "verdict", "routes", "worst", "tolerance", "effective", "seconds")
+    table = Table(Column("claim", no_wrap=True), "verdict", "routes", "worst", "tolerance", "effective", "seconds")
     for r in results:
         worst = f"residual {r.residual:.1e}" if r.residual is not None else f"slack {r.slack or 0.0:.1e}"
         mark = _coloured(r.verdict) if r.as_expected else f"[bold red]{r.verdict}, expected {r.expected}[/bold red]"

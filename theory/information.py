@@ -89,8 +89,8 @@ def total_correlation(law: Float[Tensor, "*batch cells"], n: int, d: int) -> Flo
     cells = law.reshape(*law.shape[:-1], *[d] * n)
     lead = law.ndim - 1
     axes = range(lead, lead + n)
-    single = [entropy(cells.sum([b for b in axes if b != a]) if n > 1 else cells) for a in axes]
-    return torch.stack(single).sum(0) - entropy(law)
+    single = [cells.sum([b for b in axes if b != a]) if n > 1 else cells for a in axes]
+    return -plogp(torch.stack(single, -2)).sum((-1, -2)) - entropy(law)
 
 
 def dual_total_correlation(law: Float[Tensor, "*batch cells"], n: int, d: int) -> Float[Tensor, "*batch"]:

@@ -88,7 +88,7 @@ def check_grid(grid: object) -> Float[ndarray, "*batch nodes"]:
 
 
 def step_reveal_probabilities(
-    grid: Float[ndarray, "*batch nodes"], complement: Float[ndarray, "*batch nodes"] | None = None
+    grid: object, complement: Float[ndarray, "*batch nodes"] | None = None
 ) -> Float[ndarray, "*batch K"]:
     """Return (alpha_{k+1} - alpha_k) / (1 - alpha_k), the last one exactly 1.
 

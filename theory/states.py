@@ -156,9 +156,8 @@ def finish_conditionals(
     if zero_rule == "raise" and bool(impossible.any()):
         first = z[impossible.reshape(-1, z.shape[0])[0].nonzero()[0, 0]].tolist()
         raise InvalidInput(f"state {first} has probability zero; use zero_rule='uniform' for uniform conditionals")
-    uniform = torch.full_like(found, 1 / d)
-    found = torch.where(impossible[..., None, None], uniform, found)
-    point = torch.nn.functional.one_hot(z.clamp(max=d - 1), d).to(found.dtype)
+    found = torch.where(impossible[..., None, None], 1 / d, found)
+    point = (z[..., None] == torch.arange(d, device=z.device)).to(found.dtype)
     return torch.where((z == d)[..., None], found, point)
 
 

@@ -28,7 +28,7 @@ CHUNK = 2**17
 
 @dataclass(frozen=True)
 class Layer:
-    """All transitions out of the states with m masks: s states, c = (d + 1)^m successors each."""
+    """All transitions out of the states with m masks: s states, c = (d + 1)^m - 1 successors each."""
 
     masks: int
     source: Int[Tensor, "s"]
@@ -48,7 +48,7 @@ class Kernel:
 
 def per_token(grid: object, n: int) -> Float[Tensor, "*batch K counts counts"]:
     """Return the steps of the per-token sampler: r^a (1 - r)^(m - a), r_k the reveal probability of step k."""
-    reveal = torch.from_numpy(step_reveal_probabilities(check_grid(grid)))[..., None, None]
+    reveal = torch.from_numpy(step_reveal_probabilities(grid))[..., None, None]
     m = torch.arange(n + 1)[:, None]
     a = torch.arange(n + 1)
     return torch.where(a <= m, reveal**a * (1 - reveal) ** (m - a).clamp(min=0), 0.0)
@@ -82,7 +82,7 @@ def reveal_kernel(conditionals: Conditionals, n: int, d: int) -> Kernel:
         weight = factors[0]
         for factor in factors[1:]:
             weight = (weight[..., :, None] * factor[..., None, :]).flatten(-2)
-        layers.append(Layer(m, source, target, revealed, weight))
+        layers.append(Layer(m, source, target, revealed, weight[..., :-1]))
     return Kernel(n, d, tuple(layers))
 
 
@@ -92,7 +92,7 @@ def table_kernel(law: Float[Tensor, "*worlds cells"], n: int, d: int) -> Kernel:
     return reveal_kernel(lambda z: states.table_conditionals(table, z, d), n, d)
 
 
-def output_law(kernel: Kernel, steps: Float[Tensor, "*batch K counts counts"]) -> Float[Tensor, "*batch cells"]:
+def output_law(kernel: Kernel, steps: Float[Tensor, "*grids K counts counts"]) -> Float[Tensor, "*batch cells"]:
     """Return the exact output law; batches of worlds and of schedules broadcast against each other.
 
     Layers are swept once, from all masked to none: what a layer holds at all K times is known before
@@ -134,7 +134,7 @@ def block_costs(kernel: Kernel, table: Float[Tensor, "*worlds states"]) -> Float
 
 
 def path_divergence(
-    costs: Float[Tensor, "*worlds counts counts"], steps: Float[Tensor, "*batch K counts counts"]
+    costs: Float[Tensor, "*worlds counts counts"], steps: Float[Tensor, "*grids K counts counts"]
 ) -> Float[Tensor, "*batch"]:
     """Return the path KL: block costs weighted with how often each (masked, revealed) pair occurs."""
     n = costs.shape[-1] - 1
@@ -185,7 +185,7 @@ def _layout(n: int, d: int) -> tuple[tuple[Tensor, Tensor, Tensor, Tensor, Tenso
     for m in range(n, 0, -1):
         source = (counts == m).nonzero()[:, 0]
         positions = hidden[source].nonzero()[:, 1].reshape(-1, m)
-        tokens = states.digits(torch.arange((d + 1) ** m), m, d + 1)
+        tokens = states.digits(torch.arange((d + 1) ** m - 1), m, d + 1)
         target = source[:, None] + places[positions] @ (tokens - d).T
         found.append((source, z[source], positions, target, (tokens != d).sum(-1)))
     return tuple(found)
@@ -198,18 +198,17 @@ def _last(values: Tensor, kept: int) -> Tensor:
 
 def _holding(inflow: Float[Tensor, "s nodes B"], stay: Float[Tensor, "K B"]) -> Float[Tensor, "s nodes B"]:
     """Return what each state holds at times 0..K, given what flows in and the chance of revealing nothing."""
-    held = [inflow[:, 0]]
-    for k in range(len(stay)):
-        held.append(held[-1] * stay[k] + inflow[:, k + 1])
+    first, *later = inflow.unbind(1)
+    held = [first]
+    for arriving, kept in zip(later, stay.unbind(0), strict=True):
+        held.append(torch.addcmul(arriving, held[-1], kept))
     return torch.stack(held, 1)
 
 
 def _scatter(inflow: Tensor, layer: Layer, held: Tensor, weight: Tensor, move: Tensor) -> None:
-    """Add held * weight * move to the successors, in chunks that stay in cache; the unmoved column is dropped."""
-    moved = slice(0, -1)
-    columns = move[moved]
-    rows = max(1, CHUNK // columns.numel())
+    """Add held * weight * move to the successors, in chunks that stay in cache."""
+    rows = max(1, CHUNK // move.numel())
     for start in range(0, len(layer.source), rows):
         part = slice(start, start + rows)
-        flow = held[part, None] * (weight[part, moved, None] * columns)
-        inflow[:, 1:].index_add_(0, layer.target[part, moved].reshape(-1), flow.flatten(0, 1))
+        flow = held[part, None] * (weight[part, :, None] * move)
+        inflow[:, 1:].index_add_(0, layer.target[part].flatten(), flow.flatten(0, 1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -64,17 +66,14 @@ def test_theorem_9_sizes_partition_and_mirror() -> None:
 
 
 def test_theorem_9_recursions_as_printed() -> None:
-    """N_i = floor(N + (n - N) / zeta); mirrored N' = ceil(N' (1 - 1 / zeta))."""
+    """N_i = floor(N + (n - N) / zeta) while it moves; mirrored N' = ceil(N' (1 - 1 / zeta)); then unit steps."""
     n, zeta = 100, 4
-    nodes, mirrored = [0], [n]
-    for s in bounds.doubling_sizes(n, zeta):
-        nodes.append(nodes[-1] + s)
-    for before, after in zip(nodes, nodes[1:10], strict=False):
-        assert after == before + (n - before) // zeta
-    for s in bounds.doubling_sizes(n, zeta, "DTC")[::-1]:
-        mirrored.append(mirrored[-1] - s)
-    for before, after in zip(mirrored, mirrored[1:10], strict=False):
-        assert after == -(-before * (zeta - 1) // zeta)
+    nodes = list(itertools.accumulate(bounds.doubling_sizes(n, zeta), initial=0))
+    mirrored = [n - m for m in itertools.accumulate(bounds.doubling_sizes(n, zeta, "DTC")[::-1], initial=0)]
+    for before, after in itertools.pairwise(nodes):
+        assert after == before + max(1, (n - before) // zeta)
+    for before, after in itertools.pairwise(mirrored):
+        assert after == min(before - 1, -(-before * (zeta - 1) // zeta))
 
 
 @pytest.mark.parametrize(

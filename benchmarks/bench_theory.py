@@ -1,0 +1,142 @@
+"""Speed of the exact engine, as ratios within one run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import numpy as np
+import torch
+
+from benchmarks.harness import Timing, benchmark, ratio
+from theory import definitions as plain
+from theory import information, states
+from theory.unmasking import definitions as literal
+from theory.unmasking import laws, optimal
+
+
+def random_law(n: int, d: int) -> torch.Tensor:
+    q = torch.rand(d**n, dtype=torch.float64, generator=torch.Generator().manual_seed(n))
+    return q / q.sum()
+
+
+def per_token_law(law: torch.Tensor, n: int, steps: int = 8) -> torch.Tensor:
+    grid = [k / steps for k in range(steps + 1)]
+    return laws.output_law(laws.table_kernel(law, n, 2), laws.per_token(grid, n))
+
+
+@benchmark(at_most=6)
+def marginal_table() -> Timing:
+    """marginal table at n = 12, d = 3, over one clone of it"""
+    law = random_law(12, 3)
+    table = states.marginal_table(law, 12, 3)
+    return ratio(lambda: states.marginal_table(law, 12, 3), table.clone)
+
+
+@benchmark(at_most=15)
+def information_curve() -> Timing:
+    """information curve from the marginal table at n = 12, d = 3, over one clone of it"""
+    table = states.marginal_table(random_law(12, 3), 12, 3)
+
+    def curve() -> torch.Tensor:
+        return information.information_curve(information.mean_entropies(information.set_entropies(table, 12, 3)))
+
+    return ratio(curve, table.clone)
+
+
+@benchmark(at_least=300)
+def exact_law() -> Timing:
+    """literal loop over states, over the exact per-token law, at n = 6, d = 2, K = 8"""
+    q = random_law(6, 2)
+    law = plain.float_law(6, 2, q.tolist())
+    reveal, steps = [1 / (8 - k) for k in range(8)], laws.per_token([k / 8 for k in range(9)], 6)
+    fast = sorted(seconds(lambda: laws.output_law(laws.table_kernel(q, 6, 2), steps)) for _ in range(51))[25]
+    slow = min(seconds(lambda: literal.chain_law(literal.oracle(law, 2), reveal, 6, 2)) for _ in range(3))
+    return Timing(slow, fast)
+
+
+@benchmark(at_most=1.3)
+def exact_law_growth() -> Timing:
+    """exact per-token law at n = 10 over n = 8, per state pair (5^10 against 5^8), K = 8"""
+    large, small = random_law(10, 2), random_law(8, 2)
+    found = ratio(lambda: per_token_law(large, 10), lambda: per_token_law(small, 8))
+    return Timing(found.numerator / 5**10, found.denominator / 5**8)
+
+
+@benchmark(at_least=100)
+def total_correlation() -> Timing:
+    """total correlation of a 4^4 table by dit, over ours"""
+    import dit
+
+    q = random_law(4, 4)
+    outcomes = ["".join(map(str, x)) for x in plain.sequences(4, 4)]
+    theirs = dit.Distribution(outcomes, q.tolist())
+    fast = sorted(seconds(lambda: information.total_correlation(q, 4, 4)) for _ in range(51))[25]
+    return Timing(min(seconds(lambda: dit.multivariate.total_correlation(theirs)) for _ in range(3)), fast)
+
+
+AXIS = np.linspace(0.1, 5, 100)
+
+
+def best_beta_from_curve() -> dict[int, float]:
+    curve = torch.linspace(0, 1, 32, dtype=torch.float64) ** 2
+    plane = optimal.beta_plane(curve, AXIS[:, None], AXIS[None, :], range(2, 17))
+    return {k: float(errors.min()) for k, errors in plane.items()}
+
+
+@benchmark(at_most=4)
+def beta_search() -> Timing:
+    """best of 100 x 100 Beta schedules for every K = 2..16 at n = 32, over its distribution-function calls"""
+    from scipy import special
+
+    times = sorted({k / steps for steps in range(2, 17) for k in range(steps + 1)})
+
+    def calls() -> np.ndarray:
+        return special.betainc(AXIS[:, None, None], AXIS[None, :, None], times)
+
+    return ratio(best_beta_from_curve, calls, repeats=3)
+
+
+@benchmark(at_least=1000)
+def beta_search_through_laws() -> Timing:
+    """the same search through output laws at n = 6 (one schedule of each K timed, scaled up), over the curve's"""
+    q = random_law(6, 2)
+    one = sum(min(seconds(lambda k=k: per_token_law(q, 6, k)) for _ in range(5)) for k in range(2, 17))
+    return Timing(one * 100 * 100, min(seconds(best_beta_from_curve) for _ in range(3)))
+
+
+@benchmark(at_most=20)
+def optimal_sizes() -> Timing:
+    """optimal sizes at n = 1024 for all K <= 64, over one vectorised pass over the 1024 x 1024 cost matrix"""
+    rng = np.random.default_rng(0)
+    curve = np.concatenate(([0.0], np.cumsum(rng.random(1023))))
+    cost, value = rng.random((1024, 1024)), rng.random((1024, 1))
+    return ratio(lambda: optimal.optimal_sizes(curve, 64), lambda: (value + cost).min(0), repeats=15)
+
+
+@benchmark(at_most=90)
+def whole_ledger() -> Timing:
+    """seconds of `python -m theory check` for the whole ledger (a time, not a ratio)"""
+    return Timing(seconds(lambda: command("check")), 1.0)
+
+
+@benchmark(at_most=2)
+def listing() -> Timing:
+    """seconds that `python -m theory list` takes beyond `import torch` (a time, not a ratio)"""
+    torch_alone = min(seconds(lambda: python("-c", "import torch")) for _ in range(3))
+    return Timing(min(seconds(lambda: command("list")) for _ in range(3)) - torch_alone, 1.0)
+
+
+def seconds(call: object) -> float:
+    start = time.perf_counter()
+    call()  # type: ignore[operator]  # a callable
+    return time.perf_counter() - start
+
+
+def command(name: str) -> None:
+    python("-m", "theory", name)
+
+
+def python(*args: str) -> None:
+    subprocess.run([sys.executable, *args], check=True, capture_output=True)
