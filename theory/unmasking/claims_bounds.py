@@ -158,6 +158,21 @@ def breakpoint_bounds(curve: Sequence[float], steps: int, regime: Regime, factor
     total, dual = float(curves.total(z)), float(curves.dual_total(z))
     bound = bounds.random_breakpoint_bound(n, steps, total, dual, regime)
     yield at_most("closed form", error, factor * bound, _slack(curve), effective=error > 1e-9 and bound < math.inf)
+    if n <= 4 and bound < math.inf:
+        yield shannon.certified(_breakpoint_form(n, steps, regime, Fraction(factor)), n)
+
+
+def _breakpoint_form(n: int, steps: int, regime: Regime, factor: Fraction) -> shannon.Form:
+    """Return bound - E as a form: h and rho are rational, so the multipliers are too."""
+    h, z = sum((Fraction(1, i) for i in range(1, n)), Fraction(0)), shannon.curve(n)
+    rho = bounds.breakpoint_law(n, regime)
+    parts: list[tuple[Fraction | int, shannon.Form]] = []
+    for m in range(2, n + 1):
+        missed = sum(((1 - sum(rho[m - 2 : j - 1])) ** (steps - 1) for j in range(m, n + 1)), Fraction(0))
+        parts += [(-missed, z[m - 1]), (missed, z[m - 2])]
+    if regime == "TC":
+        return shannon.combine([(factor * 2 * h / (h + steps - 1), shannon.total_correlation(n)), *parts])
+    return shannon.combine([(factor * h / (steps - 1 - h), shannon.dual_total_correlation(n)), *parts])
 
 
 def uniform_bound(curve: Sequence[float], steps: int, factor: int = 1) -> Iterator[Evidence]:
@@ -257,7 +272,7 @@ CLAIMS = (
     ),
     Claim(
         "schedules.7b", ZHAO_CAI, "E <= 2 TC h / (h + K - 1) for rho ~ 1/(n-j+1); E <= DTC h / (K - 1 - h) for rho ~ 1/(j-1), h = sum_{i<n} 1/i",
-        "upper", ("closed form",), breakpoint_bounds, CURVE_SUMS, assumptions="nondecreasing curve, Z_1 = 0",
+        "upper", ("closed form", "certificate"), breakpoint_bounds, CERTIFIED, assumptions="nondecreasing curve, Z_1 = 0",
         inputs=lambda: _curves_with(steps=st.integers(1, 40), regime=REGIMES),
         fixtures=({"curve": [0.0] * 30 + [1.0], "steps": 9, "regime": "TC"}, {"curve": [0, 1.0], "steps": 1, "regime": "TC"}),
         variants={"TC h / (h + K - 1) / 2": partial(breakpoint_bounds, factor=0.25)},

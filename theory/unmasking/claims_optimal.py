@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
+from fractions import Fraction
 from functools import partial
 
 import numpy as np
@@ -12,7 +13,7 @@ import torch
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from theory import information, schedules, states, strategies
+from theory import information, schedules, shannon, states, strategies
 from theory.ledger import EPSILON, Claim, Evidence, Instance, at_least, at_most, equal, rounding
 from theory.unmasking import curves, laws, optimal
 
@@ -87,6 +88,10 @@ def never_exact(
     costs = laws.block_costs(laws.table_kernel(q, n, d), states.marginal_table(q, n, d))
     engine = laws.path_divergence(costs, laws.per_token(grid, n))
     yield at_least("enumeration", engine, bound, slack, effective=effective)
+    points = [Fraction(a).limit_denominator(1000) for a in grid]
+    share = sum((b - a) ** n for a, b in itertools.pairwise(points)) * (1 + Fraction(least))
+    form = shannon.combine([(1, shannon.per_token_error(n, points)), (-share, shannon.total_correlation(n))])
+    yield shannon.certified(form, n)
 
 
 def many_steps(curve: Sequence[float], mask: str, factor: float = 1.0) -> Iterator[Evidence]:
@@ -198,7 +203,7 @@ CLAIMS = (
     Claim(
         "schedules.10b", f"{SECTION_7}, consequence (ii)",
         "E_iid > 0 for every finite grid unless TC = 0: E_iid >= TC sum_k (alpha_{k+1} - alpha_k)^n",
-        "lower", ("closed form", "enumeration"), never_exact,
+        "lower", ("closed form", "enumeration", "certificate"), never_exact,
         "rounding of a sum over the states: ledger.rounding(n (d+1)^n, TC)", assumptions="exact conditionals; any law",
         inputs=lambda: strategies.paired(law=strategies.laws(cells=27), grid=strategies.grids()),
         fixtures=({"n": 2, "d": 2, "weights": [1, 0, 0, 1], "grid": [0.0, 0.5, 1.0]},),
