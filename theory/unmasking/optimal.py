@@ -83,11 +83,15 @@ def _programme(
 
 
 def optimal_sizes(curve: object, steps: int) -> list[Sizes]:
-    """Return the provably optimal sizes for every k = 1..K (section 8): least E(s) over all compositions."""
-    z = check_curve(curve).numpy()
-    area = float(z.sum())
-    sums, nodes = least_riemann_sums(np.arange(len(z) + 1.0), -np.maximum.accumulate(z), steps)
-    return [Sizes(tuple(int(s) for s in np.diff(a)), area + float(v)) for v, a in zip(sums, nodes, strict=True)]
+    """Return the provably optimal sizes for every k = 1..K (section 8): least E(s) over all compositions.
+
+    Each error is summed anew as the gap between the curve and its steps, so it is never negative.
+    """
+    z = np.maximum.accumulate(check_curve(curve).numpy())
+    _, nodes = least_riemann_sums(np.arange(len(z) + 1.0), -z, steps)
+    found = [np.diff(a) for a in nodes]
+    gaps = [z - z[a[:-1]].repeat(s) for a, s in zip(nodes, found, strict=True)]
+    return [Sizes(tuple(int(b) for b in s), float(gap.sum())) for s, gap in zip(found, gaps, strict=True)]
 
 
 def optimal_sizes_learned(cross_entropy: Float[Tensor, "n"], entropy: float, steps: int) -> list[Sizes]:
