@@ -1,0 +1,55 @@
+"""Error proxies that order the masked positions, low = trusted: confidence, entropy, margin.
+
+Eq. (1) of Ben-Hamu et al., arXiv 2505.24857. Entropy is taken from the distribution that is sampled,
+before any hardening, with p ln p = 0 at p = 0 so that filtered logits give no NaN.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from theory.errors import unknown
+
+ProxyName = Literal["confidence", "entropy", "margin"]
+
+
+def token_entropy(log_p: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch"]:
+    """Return the entropy of each row in nats."""
+    return -torch.where(log_p > -torch.inf, log_p.exp() * log_p, 0.0).sum(-1)
+
+
+def confidence(log_p: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch"]:
+    """Return minus the largest probability."""
+    return -log_p.amax(-1).exp()
+
+
+def margin(log_p: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch"]:
+    """Return minus the gap between the two largest probabilities."""
+    if log_p.shape[-1] < 2:
+        return confidence(log_p)
+    top = log_p.topk(2, -1).values.exp()
+    return top[..., 1] - top[..., 0]
+
+
+PROXIES: dict[str, Callable[[Tensor], Tensor]] = {
+    "confidence": confidence,
+    "entropy": token_entropy,
+    "margin": margin,
+}
+
+
+def proxy(name: str) -> Callable[[Tensor], Tensor]:
+    """Return a proxy by name; InvalidInput with the nearest name when there is none."""
+    if name not in PROXIES:
+        raise unknown("proxy", name, PROXIES)
+    return PROXIES[name]
+
+
+def trusted_first(error: Float[Tensor, "batch n"], masked: Bool[Tensor, "batch n"]) -> Int[Tensor, "batch n"]:
+    """Return the positions by ascending error, smaller index first in ties, unmasked positions last."""
+    return torch.where(masked, error, torch.inf).sort(dim=-1, stable=True).indices
