@@ -12,12 +12,12 @@ import tyro
 from figures import gallery
 from figures.gallery import FIGURES, Entry
 from figures.stamps import STYLE, Plan, fingerprint, plan, write_stamp
-from synthetic.atomic import make_folder
 from synthetic.digest import PROJECT
 from synthetic.loading import load
 from synthetic.progress import Progress, reporter
 from synthetic.records import PRESETS, Record, Store
 from theory.errors import InvalidInput, unknown
+from theory.files import make_folder
 
 
 @dataclass(frozen=True)
@@ -90,9 +90,7 @@ def _draw_all(options: Options, figures: Mapping[str, Entry], store: Store) -> N
                     records[experiment] = _record(experiment, options, store, progress)
             mine = {experiment: records[experiment] for experiment in each.statuses}
             _draw(each.name, figures[each.name], mine, options.preset, store, out)
-    gallery.write_page(
-        figures, out, "" if options.preset == "laptop" else f" --preset {options.preset}"
-    )
+    gallery.write_page(figures, out, "" if options.preset == "laptop" else f" --preset {options.preset}")
 
 
 def _record(experiment: str, options: Options, store: Store, progress: Progress) -> Record:
@@ -104,9 +102,7 @@ def _record(experiment: str, options: Options, store: Store, progress: Progress)
     return record
 
 
-def _draw(
-    name: str, entry: Entry, records: dict[str, Record], preset: str, store: Store, out: Path
-) -> None:
+def _draw(name: str, entry: Entry, records: dict[str, Record], preset: str, store: Store, out: Path) -> None:
     import matplotlib
 
     matplotlib.use("Agg")

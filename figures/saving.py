@@ -6,7 +6,6 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from synthetic import atomic
 from theory.errors import InvalidInput
 
 if TYPE_CHECKING:
@@ -27,7 +26,7 @@ def save(fig: Figure, table: DataFrame, name: str, out: Path) -> tuple[Path, ...
     }
     paths = output_paths(name, out)
     for path in paths:
-        atomic.write(path, contents[path.suffix[1:]])
+        write_atomically(path, contents[path.suffix[1:]])
     return paths
 
 

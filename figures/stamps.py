@@ -12,11 +12,12 @@ from typing import Any
 
 from figures.gallery import Entry
 from figures.saving import output_paths
-from synthetic import atomic, provenance
+from synthetic import provenance
 from synthetic.digest import code_digest, source_path, syntax_tree
 from synthetic.encoding import canonical
 from synthetic.records import Status, Store
 from theory.errors import InvalidInput
+from theory.files import write_atomically
 
 STYLE = Path(__file__).with_name("style.mplstyle")
 
@@ -36,11 +37,7 @@ def plan(name: str, entry: Entry, store: Store, preset: str, out: Path) -> Plan:
         experiment: store.status(experiment, store.preset(experiment, preset))
         for experiment in experiments(entry.module, store.sources)
     }
-    stale = [
-        f"record {experiment}: {reason}"
-        for experiment, status in statuses.items()
-        for reason in status.reasons
-    ]
+    stale = [f"record {experiment}: {reason}" for experiment, status in statuses.items() for reason in status.reasons]
     checksums = {name: status.checksum for name, status in statuses.items() if status.fresh}
     current = fingerprint(entry.module, checksums, preset, store.sources)
     return Plan(name, statuses, (*stale, *_changes(name, current, store, out)))
@@ -56,9 +53,7 @@ def experiments(module: str, sources: Path) -> tuple[str, ...]:
     raise InvalidInput(f"{module} defines no EXPERIMENTS; add a tuple of experiment names")
 
 
-def fingerprint(
-    module: str, checksums: Mapping[str, str | None], preset: str, sources: Path
-) -> dict[str, Any]:
+def fingerprint(module: str, checksums: Mapping[str, str | None], preset: str, sources: Path) -> dict[str, Any]:
     """Return everything that the files of a figure are a function of."""
     return {
         "preset": preset,
@@ -75,7 +70,7 @@ def fingerprint(
 def write_stamp(name: str, current: dict[str, Any], store: Store, out: Path) -> None:
     """Remember what the files of a figure were drawn from, and what is in them."""
     stamp = {**current, "outputs": {path.name: _sha256(path) for path in output_paths(name, out)}}
-    atomic.write(_stamp_path(name, store, out), canonical(stamp) + b"\n")
+    write_atomically(_stamp_path(name, store, out), canonical(stamp) + b"\n")
 
 
 def _changes(name: str, current: dict[str, Any], store: Store, out: Path) -> list[str]:
@@ -100,11 +95,7 @@ def _changes(name: str, current: dict[str, Any], store: Store, out: Path) -> lis
             for experiment, checksum in current["records"].items()
             if records.get(experiment) != checksum
         ),
-        *(
-            f"file {path.name} changed"
-            for path in output_paths(name, out)
-            if outputs.get(path.name) != _sha256(path)
-        ),
+        *(f"file {path.name} changed" for path in output_paths(name, out) if outputs.get(path.name) != _sha256(path)),
     ]
 
 

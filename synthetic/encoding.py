@@ -90,10 +90,7 @@ def decode_table(columns: list[dict[str, Any]]) -> pd.DataFrame:
     import pandas as pd
 
     return pd.DataFrame(
-        {
-            column["name"]: pd.Series(decode(column["values"]), dtype=column["dtype"])
-            for column in columns
-        }
+        {column["name"]: pd.Series(decode(column["values"]), dtype=column["dtype"]) for column in columns}
     )
 
 
@@ -105,7 +102,6 @@ def _encode_column(name: str, column: pd.Series[Any]) -> dict[str, Any]:
         dtype, values = "str", column.astype(object).where(column.notna(), None).tolist()
     else:
         raise InvalidInput(
-            f"column {name!r} has dtype {column.dtype}; a record's table keeps floats, integers, "
-            "booleans and strings"
+            f"column {name!r} has dtype {column.dtype}; a record's table keeps floats, integers, booleans and strings"
         )
     return {"name": name, "dtype": dtype, "values": encode(values, f"column {name!r}")}

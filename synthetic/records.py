@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synthetic import atomic, provenance
+from synthetic import provenance
 from synthetic.digest import PROJECT, code_digest
 from synthetic.encoding import (
     Scalar,
@@ -31,6 +31,7 @@ from synthetic.experiments import registry
 from synthetic.loading import load
 from synthetic.progress import Progress, Silent
 from theory.errors import InvalidInput, unknown
+from theory.files import write_atomically
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,14 +104,13 @@ class Store:
             return _record(payload)
         if status.damaged:
             warnings.warn(
-                f"{self.path(experiment, config)} cannot be used ({'; '.join(status.reasons)}): "
-                "computing it again",
+                f"{self.path(experiment, config)} cannot be used ({'; '.join(status.reasons)}): computing it again",
                 DamagedRecord,
                 stacklevel=2,
             )
         payload = self._compute(experiment, config, progress or Silent())
         document = {"checksum": _checksum(payload), "payload": payload}
-        atomic.write(self.path(experiment, config), canonical(document) + b"\n")
+        write_atomically(self.path(experiment, config), canonical(document) + b"\n")
         return _record(payload)
 
     def status(self, experiment: str, config: Any) -> Status:
@@ -228,11 +228,7 @@ def _record(payload: dict[str, Any]) -> Record:
 
 def _changed_config(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     fields = {**before, **now}
-    return [
-        f"{name} {before.get(name)} -> {now.get(name)}"
-        for name in fields
-        if before.get(name) != now.get(name)
-    ]
+    return [f"{name} {before.get(name)} -> {now.get(name)}" for name in fields if before.get(name) != now.get(name)]
 
 
 def _describe_change(edits: list[str]) -> str:

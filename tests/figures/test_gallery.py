@@ -100,9 +100,7 @@ def test_pictures_are_the_same_bytes_in_every_process(lab) -> None:
 
 
 def test_explain_says_why_and_does_nothing(lab, draw) -> None:
-    assert draw("--explain") == (
-        "picture: record tiny: no record; no file picture.png, picture.pdf, picture.csv\n"
-    )
+    assert draw("--explain") == ("picture: record tiny: no record; no file picture.png, picture.pdf, picture.csv\n")
     assert lab.runs() == 0
     assert not (lab.root / "out").exists()
     draw()
@@ -179,9 +177,7 @@ def test_mistakes_on_the_command_line(lab, main_fails) -> None:
     assert "did you mean picture?" in main_fails(main, "pictur", **options)
     assert "did you mean laptop?" in main_fails(main, "--preset", "labtop", **options)
     (lab.root / "file").write_text("")
-    assert "cannot create the folder" in main_fails(
-        main, "--out", str(lab.root / "file"), **options
-    )
+    assert "cannot create the folder" in main_fails(main, "--out", str(lab.root / "file"), **options)
     assert lab.runs() == 0
 
 

@@ -16,12 +16,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from synthetic import atomic, provenance
+from synthetic import provenance
 from synthetic.__main__ import main
 from synthetic.digest import PROJECT, code_digest
 from synthetic.encoding import canonical, decode, decode_table, encode, encode_table
 from synthetic.experiments import registry
 from synthetic.records import DamagedRecord, Store
+from theory import files
 from theory.errors import InvalidInput
 
 
@@ -134,7 +135,7 @@ def test_a_crash_before_the_replacement_leaves_the_old_record(lab, monkeypatch) 
     def crash(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(atomic.os, "replace", crash)
+    monkeypatch.setattr(files.os, "replace", crash)
     with pytest.raises(KeyboardInterrupt):
         store.get_or_compute("tiny", config, force=True)
     assert path.read_bytes() == before
@@ -172,9 +173,7 @@ os.replace = die
 def test_a_killed_process_leaves_the_store_usable(lab, trap: str) -> None:
     trap = trap.replace("LAB", lab.package)
     script = KILLED.format(root=str(lab.root), experiments=lab.experiments, trap=trap)
-    with subprocess.Popen(
-        [sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=PROJECT
-    ) as process:
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=PROJECT) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "running\n"
         process.send_signal(signal.SIGKILL)
@@ -233,9 +232,7 @@ def test_status_gives_precise_reasons(lab, monkeypatch) -> None:
     store.get_or_compute("tiny", lab.config())
     now = provenance.versions()
     monkeypatch.setattr(provenance, "versions", lambda: {**now, "torch": "99.0"})
-    assert store.status("tiny", lab.config()).reasons == (
-        f"version of torch changed {now['torch']} -> 99.0",
-    )
+    assert store.status("tiny", lab.config()).reasons == (f"version of torch changed {now['torch']} -> 99.0",)
 
 
 def test_code_edited_after_its_import_is_not_run(lab) -> None:
@@ -263,9 +260,7 @@ for name in names:
 assert time.process_time() - start < 1
 print(*sorted({{"torch", "pandas", "matplotlib"}} & sys.modules.keys()))
 """
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, cwd=PROJECT, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=PROJECT, check=True)
     assert done.stdout.strip() == ""
 
 
@@ -279,9 +274,7 @@ for name in store.experiments:
         store.path(name, store.preset(name, preset))
 print(*sorted({"torch", "matplotlib"} & sys.modules.keys()))
 """
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, cwd=PROJECT, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=PROJECT, check=True)
     assert done.stdout.strip() == ""
     assert all(module.startswith("synthetic.experiments.") for module in registry().values())
 
@@ -316,9 +309,7 @@ def test_the_command_line(lab, capsys) -> None:
 
 def test_mistakes_on_the_command_line(lab, main_fails) -> None:
     assert "did you mean tiny?" in main_fails(main, "run", "tinny", store=lab.store())
-    assert "did you mean smoke?" in main_fails(
-        main, "run", "tiny", "--preset", "smok", store=lab.store()
-    )
+    assert "did you mean smoke?" in main_fails(main, "run", "tiny", "--preset", "smok", store=lab.store())
     assert "no experiment named" in main_fails(main, "run", store=lab.store())
     assert lab.runs() == 0
 

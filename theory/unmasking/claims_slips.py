@@ -12,14 +12,17 @@ import numpy as np
 import torch
 from hypothesis import strategies as st
 
+from theory import definitions as plain
 from theory import information, schedules, states, strategies
 from theory.ledger import Claim, Evidence, at_least, at_most, equal, rounding
 from theory.unmasking import bounds, curves, optimal
+from theory.unmasking import definitions as literal
 from theory.unmasking.claims_curve import COPIED_PAIRS, ROUNDING, laws_and_sizes, mixed_error, tolerance
 from theory.unmasking.laws import fixed_size, mixed_divergence
 from theory.worlds import mds_code
 
 SOURCE = "Chen, Cong, Li, arXiv 2511.04647"
+TWO_OR_THREE = {"n": 5, "d": 2, "weights": [int(bin(x).count("1") in (2, 3)) for x in range(32)]}
 RANDOM_5 = {"curve": [0.0, 0.1, 0.15, 0.35, 0.6], "singles": 2}
 
 
@@ -72,6 +75,18 @@ def mixed_equals(n: int, d: int, weights: Sequence[float], sizes: Sequence[int])
     error = float(curves.fixed_size_error(information.curve_of(q, n, d), sizes))
     mixed = float(mixed_divergence(q, fixed_size(sizes, n), n, d))
     yield equal("enumeration", mixed, error, tolerance(n, d, n), effective=error > 1e-6)
+
+
+def exact_though_costly(n: int, d: int, weights: Sequence[float], sizes: Sequence[int]) -> Iterator[Evidence]:
+    """Compare the mixed law with the target in fractions, and E(s) by partitions with its curve value, positive."""
+    law = plain.rational_law(n, d, weights)
+    output = literal.fixed_size_law(literal.oracle(law, d), sizes, n, d)
+    gap = max(abs(Fraction(output[x]) - law.get(x, 0)) for x in output)
+    yield equal("rational", gap, Fraction(0), Fraction(0), note="output law = target")
+    curve = information.curve_of(states.normalised_law(weights, n, d), n, d)
+    error = literal.fixed_size_error(law, literal.oracle(law, d), sizes, n, d)
+    yield equal("enumeration", error, curves.fixed_size_error(curve, sizes), tolerance(n, d, n), note="E(s)")
+    yield at_least("enumeration", error, 0.05, 0.0, note="E(s) is far from zero")
 
 
 def copied_pair_digits(error: float, mixed: float) -> Iterator[Evidence]:
@@ -163,8 +178,13 @@ CLAIMS = (
     Claim(
         "schedules.A7.printed", f"{SOURCE}, introduction", "E(s) is exactly the sampler's KL error, KL(mu || nu-bar)",
         "equality", ("enumeration",), mixed_equals, ROUNDING, expected="refuted", see="schedules.3",
-        inputs=laws_and_sizes, fixtures=({**COPIED_PAIRS, "sizes": [2, 2]},),
+        inputs=laws_and_sizes, fixtures=({**COPIED_PAIRS, "sizes": [2, 2]}, {**TWO_OR_THREE, "sizes": [3, 1, 1]}),
         variants={"half": partial(mixed_error, factor=0.5)},
+    ),
+    Claim(
+        "schedules.A7.exact", f"{SOURCE}, slip (7), sharpened", "A sampler with E(s) > 0 can be exact: uniform on two or three a's of five, sizes (3, 1, 1)",
+        "equality", ("rational", "enumeration"), exact_though_costly, f"none in fractions; {ROUNDING}",
+        fixtures=({**TWO_OR_THREE, "sizes": [3, 1, 1]},), variants={"sizes (2, 2, 1)": lambda n, d, weights, sizes: exact_though_costly(n, d, weights, [2, 2, 1])},
     ),
     Claim(
         "schedules.A7.digits", "optimal-schedules digest, section A (7)", "Two copied pairs, sizes (2, 2): E = .4621, KL(mu || nu-bar) = .2877",

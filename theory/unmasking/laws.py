@@ -154,16 +154,31 @@ def mixed_divergence(law: Float[Tensor, "*worlds cells"], steps: Tensor, n: int,
     return information.kullback_leibler(law, output_law(table_kernel(law, n, d), steps))
 
 
-def multinomial_mixture(law: Float[Tensor, "cells"], grid: object, n: int, d: int) -> Float[Tensor, "*batch cells"]:
+@dataclass(frozen=True)
+class SizeMixture:
+    """The output laws of all size vectors of K steps, empty ones allowed: every per-token law is a mixture of them."""
+
+    sizes: Float[Tensor, "parts K"]
+    ways: Float[Tensor, "parts"]
+    outputs: Float[Tensor, "parts cells"]
+
+    @classmethod
+    def of(cls, kernel: Kernel, steps: int) -> SizeMixture:
+        """Sweep the kernel of one world once for all size vectors."""
+        parts = compositions(kernel.n, steps)
+        outputs = output_law(kernel, torch.stack([fixed_size(s, kernel.n) for s in parts]))
+        orders = [math.factorial(kernel.n) // math.prod(map(math.factorial, s)) for s in parts]
+        return cls(torch.tensor(parts, dtype=torch.float64), outputs.new_tensor(orders), outputs)
+
+    def output(self, grid: object) -> Float[Tensor, "*grids cells"]:
+        """Return the per-token output law of one grid or a batch, the multinomial mean over size vectors."""
+        widths = torch.from_numpy(check_grid(grid)).diff(dim=-1)
+        return self.ways * (widths[..., None, :] ** self.sizes).prod(-1) @ self.outputs
+
+
+def multinomial_mixture(law: Float[Tensor, "cells"], grid: object, n: int, d: int) -> Float[Tensor, "*grids cells"]:
     """Return the per-token output law as the multinomial mixture of fixed-size laws, for a batch of grids."""
-    widths = torch.from_numpy(check_grid(grid)).diff(dim=-1)
-    parts = list(compositions(n, widths.shape[-1]))
-    kernel = table_kernel(law, n, d)
-    outputs = output_law(kernel, torch.stack([fixed_size(s, n) for s in parts]))
-    sizes = torch.tensor(parts, dtype=torch.float64)
-    ways = sizes.new_tensor([math.factorial(n) // math.prod(map(math.factorial, s)) for s in parts])
-    chances = ways * (widths[..., None, :] ** sizes).prod(-1)
-    return chances @ outputs
+    return SizeMixture.of(table_kernel(law, n, d), check_grid(grid).shape[-1] - 1).output(grid)
 
 
 @functools.lru_cache(maxsize=64)

@@ -147,7 +147,7 @@ class _Sweep:
             rows = (weights[:, k] > 0).nonzero()[:, 0]
             picked = check_selection(rule.name, chosen[rows, k], hidden[rows])
             sizes = picked.sum(-1)
-            for size in sizes.unique().tolist():
+            for size in sorted(set(sizes.tolist())):
                 part = rows[sizes == size]
                 block = picked[sizes == size].nonzero()[:, 1].reshape(-1, size)
                 self._reveal(world[part], state[part], weights[part, k], block, log_p[part], true[part])
@@ -179,7 +179,7 @@ class _Sweep:
         self._move(DATA, world, state, weight[:, None] * joint, after, 1)
 
     def _outcomes(self, rule: ValueRule, world: Tensor, state: Tensor, z: Tensor) -> None:
-        for w in world.unique().tolist():
+        for w in sorted(set(world.tolist())):
             mine = (world == w).nonzero()[:, 0]
 
             def denoise(states_: Tensor, w: int = w) -> Tensor:
@@ -187,7 +187,7 @@ class _Sweep:
 
             weights, after, calls = rule.outcomes(denoise, z[mine], self.d)
             index = states.index_of(after, self.d)
-            for spent in calls.unique().tolist():
+            for spent in sorted(set(calls.flatten().tolist())):
                 part = torch.where(calls == spent, weights, 0.0)
                 self._move(SAMPLER, world[mine], state[mine], part, index, int(spent))
 

@@ -1,0 +1,90 @@
+"""Every figure draws from smoke records: nothing clipped, nothing warned about, nothing drawn twice."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import warnings
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from figures.__main__ import main
+from figures.gallery import FIGURES
+from figures.saving import PNG_LIMIT
+from figures.stamps import STYLE
+from synthetic.records import Record, Store
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    return Store(tmp_path_factory.mktemp("records"))
+
+
+@pytest.fixture(scope="module")
+def gallery(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("gallery")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        assert main(["--preset", "smoke", "--out", str(out)], store=store) == 0
+    return out
+
+
+def _records(name: str, store: Store) -> dict[str, Record]:
+    module = importlib.import_module(FIGURES[name].module)
+    return {e: store.get_or_compute(e, store.preset(e, "smoke")) for e in module.EXPERIMENTS}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_a_figure_is_a_small_picture_a_vector_file_and_its_data(name: str, gallery: Path) -> None:
+    assert 5_000 < (gallery / f"{name}.png").stat().st_size < PNG_LIMIT
+    assert (gallery / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+    assert len(pd.read_csv(gallery / f"{name}.csv")) > 5
+    assert f"## {name}\n" in (gallery / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_no_text_leaves_the_page_and_every_panel_is_labelled(name: str, store: Store) -> None:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+    from matplotlib.text import Text
+
+    module = importlib.import_module(FIGURES[name].module)
+    with pyplot.style.context(STYLE, after_reset=True):
+        figure, _ = module.draw(_records(name, store))
+        figure.draw_without_rendering()
+        page = figure.bbox.padded(1)
+        for text in figure.findobj(lambda found: isinstance(found, Text) and found.get_visible()):
+            if text.get_text().strip() and _shown(text):
+                box = text.get_window_extent()
+                assert page.contains(box.x0, box.y0) and page.contains(box.x1, box.y1), text.get_text()
+        written = " ".join(text.get_text() for text in figure.findobj(Text))
+        pyplot.close(figure)
+    assert not re.search(r"\bbits\b", written)
+    assert "nan" not in written.split()
+
+
+def test_a_second_run_draws_nothing(gallery: Path, store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    args = ["--preset", "smoke", "--out", str(gallery)]
+    assert main([*args, "--explain"], store=store) == 0
+    assert main(args, store=store) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [f"{name}: up to date" for name in FIGURES] * 2
+
+
+def _shown(text: object) -> bool:
+    """Return whether a text is drawn: labels of ticks outside the view are kept by matplotlib but not shown."""
+    axes = getattr(text, "axes", None)
+    return axes is None or not axes.axison or text not in _unseen(axes)
+
+
+def _unseen(axes: object) -> list[object]:
+    found = []
+    for axis, (low, high) in ((axes.xaxis, axes.get_xlim()), (axes.yaxis, axes.get_ylim())):
+        for tick in (*axis.get_major_ticks(), *axis.get_minor_ticks()):
+            if not min(low, high) <= tick.get_loc() <= max(low, high):
+                found += [tick.label1, tick.label2]
+    return found
