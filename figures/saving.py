@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from theory.errors import InvalidInput
+from theory.files import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -47,12 +47,12 @@ def world(name: str) -> World:
 
 
 @functools.cache
-def curve(name: str) -> Float[Tensor, "n"]:
+def curve(name: str) -> Float[Tensor, " n"]:
     """Return the information curve of a shared world, or the logit-like one."""
     return logit_like_curve(40) if name == LOGIT_LIKE else world(name).information_curve()
 
 
-def logit_like_curve(n: int) -> Float[Tensor, "n"]:
+def logit_like_curve(n: int) -> Float[Tensor, " n"]:
     """Return the curve that jumps to Z_j, j = 2..n, by 1 / ((j - 1/2)(n - j + 1/2)), scaled to Z_n = ln 2.
 
     Its smoothed slope is nearly 1 / (alpha (1 - alpha)), the one under which squared sine is optimal

@@ -28,7 +28,7 @@ class Target:
 
     n: int
     steps: int
-    law: Float[Tensor, "cells"]
+    law: Float[Tensor, " cells"]
     kernel: laws.Kernel
     mixture: laws.SizeMixture
 
@@ -39,11 +39,11 @@ class Target:
         kernel = laws.table_kernel(law, world.n, world.d)
         return cls(world.n, steps, law, kernel, laws.SizeMixture.of(kernel, steps))
 
-    def output(self, grid: object) -> Float[Tensor, "cells"]:
+    def output(self, grid: object) -> Float[Tensor, " cells"]:
         """Return the per-token output law of one grid, from the sweep over states."""
         return laws.output_law(self.kernel, laws.per_token(grid, self.n))
 
-    def divergences(self, grids: Float[ndarray, "*plane K+1"]) -> Float[ndarray, "*plane"]:
+    def divergences(self, grids: Float[ndarray, "*plane nodes"]) -> Float[ndarray, "*plane"]:
         """Return KL(mu || nu-bar) of many grids from the multinomial mixture of fixed-size laws."""
         return self.divergence_to(self.mixture.output(grids)).numpy()
 
@@ -58,16 +58,16 @@ class Shapes:
 
     a: float
     b: float
-    grid: Float[ndarray, "K+1"]
+    grid: Float[ndarray, " nodes"]
     divergence: float
 
 
-def beta_plane(target: Target, axis: Float[ndarray, "r"]) -> Float[ndarray, "r r"]:
+def beta_plane(target: Target, axis: Float[ndarray, " r"]) -> Float[ndarray, "r r"]:
     """Return KL(mu || nu-bar) of every Beta(a, b) schedule, a by row and b by column."""
     return target.divergences(exact_ends(beta_grids(axis[:, None], axis, uniform_grid(target.steps))))
 
 
-def best_beta(target: Target, axis: Float[ndarray, "r"]) -> Shapes:
+def best_beta(target: Target, axis: Float[ndarray, " r"]) -> Shapes:
     """Return the Beta(a, b) of least KL(mu || nu-bar): the plane over `axis`, then Nelder-Mead within it."""
     plane = beta_plane(target, axis)
     start = np.log(axis[list(np.unravel_index(int(plane.argmin()), plane.shape))])
@@ -80,7 +80,7 @@ def best_beta(target: Target, axis: Float[ndarray, "r"]) -> Shapes:
     return Shapes(float(np.exp(logs[0])), float(np.exp(logs[1])), grid(logs), value)
 
 
-def best_grid(target: Target, cells: int) -> tuple[Float[ndarray, "K+1"], float]:
+def best_grid(target: Target, cells: int) -> tuple[Float[ndarray, " nodes"], float]:
     """Return the per-token grid of least KL(mu || nu-bar): all grids on a lattice, then Nelder-Mead."""
     lattice = np.array(list(itertools.combinations(range(1, cells), target.steps - 1))) / cells
     grids = np.pad(lattice, ((0, 0), (1, 1)), constant_values=(0, 1))
@@ -95,7 +95,7 @@ def best_grid(target: Target, cells: int) -> tuple[Float[ndarray, "K+1"], float]
     return grid(logits), value
 
 
-def best_sizes(target: Target) -> tuple[tuple[int, ...], Float[Tensor, "cells"]]:
+def best_sizes(target: Target) -> tuple[tuple[int, ...], Float[Tensor, " cells"]]:
     """Return the sizes of least KL(mu || nu-bar) among all compositions, and their output law.
 
     Of several within 1e-12, the one whose blocks are most nearly equal.
@@ -106,7 +106,7 @@ def best_sizes(target: Target) -> tuple[tuple[int, ...], Float[Tensor, "cells"]]
     return tuple(int(s) for s in target.mixture.sizes[chosen]), target.mixture.outputs[chosen]
 
 
-def exact_ends(grid: Float[ndarray, "*plane K+1"]) -> Float[ndarray, "*plane K+1"]:
+def exact_ends(grid: Float[ndarray, "*plane nodes"]) -> Float[ndarray, "*plane nodes"]:
     """Return the grid with its ends set to exactly 0 and 1."""
     grid = np.clip(grid, 0.0, 1.0)
     grid[..., 0], grid[..., -1] = 0.0, 1.0
