@@ -1,10 +1,13 @@
-"""The ledger of parallel unmasking: optimal-schedules digest, section 9, and claim 8 of the energy paper."""
+"""The ledger of parallel unmasking: schedules, EB-Sampler and its neighbours, and Fig. 4 of the energy paper."""
 
 from __future__ import annotations
 
 from theory.unmasking import (
     claims_bounds,
     claims_curve,
+    claims_eb,
+    claims_eb_controls,
+    claims_eb_steps,
     claims_examples,
     claims_optimal,
     claims_sampler,
@@ -18,4 +21,7 @@ CLAIMS = (
     *claims_sampler.CLAIMS,
     *claims_examples.CLAIMS,
     *claims_slips.CLAIMS,
+    *claims_eb.CLAIMS,
+    *claims_eb_steps.CLAIMS,
+    *claims_eb_controls.CLAIMS,
 )

@@ -31,6 +31,10 @@ class SetRule(ABC):
     name: str
     value_free = True
 
+    def for_states(self, z: Int[Tensor, "batch n"]) -> SetRule:
+        """Return the rule to ask at these states: itself, unless the rule is a table over states."""
+        return self
+
     @abstractmethod
     def select(
         self,

@@ -7,7 +7,6 @@ before any hardening, with p ln p = 0 at p = 0 so that filtered logits give no N
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -15,7 +14,8 @@ from torch import Tensor
 
 from theory.errors import unknown
 
-ProxyName = Literal["confidence", "entropy", "margin"]
+ProxyName = str
+"""A key of PROXIES."""
 
 
 def token_entropy(log_p: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch"]:

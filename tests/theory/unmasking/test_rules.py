@@ -1,0 +1,191 @@
+"""The set rules against their literal forms, ties, padding, filtered logits, and what a bad rule is told."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from theory import states
+from theory.errors import InvalidInput
+from theory.unmasking import rule_definitions as written
+from theory.unmasking import walks
+from theory.unmasking.rules import base, proxies, sets
+from theory.unmasking.rules.sets import Dilated, EntropyBounded, LeftToRight, RandomOne, Threshold, TopK
+
+Rows = list[list[int]]
+
+
+def log_rows(rows: Rows) -> torch.Tensor:
+    p = torch.tensor(rows, dtype=torch.float64)[None]
+    return (p / p.sum(-1, keepdim=True)).log()
+
+
+def positions(rule: base.SetRule, rows: Rows, masked: list[bool] | None = None) -> list[int]:
+    hidden = torch.tensor([masked or [True] * len(rows)])
+    return rule.select(log_rows(rows), hidden)[0].nonzero()[:, 0].tolist()
+
+
+ROWS = st.lists(st.lists(st.integers(1, 40), min_size=3, max_size=3), min_size=1, max_size=7)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(ROWS, st.sampled_from(sorted(proxies.PROXIES)), st.integers(0, 40), st.data())
+def test_eb_and_top_k_are_their_literal_forms(rows: Rows, by: str, twentieths: int, data: st.DataObject) -> None:
+    masked = data.draw(st.lists(st.booleans(), min_size=len(rows), max_size=len(rows)))
+    if not any(masked):
+        return
+    budget = twentieths / 20 + 1e-3  # off the lattice on which sums of equal entropies tie with the budget
+    seen = {i: [w / sum(r) for w in r] for i, r in enumerate(rows) if masked[i]}
+    assert positions(EntropyBounded(budget, by), rows, masked) == list(written.entropy_bounded(budget, by)(seen)[0][1])
+    assert positions(TopK(2, by), rows, masked) == list(written.top_k(2, by)(seen)[0][1])
+
+
+def test_ties_go_to_the_smaller_index() -> None:
+    rows = [[1, 1, 1]] * 4
+    for by in proxies.PROXIES:
+        assert positions(TopK(2, by), rows) == [0, 1]
+        assert positions(TopK(1, by), rows, [False, False, True, True]) == [2]
+
+
+def test_other_rules() -> None:
+    rows = [[8, 1, 1], [1, 1, 1], [1, 8, 1], [9, 1, 0], [3, 3, 4]]
+    assert positions(LeftToRight(2), rows, [False, True, False, True, True]) == [1, 3]
+    assert positions(Threshold(-0.75, "confidence"), rows) == [0, 2, 3]
+    assert positions(Threshold(-0.99, "confidence"), rows) == [3]
+    assert positions(Dilated(4), rows) == [0, 4]
+    assert positions(Dilated(4), rows, [False, True, True, True, False]) == [2]
+    assert positions(Dilated(4), rows, [False, True, False, True, False]) == [1, 3]
+
+
+def test_random_one_lists_its_choices_and_draws_among_them() -> None:
+    masked = torch.tensor([[True, False, True]])
+    weights, chosen = RandomOne().choices(torch.zeros(1, 3, 2), masked)
+    assert weights.tolist() == [[0.5, 0.0, 0.5]]
+    assert chosen[0].nonzero().tolist() == [[0, 0], [2, 2]]
+    drawn = RandomOne().select(torch.zeros(1, 3, 2), masked, torch.Generator().manual_seed(0))
+    assert drawn.sum() == 1 and not drawn[0, 1]
+
+
+def test_filtered_logits_give_no_nan() -> None:
+    """Control: p * log p computed carelessly is NaN at p = 0 and turns EB into Top-1; ours is not."""
+    log_p = torch.tensor([[[0.0, -torch.inf], [math.log(0.5)] * 2, [0.0, -torch.inf]]])
+    masked = torch.ones(1, 3, dtype=torch.bool)
+    careless = -(log_p.exp() * log_p).sum(-1)
+    assert torch.isnan(careless[0, 0])
+    assert EntropyBounded(0.0).select(log_p, masked).tolist() == [[True, True, True]]
+
+
+def test_entropy_must_be_taken_before_hardening() -> None:
+    logits = torch.tensor([2.0, 1.0, 0.0, 0.0])
+    warm, cold = (proxies.token_entropy((logits / t).log_softmax(-1)) for t in (1.0, 0.1))
+    assert float(warm) == pytest.approx(1.05, abs=5e-3)
+    assert float(cold) == pytest.approx(5e-4, abs=5e-5)
+
+
+def test_running_maximum_along_the_wrong_axis_is_caught() -> None:
+    """Control: cummax over the batch makes the bound depend on neighbours."""
+    h = torch.tensor([[0.1, 0.6, 0.7], [0.9, 0.9, 0.9]], dtype=torch.float64)
+    wrong = h.cumsum(-1) - h.cummax(0).values
+    assert not torch.allclose(sets.prefix_bounds(h)[1], wrong[0])
+    assert torch.allclose(sets.prefix_bounds(h)[0], torch.tensor([0.0, 0.1, 0.7], dtype=torch.float64))
+
+
+def test_recursion_keeps_prefixes_in_single_precision() -> None:
+    """Five entropies of 1e-9, then .7: cumsum minus cummax returns to 0 in float32; the recursion does not."""
+    h = torch.tensor([1e-9] * 5 + [0.7], dtype=torch.float32)
+    careless = h.cumsum(-1) - h.cummax(-1).values
+    assert float(careless[-1]) == 0.0 < float(careless[-2])
+    assert (sets.prefix_bounds(h).diff() >= 0).all()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: EntropyBounded(-0.1), "EB budget -0.1; expected a number >= 0"),
+        (lambda: EntropyBounded(float("nan")), "EB budget nan"),
+        (lambda: EntropyBounded(1.0, "entrpy"), "unknown proxy 'entrpy'; did you mean entropy"),
+        (lambda: TopK(0), "k = 0; expected k >= 1"),
+        (lambda: Dilated(3), "stride 3; expected a power of two"),
+        (lambda: Threshold(float("nan")), "threshold is NaN"),
+    ],
+)
+def test_bad_rules_are_named(call: object, message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        call()
+
+
+class Nothing(sets.TopK):
+    def select(self, log_p: torch.Tensor, masked: torch.Tensor, generator: object = None) -> torch.Tensor:
+        return torch.zeros_like(masked)
+
+
+class Everything(sets.TopK):
+    def select(self, log_p: torch.Tensor, masked: torch.Tensor, generator: object = None) -> torch.Tensor:
+        return torch.ones_like(masked)
+
+
+class Numbers(sets.TopK):
+    def select(self, log_p: torch.Tensor, masked: torch.Tensor, generator: object = None) -> torch.Tensor:
+        return masked.long()
+
+
+UNIFORM = torch.full((8,), 1 / 8, dtype=torch.float64)
+
+
+@pytest.mark.parametrize(
+    ("rule", "message"),
+    [
+        (Nothing(), r"rule 'Top-1, confidence' reveals nothing where positions \[0, 1, 2\] are masked"),
+        (Numbers(), "returned torch.int64 .*expected bool"),
+    ],
+)
+def test_a_walk_names_rule_and_state_of_a_bad_selection(rule: base.SetRule, message: str) -> None:
+    with pytest.raises(InvalidInput, match=message):
+        walks.walk(rule, UNIFORM, 3, 2)
+
+
+def test_revealing_a_revealed_position_is_named() -> None:
+    masked = torch.tensor([[True, False, True]])
+    with pytest.raises(InvalidInput, match="reveals position 1, which is not masked or not permitted"):
+        base.check_selection("mine", Everything().select(torch.zeros(1, 3, 2), masked), masked)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ([math.nan, 0.0], "probabilities sum to nan"),
+        ([0.0, 0.0], "probabilities sum to 2"),
+        ([math.log(0.5), math.log(0.25), math.log(0.25)], "drop the mask's column and renormalise"),
+    ],
+)
+def test_a_walk_names_state_and_value_of_a_bad_denoiser(row: list[float], message: str) -> None:
+    def denoiser(z: torch.Tensor) -> torch.Tensor:
+        return torch.tensor(row, dtype=torch.float64).expand(*z.shape, len(row))
+
+    with pytest.raises(InvalidInput, match=message):
+        walks.walk(TopK(1), UNIFORM, 3, 2, walks.denoiser_model(denoiser))
+
+
+def test_a_batch_of_worlds_is_each_world_alone() -> None:
+    laws = torch.rand(5, 27, dtype=torch.float64, generator=torch.Generator().manual_seed(3)) ** 4
+    laws = laws / laws.sum(-1, keepdim=True)
+    batch = walks.walk(EntropyBounded(0.5), laws, 3, 3)
+    for w in range(5):
+        alone = walks.walk(EntropyBounded(0.5), laws[w], 3, 3)
+        assert torch.equal(batch.output[w], alone.output[0])
+        assert float(batch.divergence[w]) == pytest.approx(float(alone.divergence[0]), abs=1e-15)
+    assert float(batch.nfe.sum(-1).sub(1).abs().max()) < 1e-12
+
+
+def test_a_world_walks_as_its_own_denoiser() -> None:
+    from theory.worlds.tree import sticky_chain
+
+    world = sticky_chain(5)
+    as_model = walks.walk(EntropyBounded(0.3), world.law(), 5, 2, walks.denoiser_model(world))
+    as_oracle = walks.walk(EntropyBounded(0.3), world.law(), 5, 2)
+    assert float((as_model.output - as_oracle.output).abs().max()) < 1e-12
+    assert torch.equal(states.all_sequences(5, 2)[as_model.output[0].argmax()] % 2, torch.zeros(5, dtype=torch.long))
