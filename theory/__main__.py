@@ -1,8 +1,9 @@
-"""Command line of the ledger: list | check | explain | tightest."""
+"""Command line of the theory: list | check | explain | tightest, and evaluate for a rule of one's own."""
 
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -65,13 +66,26 @@ class Tightest:
     """Where to save it (default: tightest-ID.json)."""
 
 
+@dataclass(frozen=True)
+class Evaluate:
+    """Measure a rule of your own exactly against all built-in rules: KL, E[NFE], distance to the optimum."""
+
+    rule: Annotated[str, tyro.conf.Positional]
+    """MODULE:NAME; MODULE a file or dotted name, NAME a function (log_p, masked) -> positions, or a rule."""
+    out: Path = Path("evaluation.png")
+    """Where to draw KL against E[NFE]."""
+    json: Path | None = None
+    """Write all scores to this file."""
+
+
 def main(args: Sequence[str] | None = None) -> int:
     """Run the command line; exit code 0, 1 (a verdict is not the expected one) or 2 (bad input)."""
     command = tyro.cli(
         Annotated[List, tyro.conf.subcommand("list")]
         | Annotated[Check, tyro.conf.subcommand("check")]
         | Annotated[Explain, tyro.conf.subcommand("explain")]
-        | Annotated[Tightest, tyro.conf.subcommand("tightest")],
+        | Annotated[Tightest, tyro.conf.subcommand("tightest")]
+        | Annotated[Evaluate, tyro.conf.subcommand("evaluate")],
         args=args,
         prog="python -m theory",
         description=__doc__,
@@ -86,6 +100,8 @@ def main(args: Sequence[str] | None = None) -> int:
                 return explain(command)
             case Tightest():
                 return find_tightest(command)
+            case Evaluate():
+                return evaluate(command)
     except InvalidInput as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -195,6 +211,37 @@ def find_tightest(command: Tightest) -> int:
     console.print(f"slack {e.slack:.3g}, tolerance {float(e.tolerance):.3g}, route {e.route}, by {found.search}")
     console.print(f"instance {dict(found.instance)}")
     console.print(f"saved to {path}; run it again: python -m theory check --replay {path}")
+    return 0
+
+
+def evaluate(command: Evaluate) -> int:
+    """Score the rule on every world, print the table, draw the plot."""
+    from theory.unmasking import evaluation
+
+    if command.out.suffix not in (".png", ".pdf", ".svg"):
+        raise InvalidInput(f"--out {command.out}; expected a file ending in .png, .pdf or .svg")
+    rule = evaluation.load(command.rule)
+    rows = []
+    with console.status("measuring") as status:
+        for row in evaluation.evaluate(rule):
+            status.update(f"measured on {row[0]}")
+            rows.append(row)
+    found = evaluation.report(rule, rows)
+    table = Table(
+        "world", "E[NFE]", "KL (nats)", "above the optimum (nats)", "built-in rules that beat it", title=rule.name
+    )
+    for own in found.mine():
+        rivals = [s for s in found.scores if s.world == own.world and not s.mine]
+        better = [s.rule for s in rivals if s.calls <= own.calls + 1e-9 and s.divergence < own.divergence - 1e-9]
+        excess = "outside the family" if math.isnan(own.excess) else f"{own.excess:.4g}"
+        table.add_row(own.world, f"{own.calls:.4g}", f"{own.divergence:.4g}", excess, ", ".join(better[:2]) or "none")
+    console.print(table)
+    inside = "it stays in the family of the theorems" if not found.remarks else "; ".join(found.remarks)
+    console.print(f"{inside}; furthest from the optimum on {found.worst().world}; KL is exact, in nats")
+    evaluation.plot(found, command.out)
+    console.print(f"drawn in {command.out}")
+    if command.json is not None:
+        write_atomically(command.json, json.dumps([asdict(s) for s in found.scores], indent=1))
     return 0
 
 

@@ -201,8 +201,8 @@ def _pairs(computed: Any, claimed: Any) -> Iterator[tuple[Number, Number]]:
     if left.dtype == object:
         yield from zip(left.flat, right.flat, strict=True)
         return
-    gap = np.abs(left - right)
     with np.errstate(invalid="ignore"):
+        gap = np.abs(left - right)
         ends = {
             int(np.argmax(left - right)),
             int(np.argmin(left - right)),

@@ -44,7 +44,8 @@ def check_law(law: object, n: int, d: int) -> Float[Tensor, "*batch cells"]:
         raise InvalidInput(f"law holds a negative probability {float(q.min()):.3g}; expected all >= 0")
     error = float((q.sum(-1) - 1).abs().max())
     if error > 1e-9:
-        raise InvalidInput(f"law sums to one only within {error:.3g}; expected 1e-9: divide by its sum")
+        hint = "build it with dtype=torch.float64" if error < 1e-6 else "divide by its sum"
+        raise InvalidInput(f"law sums to one only within {error:.3g}; expected 1e-9: {hint}")
     return q
 
 

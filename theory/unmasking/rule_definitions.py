@@ -15,6 +15,7 @@ from typing import Any
 from theory import definitions as plain
 from theory.definitions import Law, State
 from theory.unmasking.definitions import Denoiser
+from theory.unmasking.rules.proxies import TIE
 
 Rows = Mapping[int, Sequence[Any]]
 Block = tuple[int, ...]
@@ -60,13 +61,13 @@ def random_one(rows: Rows) -> list[tuple[Any, Block]]:
 
 
 def proxy_error(row: Sequence[Any], by: str) -> float:
-    """Return the error proxy of one conditional: minus confidence, entropy, or minus margin."""
+    """Return the error proxy of one conditional, in whole ties: minus confidence, entropy, or minus margin."""
     ranked = sorted((float(p) for p in row), reverse=True)
     if by == "confidence":
-        return -ranked[0]
+        return round(-ranked[0] / TIE)
     if by == "margin":
-        return ranked[1] - ranked[0]
-    return plain.entropy(row)
+        return round((ranked[1] - ranked[0]) / TIE)
+    return round(plain.entropy(row) / TIE)
 
 
 def paths(law: Law, denoiser: Denoiser, rule: LiteralRule, n: int, d: int) -> Iterator[Path]:

@@ -145,7 +145,7 @@ class _Sweep:
             raise InvalidInput(f"rule {rule.name!r}: choice probabilities sum to {float(weights.sum(-1).max()):.6g}")
         for k in range(weights.shape[1]):
             rows = (weights[:, k] > 0).nonzero()[:, 0]
-            picked = check_selection(rule.name, chosen[rows, k], hidden[rows])
+            picked = check_selection(rule.name, chosen[rows, k], hidden[rows], z[rows])
             sizes = picked.sum(-1)
             for size in sorted(set(sizes.tolist())):
                 part = rows[sizes == size]

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from theory import nelbo
 from theory.definitions import float_law
-from theory.energy import closed_forms, nelbo, rates, sphere
+from theory.energy import closed_forms, rates, sphere
 from theory.energy.definitions import Moment, Problem, beta_mixture, integral, kinetic_integrand
 from theory.errors import InvalidInput
 

@@ -13,7 +13,7 @@ from theory import states
 from theory.errors import InvalidInput
 from theory.unmasking import rule_definitions as written
 from theory.unmasking import walks
-from theory.unmasking.rules import base, proxies, sets
+from theory.unmasking.rules import base, compiled, proxies, sets
 from theory.unmasking.rules.sets import Dilated, EntropyBounded, LeftToRight, RandomOne, Threshold, TopK
 
 Rows = list[list[int]]
@@ -102,6 +102,24 @@ def test_recursion_keeps_prefixes_in_single_precision() -> None:
     assert (sets.prefix_bounds(h).diff() >= 0).all()
 
 
+def test_compiled_and_chunked_forms_select_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    logits = torch.randn(37, 12, 8, generator=torch.Generator().manual_seed(0))
+    masked = torch.rand(37, 12, generator=torch.Generator().manual_seed(1)) < 0.6
+    rule = EntropyBounded(0.8)
+    expected = rule.select(logits.log_softmax(-1), masked)
+    assert torch.equal(compiled.from_logits(rule)(logits, masked), expected)
+
+    def fails(*_: object, **__: object) -> object:
+        def call(*_: object) -> object:
+            raise RuntimeError("no compiler")
+
+        return call
+
+    monkeypatch.setattr(torch, "compile", fails)
+    monkeypatch.setattr(compiled, "CHUNK", 500)
+    assert torch.equal(compiled.from_logits(rule)(logits, masked), expected)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -139,7 +157,10 @@ UNIFORM = torch.full((8,), 1 / 8, dtype=torch.float64)
 @pytest.mark.parametrize(
     ("rule", "message"),
     [
-        (Nothing(), r"rule 'Top-1, confidence' reveals nothing where positions \[0, 1, 2\] are masked"),
+        (
+            Nothing(),
+            r"rule 'Top-1, confidence' at state \[2, 2, 2\] reveals nothing where positions \[0, 1, 2\] are masked",
+        ),
         (Numbers(), "returned torch.int64 .*expected bool"),
     ],
 )

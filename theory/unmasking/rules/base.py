@@ -68,8 +68,10 @@ class ValueRule(ABC):
 Rule = SetRule | ValueRule
 
 
-def check_selection(name: str, chosen: Tensor, masked: Bool[Tensor, "batch n"]) -> Bool[Tensor, "batch n"]:
-    """Return the selection; InvalidInput naming rule and row where it is empty or not masked."""
+def check_selection(
+    name: str, chosen: Tensor, masked: Bool[Tensor, "batch n"], z: Int[Tensor, "batch n"] | None = None
+) -> Bool[Tensor, "batch n"]:
+    """Return the selection; InvalidInput naming rule, state (where given) and positions when it is not allowed."""
     if chosen.shape != masked.shape or chosen.dtype != torch.bool:
         raise InvalidInput(
             f"rule {name!r} returned {chosen.dtype} of shape {tuple(chosen.shape)}; "
@@ -79,17 +81,21 @@ def check_selection(name: str, chosen: Tensor, masked: Bool[Tensor, "batch n"]) 
     if bool(wrong.any()):
         row, position = wrong.nonzero()[0].tolist()
         raise InvalidInput(
-            f"rule {name!r} reveals position {position}, which is not masked or not permitted, where only "
+            f"rule {name!r}{_at(z, row)} reveals position {position}, which is not masked or not permitted, where only "
             f"{masked[row].nonzero()[:, 0].tolist()} are; return a subset of the masked positions"
         )
     empty = ~chosen.any(-1) & masked.any(-1)
     if bool(empty.any()):
         row = int(empty.nonzero()[0, 0])
         raise InvalidInput(
-            f"rule {name!r} reveals nothing where positions {masked[row].nonzero()[:, 0].tolist()} are masked; "
-            "reveal at least one"
+            f"rule {name!r}{_at(z, row)} reveals nothing where positions "
+            f"{masked[row].nonzero()[:, 0].tolist()} are masked; reveal at least one"
         )
     return chosen
+
+
+def _at(z: Tensor | None, row: int) -> str:
+    return "" if z is None else f" at state {z[row].tolist()}"
 
 
 def check_conditionals(

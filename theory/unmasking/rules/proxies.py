@@ -14,6 +14,9 @@ from torch import Tensor
 
 from theory.errors import unknown
 
+TIE = 2.0**-36
+"""Errors within rounding of each other tie: far above float64 noise, far below float32 resolution."""
+
 ProxyName = str
 """A key of PROXIES."""
 
@@ -51,5 +54,9 @@ def proxy(name: str) -> Callable[[Tensor], Tensor]:
 
 
 def trusted_first(error: Float[Tensor, "batch n"], masked: Bool[Tensor, "batch n"]) -> Int[Tensor, "batch n"]:
-    """Return the positions by ascending error, smaller index first in ties, unmasked positions last."""
-    return torch.where(masked, error, torch.inf).sort(dim=-1, stable=True).indices
+    """Return the positions by ascending error, smaller index first in ties, unmasked positions last.
+
+    Errors are rounded to multiples of TIE first, so that equal conditionals computed in two ways still tie.
+    """
+    rounded = (error / TIE).round()
+    return torch.where(masked, rounded, torch.inf).sort(dim=-1, stable=True).indices

@@ -1,0 +1,177 @@
+"""What masked diffusion assigns to a sequence: DUEL's exact likelihood, the ELBO, and what orders can do.
+
+Turok, De Sa, Kuleshov, "DUEL", arXiv 2603.01367. A deterministic rule F fixes, for every sequence, the one
+ordered partition that F itself would follow; teacher forcing along it gives log p^F in nats. Quantities
+over all n! singleton orders come from a sweep over the 2^n revealed sets of each sequence: with
+l(x) = ln p(x_order) along one order, ELBO = mean l, log p^unif = ln mean exp l, best = max l, worst = min l.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from theory import states
+from theory.errors import InvalidInput
+from theory.nelbo import count_weight
+from theory.unmasking.rules.base import Denoise, Rule, SetRule, check_conditionals, check_selection
+
+
+@dataclass(frozen=True)
+class Score:
+    """Log-likelihood of each sequence in nats, and the denoiser calls that it took (those of generation)."""
+
+    log_likelihood: Float[Tensor, "batch"]
+    calls: Int[Tensor, "batch"]
+
+
+def log_likelihood(rule: Rule, denoise: Denoise, x: Int[Tensor, "batch n"], d: int) -> Score:
+    """Return log p^F of complete sequences under a deterministic value-free rule (Algorithm 2, LOGLIK).
+
+    InvalidInput for a rule that looks at drawn values or chooses at random, for masks in x, and for wrong
+    selections or conditionals.
+    """
+    if not isinstance(rule, SetRule):
+        raise InvalidInput(
+            f"rule {rule.name!r} looks at drawn values, so no ordered partition belongs to a sequence; "
+            "use walks.walk for its exact output law"
+        )
+    x = _complete(x, d)
+    z, total = torch.full_like(x, d), torch.zeros(len(x), dtype=torch.float64, device=x.device)
+    calls = torch.zeros(len(x), dtype=torch.long, device=x.device)
+    left = torch.arange(len(x), device=x.device)
+    while len(left):
+        hidden = z[left] == d
+        log_p = check_conditionals(denoise(z[left]), z[left], d)
+        block = only_choice(rule, z[left], log_p, hidden)
+        own = log_p.gather(-1, x[left][..., None])[..., 0].to(torch.float64)
+        total[left] += torch.where(block, own, 0.0).sum(-1)
+        z[left] = torch.where(block, x[left], z[left])
+        calls[left] += 1
+        left = left[(z[left] == d).any(-1)]
+    return Score(total, calls)
+
+
+def only_choice(
+    rule: SetRule, z: Int[Tensor, "batch n"], log_p: Float[Tensor, "batch n d"], hidden: Bool[Tensor, "batch n"]
+) -> Bool[Tensor, "batch n"]:
+    """Return the set a deterministic rule picks at each state; InvalidInput for one that chooses at random."""
+    weights, chosen = rule.for_states(z).choices(log_p, hidden)
+    likeliest, k = weights.max(-1)
+    if bool((likeliest < 1 - 1e-9).any()):
+        row = int((likeliest < 1 - 1e-9).nonzero()[0, 0])
+        raise InvalidInput(
+            f"rule {rule.name!r} chooses at random at state {z[row].tolist()} (likeliest set: "
+            f"{float(likeliest[row]):.3g}); expected a deterministic rule: use log_uniform for random single "
+            "positions, walks.walk for others"
+        )
+    return check_selection(rule.name, chosen[torch.arange(len(z), device=z.device), k], hidden, z)
+
+
+def order_terms(denoise: Denoise, x: Int[Tensor, "batch n"], d: int) -> Float[Tensor, "batch sets n"]:
+    """Return ln p(x_i | x_S) in nats for every sequence, revealed set S and masked i; 0 at revealed i.
+
+    Sets are counted as in `information.set_entropies`: binary, first position most significant, 1 = masked,
+    so that the last set is all masked. Costs batch * 2^n denoiser rows in one call.
+    """
+    x = _complete(x, d)
+    batch, n = x.shape
+    states.require_memory(batch * 2**n * n * d, f"terms of {batch} sequences of length {n}")
+    masked = states.digits(torch.arange(2**n, device=x.device), n, 2).bool()
+    z = torch.where(masked, d, x[:, None]).reshape(-1, n)
+    log_p = check_conditionals(denoise(z), z, d).reshape(batch, 2**n, n, d).to(torch.float64)
+    own = log_p.gather(-1, x[:, None, :, None].expand(batch, 2**n, n, 1))[..., 0]
+    return torch.where(masked, own, 0.0)
+
+
+def elbo(terms: Float[Tensor, "batch sets n"]) -> Float[Tensor, "batch"]:
+    """Return the ELBO as the mean of the log-likelihoods along all n! orders."""
+    return _over_orders(terms, lambda values: values.mean(-1))[:, -1]
+
+
+def elbo_by_count(terms: Float[Tensor, "batch sets n"]) -> Float[Tensor, "batch"]:
+    """Return the ELBO as sum over k masked of the mean over sets of (1/k) sum_i ln p(x_i | x_-M)."""
+    n = terms.shape[-1]
+    masks = states.digits(torch.arange(2**n), n, 2).sum(-1).tolist()
+    weights = [float(count_weight(n, n - m)) if m else 0.0 for m in masks]
+    return torch.where(terms.new_tensor(weights) > 0, terms.sum(-1) * terms.new_tensor(weights), 0.0).sum(-1)
+
+
+def log_uniform(terms: Float[Tensor, "batch sets n"]) -> Float[Tensor, "batch"]:
+    """Return log p^unif = ln mean over orders of exp l: one uniformly random position at a time."""
+    return _over_orders(terms, lambda values: values.logsumexp(-1) - math.log(values.shape[-1]))[:, -1]
+
+
+def best_order(terms: Float[Tensor, "batch sets n"]) -> tuple[Float[Tensor, "batch"], Int[Tensor, "batch n"]]:
+    """Return max over orders of the log-likelihood and the order that attains it: DUEL's oracle, no likelihood."""
+    value = _over_orders(terms, lambda values: values.amax(-1))
+    batch, _, n = terms.shape
+    rows, here = torch.arange(batch), torch.full((batch,), 2**n - 1)
+    bits = 2 ** torch.arange(n - 1, -1, -1)
+    order = []
+    for _ in range(n):
+        hidden = (here[:, None] & bits) > 0
+        after = torch.where(hidden, here[:, None] - bits, 0)
+        scores = torch.where(hidden, terms[rows, here] + value[rows[:, None], after], -torch.inf)
+        reached = hidden & (scores == scores.amax(-1, keepdim=True))
+        order.append(reached.int().argmax(-1))
+        here = here - bits[order[-1]]
+    return value[:, -1], torch.stack(order, -1)
+
+
+def worst_order(terms: Float[Tensor, "batch sets n"]) -> tuple[Float[Tensor, "batch"], Int[Tensor, "batch n"]]:
+    """Return min over orders of the log-likelihood and the order that attains it."""
+    value, order = best_order(-terms)
+    return -value, order
+
+
+def along(terms: Float[Tensor, "batch sets n"], order: Int[Tensor, "n"]) -> Float[Tensor, "batch"]:
+    """Return the log-likelihood of every sequence along one singleton order."""
+    n = terms.shape[-1]
+    if sorted(order.tolist()) != list(range(n)):
+        raise InvalidInput(f"order {order.tolist()}; expected a permutation of 0..{n - 1}")
+    bits = 2 ** (n - 1 - order)
+    return terms[:, 2**n - 1 - (bits.cumsum(0) - bits), order].sum(-1)
+
+
+def oracle_sum(terms: Float[Tensor, "cells sets n"]) -> float:
+    """Return sum over *all* sequences of max over orders of the probability: 1 only for a true likelihood."""
+    return float(best_order(terms)[0].exp().sum())
+
+
+def _over_orders(terms: Float[Tensor, "batch sets n"], join: Callable[[Tensor], Tensor]) -> Float[Tensor, "batch sets"]:
+    """Return, for every set of masked positions, `join` over the next position of its term plus what follows."""
+    n = terms.shape[-1]
+    value = torch.zeros(terms.shape[:-1], dtype=terms.dtype)
+    for sets, positions in _layers(n):
+        after = sets[:, None] - 2 ** (n - 1 - positions)
+        value[:, sets] = join(terms[:, sets[:, None], positions] + value[:, after])
+    return value
+
+
+@functools.lru_cache(maxsize=32)
+def _layers(n: int) -> tuple[tuple[Tensor, Tensor], ...]:
+    """Return for m = 1..n the sets with m masked positions and those positions, ascending."""
+    masked = states.digits(torch.arange(2**n), n, 2)
+    counts = masked.sum(-1)
+    layers = []
+    for m in range(1, n + 1):
+        sets = (counts == m).nonzero()[:, 0]
+        layers.append((sets, masked[sets].nonzero()[:, 1].reshape(-1, m)))
+    return tuple(layers)
+
+
+def _complete(x: Int[Tensor, "batch n"], d: int) -> Int[Tensor, "batch n"]:
+    if x.ndim != 2 or x.shape[-1] < 1:
+        raise InvalidInput(f"sequences of shape {tuple(x.shape)}; expected (batch, n) with n >= 1")
+    tokens = states.check_states(x, x.shape[-1], d)
+    if bool((tokens == d).any()):
+        row = int((tokens == d).any(-1).nonzero()[0, 0])
+        raise InvalidInput(f"sequence {row} = {x[row].tolist()} holds the mask {d}; expected tokens 0..{d - 1} only")
+    return tokens
