@@ -25,6 +25,7 @@ from torch import Generator, Tensor
 from theory import worlds
 from theory.errors import InvalidInput, unknown
 from theory.unmasking import best_rules, walks
+from theory.unmasking.hull import height
 from theory.unmasking.rules.base import Rule, SetRule, ValueRule
 from theory.unmasking.rules.sets import Dilated, EntropyBounded, LeftToRight, RandomOne, Threshold, TopK
 from theory.unmasking.walks import DATA, SAMPLER
@@ -208,8 +209,8 @@ def _score(rule: Rule, law: Tensor, world: World, name: str, hull: list[Any], mi
     walk = walks.walk(rule, law, world.n, world.d)
     excess = math.nan
     if isinstance(rule, SetRule):
-        best = np.interp(float(walk.mean_nfe[DATA]), [o.calls for o in hull], [o.divergence for o in hull])
-        excess = float(walk.path_divergence) - float(best)
+        best = height([(o.calls, o.divergence) for o in hull], float(walk.mean_nfe[DATA]))
+        excess = float(walk.path_divergence) - best
         excess = 0.0 if abs(excess) < HORIZON else excess
     return Score(rule.name, name, float(walk.mean_nfe[SAMPLER]), max(0.0, float(walk.divergence)), excess, mine)
 
