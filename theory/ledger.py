@@ -33,6 +33,9 @@ FALSE_ALARM_BUDGET = 1e-6
 FALSE_ALARM_SHARE = FALSE_ALARM_BUDGET / 1000
 """What one statistical comparison may spend: the suite makes fewer than a thousand of them."""
 
+PROOFS: tuple[Route, ...] = ("symbolic", "certificate", "ball")
+"""Routes that prove a statement rather than compare two numbers."""
+
 EPSILON = float(np.finfo(np.float64).eps)
 
 
@@ -175,7 +178,7 @@ def of_own_kind(claim: Claim, evidence: Evidence) -> bool:
 
 def significance(claim: Claim, evidence: Evidence) -> tuple[bool, bool, bool, float]:
     """Rank comparisons: failures first, then those of the claim's own kind, numbers before proofs, the tightest."""
-    number = evidence.route not in ("certificate", "ball", "symbolic")
+    number = evidence.route not in PROOFS
     return (not evidence.holds, of_own_kind(claim, evidence), number, evidence.tightness)
 
 

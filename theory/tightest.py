@@ -20,7 +20,7 @@ from torch import Tensor
 
 from theory.errors import InvalidInput
 from theory.files import write_atomically
-from theory.ledger import Claim, Evidence, Instance, of_own_kind, significance
+from theory.ledger import PROOFS, Claim, Evidence, Instance, of_own_kind, significance
 
 RATE, DECAY = 0.05, 0.995
 
@@ -77,8 +77,12 @@ def tightest(claim: Claim, budget: int = 300, steps: int = 300) -> Tightest:
 
 
 def _tightest_evidence(claim: Claim, instance: Instance) -> Evidence | None:
-    """Return the comparison nearest to failing among the effective ones of the claim's own kind."""
-    found = [e for e in claim.check(**instance) if (e.effective and of_own_kind(claim, e)) or not e.holds]
+    """Return the comparison nearest to failing among the claim's own, effective ones; proofs have no slack."""
+
+    def counts(e: Evidence) -> bool:
+        return (e.effective and of_own_kind(claim, e) and e.route not in PROOFS) or not e.holds
+
+    found = [e for e in claim.check(**instance) if counts(e)]
     return max(found, key=lambda e: significance(claim, e), default=None)
 
 
