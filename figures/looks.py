@@ -47,3 +47,15 @@ def shortened(table: DataFrame, *columns: str) -> DataFrame:
     """Return the table with the named columns cut to six digits, to keep a large plane's file small."""
     cut = {name: table[name].map(lambda value: float(f"{value:.6g}")) for name in columns}
     return table.assign(**cut)
+
+
+def rooted(axis: Any, top: float, ticks: Sequence[float] = (0, 0.01, 0.05, 0.1, 0.2, 0.5, 1, 2, 3, 4)) -> None:
+    """Give an axis a square-root scale from 0 to `top`: small values are told apart and 0 stays on it."""
+    name, axes = axis.axis_name, axis.axes
+    getattr(axes, f"set_{name}scale")("function", functions=(lambda v: v.clip(0) ** 0.5, lambda v: v**2))
+    getattr(axes, f"set_{name}lim")(0, top)
+    shown: list[float] = []
+    for tick in ticks:
+        if tick <= top and (not shown or (tick / top) ** 0.5 - (shown[-1] / top) ** 0.5 > 0.075):
+            shown.append(tick)
+    plain_ticks(axis, shown)
