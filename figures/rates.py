@@ -1,4 +1,4 @@
-"""MDM's marginal rate against the optimal rates on three graphs of states, as bars (energy digest, 3.2)."""
+"""MDM's marginal rate against the optimal rates on three graphs of states, as bars (energy notes, 3.2)."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def logit_like_curve(n: int) -> Float[Tensor, " n"]:
     """Return the curve that jumps to Z_j, j = 2..n, by 1 / ((j - 1/2)(n - j + 1/2)), scaled to Z_n = ln 2.
 
     Its smoothed slope is nearly 1 / (alpha (1 - alpha)), the one under which squared sine is optimal
-    (optimal-schedules digest, section 8).
+    (schedules notes, 8).
     """
     j = torch.arange(2, n + 1).double()
     jumps = 1 / ((j - 0.5) * (n - j + 0.5))

@@ -106,7 +106,7 @@ def smoothed_curve(curve: Float[Tensor, "*batch n"], alpha: Float[Tensor, "*poin
     """Return the Bernstein polynomial Z~(alpha) of the curve, shape (*batch, *points).
 
     Z~ is the mean of E I(X_i; X_S) when S holds every other index independently with probability alpha
-    (optimal-schedules digest, section 7). Horner in alpha / (1 - alpha), or its inverse above one half:
+    (schedules notes, 7). Horner in alpha / (1 - alpha), or its inverse above one half:
     all terms of a nonnegative curve are nonnegative, so nothing cancels.
     """
     degree = curve.shape[-1] - 1

@@ -16,7 +16,7 @@ from theory.unmasking.walks import row_conditionals
 from theory.worlds.tree import sticky_chain
 
 SIX_ATOMS = {0b00111: 31, 0b01010: 40, 0b01101: 50, 0b01110: 10, 0b10111: 52, 0b11101: 83}
-"""The fixture of the EB-Sampler digest on which E[NFE] is not monotone in the budget; n = 5, d = 2."""
+"""The fixture of the EB-Sampler notes on which E[NFE] is not monotone in the budget; n = 5, d = 2."""
 
 
 @dataclass(frozen=True)

@@ -144,7 +144,7 @@ def test_curves_are_approximated_best_among_all_compositions() -> None:
         assert scalars[f"{world}/DTC"] == pytest.approx(float(dual_total_correlation(law, n, d)), abs=1e-10)
 
 
-DIGEST = {
+NOTES = {
     "best sizes": (0.5342, 0.2213, 0.0954, 0.0319, 0.0),
     "best grid": (0.7634, 0.4802, 0.3501, 0.2754, 0.2269),
     "linear": (0.8164, 0.5186, 0.3791, 0.2986, 0.2461),
@@ -153,15 +153,15 @@ DIGEST = {
 }
 
 
-@pytest.mark.parametrize("schedule", DIGEST)
-def test_steps_reproduce_the_digest_for_the_markov_chain(schedule: str) -> None:
+@pytest.mark.parametrize("schedule", NOTES)
+def test_steps_reproduce_the_notes_for_the_markov_chain(schedule: str) -> None:
     table = smoke("steps")[0].query("world == 'Markov chain' and schedule == @schedule and 2 <= steps <= 6")
     assert table["steps"].tolist() == [2, 3, 4, 5, 6]
-    assert table["error"].to_numpy() == pytest.approx(DIGEST[schedule], abs=5.1e-5)
+    assert table["error"].to_numpy() == pytest.approx(NOTES[schedule], abs=5.1e-5)
 
 
-def test_best_beta_improves_on_the_digest_and_comes_close_to_the_best_grid() -> None:
-    """The digest searched a grid of shapes: .7634, .4817, .3518, .2771, .2285 at K = 2..6."""
+def test_best_beta_improves_on_the_notes_and_comes_close_to_the_best_grid() -> None:
+    """An earlier computation searched a grid of shapes: .7634, .4817, .3518, .2771, .2285 at K = 2..6."""
     chain = smoke("steps")[0].query("world == 'Markov chain' and 2 <= steps <= 6")
     errors = chain.pivot(index="steps", columns="schedule", values="error")
     gain = np.array([0.7634, 0.4817, 0.3518, 0.2771, 0.2285]) - errors["best Beta"]

@@ -1,4 +1,4 @@
-"""The experiments on unmasking rules: their key numbers by slower, literal routes and from the digests."""
+"""The experiments on unmasking rules: their key numbers by slower, literal routes and from the notes."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_the_entropy_bound_by_hand_at_the_first_step_of_digit_patches() -> None:
             assert name not in start.index
 
 
-def test_six_atoms_have_the_digits_of_the_digest() -> None:
+def test_six_atoms_have_the_digits_of_the_notes() -> None:
     table, scalars = smoke("budgets")
     digits = [scalars[f"{b}/{what}"] for b in ("0.40", "0.45") for what in ("nfe", "nfe_data", "kl")]
     assert digits == pytest.approx([2.863, 2.850, 0.018, 3.624, 3.624, 0.329], abs=5e-4)

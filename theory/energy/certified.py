@@ -1,7 +1,7 @@
 """Certified bounds: J >= pi^2 on the Beta plane, the Fisher-Rao constants, K-step energies and their digits.
 
 Everything is proved in ball arithmetic over a stated box (theory.certificates). The statements are those
-of Chen et al. (arXiv 2509.13866), Theorem 3.6 and D.5, in the closed forms of the energy digest.
+of Chen et al. (arXiv 2509.13866), Theorem 3.6 and D.5, in the closed forms of the energy notes.
 """
 
 from __future__ import annotations

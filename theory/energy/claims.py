@@ -1,6 +1,6 @@
 """What Chen et al. (arXiv 2509.13866) prove about energies, as claims: the list, and its first part.
 
-Claims 1-7 of the energy digest and 14-16 of the schedules digest. This file holds the three energies
+Claims 1-7 of the energy notes and 14-16 of the schedules notes. This file holds the three energies
 and their constants (Theorems 3.1, 3.2) and schedule invariance (C.2); the landscape, discretised
 energies, rates and the sphere are in the claims_*.py beside it. `CLAIMS` is all of them.
 """
@@ -81,7 +81,7 @@ def kinetic_constant_counts_masks(
     if all(w > 0 for w in weights):
         yield equal("closed form", literal, closed_forms.full_support_constant(n, d) - skip, 0)
     if printed is not None:
-        yield equal("enumeration", literal, printed, 0, note="as in the digest")
+        yield equal("enumeration", literal, printed, 0, note="as in the notes")
 
 
 def constant_ignores_support(
@@ -91,7 +91,7 @@ def constant_ignores_support(
     at = Moment.at(Fraction(alpha), Fraction(1))
     found = kinetic_integrand(rational_law(n, d, weights), d, at) / unit(at)
     claimed = closed_forms.full_support_constant(n, d)
-    yield equal("rational", found, claimed, 0, note=f"{found} reached, digest {printed}")
+    yield equal("rational", found, claimed, 0, note=f"{found} reached, printed {printed}")
     swept = closed_forms.kinetic_constant_from_table(table_of(n, d, weights))
     yield equal("enumeration", swept, claimed, 0)
 

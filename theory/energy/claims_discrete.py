@@ -1,6 +1,6 @@
 """Discretised energies: their optimal steps and their continuous limit.
 
-Chen et al. (arXiv 2509.13866), D.5; claim 5 of the energy digest.
+Chen et al. (arXiv 2509.13866), D.5; claim 5 of the energy notes.
 """
 
 from __future__ import annotations

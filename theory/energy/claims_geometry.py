@@ -1,6 +1,6 @@
 """The marginal path's information geometry, and the kinetic-optimal flux and path.
 
-Claims 14 and 15 of the schedules digest: Zhang and Syed (arXiv 2508.04884), Shaul et al. (arXiv
+Claims 14 and 15 of the schedules notes: Zhang and Syed (arXiv 2508.04884), Shaul et al. (arXiv
 2412.03487). 15b, the quadratic programme, is in claims_rates.py.
 """
 
@@ -25,8 +25,8 @@ from theory.ledger import Claim, Evidence, Instance, equal, rounding
 from theory.schedules import SQUARED_SINE
 from theory.strategies import laws, paired
 
-SHAUL = "Shaul et al., arXiv 2412.03487 (schedules digest, section D)"
-ZHANG = "Zhang and Syed, arXiv 2508.04884 (schedules digest, section E)"
+SHAUL = "Shaul et al., arXiv 2412.03487 (schedules notes, D)"
+ZHANG = "Zhang and Syed, arXiv 2508.04884 (schedules notes, E)"
 SUMS = "1e-10 relative: sums over at most 4^4 states lose 256 * 8 eps = 5e-13; rational: zero"
 
 

@@ -1,6 +1,6 @@
 """The integral J: its closed-form landscape, its chi-square form and J >= pi^2.
 
-Chen et al. (arXiv 2509.13866). Claims 2 and 3 of the energy digest; where the bound is attained is in
+Chen et al. (arXiv 2509.13866). Claims 2 and 3 of the energy notes; where the bound is attained is in
 claims_optimality.py.
 """
 
@@ -154,7 +154,7 @@ def _any_shapes() -> SearchStrategy[list[float]]:
     return st.lists(number, min_size=4, max_size=4)
 
 
-DIGEST = "energy digest, section 2"
+NOTES = "energy notes, 2"
 PRINTED = (
     ([1.0, 1.0, 1.0, 1.0], math.pi**2),
     ([1.3, 0.8, 1.0, 1.0], 11.956321527),
@@ -171,7 +171,7 @@ CERTIFIED = {
 CLAIMS: tuple[Claim, ...] = (
     Claim(
         id="energy.2a",
-        source=DIGEST,
+        source=NOTES,
         statement="J = pi^2 B(2a-c, 2b-e) B(c, e) / B(a, b)^2 for a Beta(a,b) mask and Beta(c,e) weight",
         assumptions="2a > c and 2b > e (quadrature: both by 1/5)",
         kind="equality",
@@ -187,7 +187,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         id="energy.2b",
-        source=DIGEST,
+        source=NOTES,
         statement="J / pi^2 = 1 + chi^2(g || w), g the density of (2/pi) arcsin sqrt(alpha), w = gamma'",
         kind="equality",
         routes=("quadrature", "symbolic"),
@@ -199,7 +199,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         id="energy.2c",
-        source=DIGEST,
+        source=NOTES,
         statement="J of a Beta pair is finite iff 2a > c and 2b > e",
         kind="equality",
         routes=("closed form", "enumeration", "quadrature"),

@@ -1,6 +1,6 @@
 """Where J is least: Condition 3.4, its Euler-Lagrange equation, Prop. 3.7 (Chen et al., arXiv 2509.13866).
 
-Claims 3 and 4 of the energy digest, and its remark that energy optimality selects no schedule.
+Claims 3 and 4 of the energy notes, and its remark that energy optimality selects no schedule.
 """
 
 from __future__ import annotations
@@ -165,7 +165,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         id="energy.3e",
-        source="energy digest, section 3, item 3",
+        source="energy notes, 3, item 3",
         statement="every mask schedule is optimal, J = pi^2, for its own weight (2/pi) arcsin sqrt(alpha)",
         kind="equality",
         routes=("quadrature", "symbolic"),

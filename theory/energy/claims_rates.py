@@ -1,4 +1,4 @@
-"""Optimal rates for a fixed path: MDM's against the quadratic programme's (claim 6 of the energy digest).
+"""Optimal rates for a fixed path: MDM's against the quadratic programme's (claim 6 of the energy notes).
 
 Chen et al. (arXiv 2509.13866), D.6 and Lemmas D.7-D.8. Energies in units of alpha'^2 / (alpha (1 - alpha)).
 """
@@ -162,7 +162,7 @@ GENERIC = (
     {"n": 2, "d": 3, "weights": [5, 3, 8, 1, 9, 2, 7, 4, 6], "alpha": "2/5", "printed": 8},
     {"n": 3, "d": 2, "weights": [9, 2, 5, 7, 3, 8, 1, 6], "alpha": "2/5", "printed": 27},
 )
-"""One generic law per row of the digest's rate table, whose own laws are not given."""
+"""One generic law per row of the notes' rate table, whose own laws are not given."""
 
 WITNESSES = tuple({k: v for k, v in case.items() if k != "printed"} for case in GENERIC[1:])
 
@@ -184,7 +184,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         id="energy.6b",
-        source="energy digest, section 3, item 2 (rate table)",
+        source="energy notes, 3, item 2 (rate table)",
         statement="C_k = MDM >= best one-token unmasking >= best one-token change >= best of all pairs = n",
         kind="lower",
         routes=("enumeration", "programme", "closed form"),
@@ -197,7 +197,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         id="energy.6c",
-        source="energy digest, section 3, item 2",
+        source="energy notes, 3, item 2",
         statement="for n >= 2 and generic q MDM, best unmasking and best one-token change differ strictly",
         assumptions="the generic laws listed as fixtures",
         kind="lower",
@@ -227,7 +227,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         id="energy.6e",
-        source="energy digest, section 3, item 2",
+        source="energy notes, 3, item 2",
         statement="MDM's flux is the best one-token unmasking iff every square of two reveals closes",
         kind="lower",
         routes=("programme", "rational"),
@@ -252,7 +252,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         id="schedules.15b",
-        source="Shaul et al., arXiv 2412.03487 (schedules digest, section D)",
+        source="Shaul et al., arXiv 2412.03487 (schedules notes, D)",
         statement="for symmetric rho the kinetic-optimal flux solves the Laplacian system and the programme",
         kind="equality",
         routes=("closed form", "programme"),

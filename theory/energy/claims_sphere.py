@@ -1,6 +1,6 @@
 """Diffusions as flows on the sphere, and the schedule of constant Fisher-Rao speed.
 
-Claim 16 of the schedules digest: Jo and Hwang (arXiv 2502.11564), Zhang and Syed (arXiv 2508.04884).
+Claim 16 of the schedules notes: Jo and Hwang (arXiv 2502.11564), Zhang and Syed (arXiv 2508.04884).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from theory.energy import sphere
 from theory.ledger import Claim, Evidence, Instance, at_least, equal, rounding
 from theory.schedules import SQUARED_SINE
 
-ZHANG = "Zhang and Syed, arXiv 2508.04884 (schedules digest, section E)"
-JO = "Jo and Hwang, arXiv 2502.11564, Proposition 3.1 (schedules digest, section E)"
+ZHANG = "Zhang and Syed, arXiv 2508.04884 (schedules notes, E)"
+JO = "Jo and Hwang, arXiv 2502.11564, Proposition 3.1 (schedules notes, E)"
 EXACT = "1e-12: a dozen rounded operations at most, conditioned by 1 / kappa <= 11"
 
 

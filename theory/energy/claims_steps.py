@@ -1,6 +1,6 @@
 """K-step energies: infinite limits, chords against arcs, certified lower bounds, the printed K = 8 digits.
 
-Claim 5 of the energy digest; section D of the schedules digest (Shaul et al., arXiv 2412.03487).
+Claim 5 of the energy notes; section D of the schedules notes (Shaul et al., arXiv 2412.03487).
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def _infinite(problem: Problem) -> bool:
 CLAIMS: tuple[Claim, ...] = (
     Claim(
         id="energy.5d",
-        source="energy digest, section 2",
+        source="energy notes, 2",
         statement="linear alpha under gamma = t: infinite J; K-step energies finite, growing without bound",
         kind="asymptotic",
         routes=("closed form", "quadrature", "enumeration"),
@@ -139,7 +139,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         id="energy.5f",
-        source="schedules digest, section D",
+        source="schedules notes, D",
         statement="4 K sum dtheta_k^2 >= pi^2 for every K-step schedule, with equality at equal angles",
         kind="lower",
         routes=("enumeration", "symbolic", "ball"),
@@ -151,7 +151,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         id="energy.5g",
-        source="schedules digest, section D",
+        source="schedules notes, D",
         statement="4 K sum dtheta_k^2 >= pi^2 for K = 2, 3 and all interior angles (certified)",
         kind="lower",
         routes=("ball",),
@@ -162,7 +162,7 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         id="energy.5h",
-        source="schedules digest, section D",
+        source="schedules notes, D",
         statement="K = 8 energies: 12.24 linear, 12.49 one minus cosine, 9.87 squared sine",
         kind="equality",
         routes=("enumeration", "ball"),

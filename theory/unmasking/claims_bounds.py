@@ -31,8 +31,8 @@ from theory.unmasking.claims_optimal import CHAIN, CURVE_SUMS
 
 CCL = "Chen, Cong, Li, arXiv 2511.04647"
 LI_CAI = "Li, Cai, arXiv 2505.21400"
-ZHAO_CAI = "Zhao, Cai, arXiv 2602.20126, as reconstructed in optimal-schedules digest, section C"
-SECTION_7 = "optimal-schedules digest, section 7"
+ZHAO_CAI = "Zhao, Cai, arXiv 2602.20126, as reconstructed in schedules notes, C"
+SECTION_7 = "schedules notes, 7"
 CERTIFIED = f"{CURVE_SUMS}; certificates are exact"
 SAMPLES = 4000
 

@@ -20,9 +20,9 @@ from theory.unmasking.best_rules import TabulatedRule
 from theory.unmasking.claims_curve import COPIED_PAIRS, ROUNDING
 from theory.unmasking.inputs_duel import (
     BITS,
-    DIGEST,
     DUEL,
     EXACT,
+    NOTES,
     PARITY,
     RULES,
     SINGLE,
@@ -213,30 +213,30 @@ CLAIMS = (
         variants={"one call more": partial(same_calls, extra=1)},
     ),
     Claim(
-        "duel.4a", f"{DIGEST}, true conditionals", "With true conditionals any singleton rule has p^F = p, and the ELBO is tight",
+        "duel.4a", f"{NOTES}, true conditionals", "With true conditionals any singleton rule has p^F = p, and the ELBO is tight",
         "equality", ("rational", "enumeration"), true_likelihood, EXACT, assumptions="true conditionals",
         inputs=lambda: laws_with_rules(ONE, drawn=False), examples=60, fixtures=({**PARITY, "rule": "confidence"}, {**COPIED_PAIRS, "rule": "margin"}),
         variants={"two positions at once": partial(true_likelihood, parts=2)},
     ),
     Claim(
-        "duel.4b", f"{DIGEST}, true conditionals", "KL(p || p^F) = sum_t E_p TC(X_sigma_t | x_<sigma_t) with true conditionals",
+        "duel.4b", f"{NOTES}, true conditionals", "KL(p || p^F) = sum_t E_p TC(X_sigma_t | x_<sigma_t) with true conditionals",
         "equality", ("enumeration",), parallel_error, ROUNDING, assumptions="true conditionals; any deterministic rule",
         inputs=lambda: laws_with_rules(PARALLEL), examples=60, fixtures=({**COPIED_PAIRS, "rule": "left to right 2"}, {**PARITY, "rule": [2] * 26 + [0]}),
         variants={"total correlations not given the context": partial(parallel_error, given=False)},
     ),
     Claim(
-        "duel.4c", f"{DIGEST}, true conditionals", "Refining a fixed partition never lowers E_p log p^F with true conditionals",
+        "duel.4c", f"{NOTES}, true conditionals", "Refining a fixed partition never lowers E_p log p^F with true conditionals",
         "lower", ("enumeration",), refining, ROUNDING, assumptions="true conditionals; x-independent partition",
         inputs=refinements, examples=60, see="duel.4d", fixtures=({**PARITY, "order": [0, 2, 1], "cuts": [], "finer": [2]}, {**PARITY, "order": [0, 2, 1], "cuts": [], "finer": [1, 2]}),
         variants={"never raises it": partial(refining, sign=-1)},
     ),
     Claim(
-        "duel.4d", f"{DIGEST}, true conditionals left out", "Refining a fixed partition never lowers E_p log p^F, whatever the denoiser",
+        "duel.4d", f"{NOTES}, true conditionals left out", "Refining a fixed partition never lowers E_p log p^F, whatever the denoiser",
         "lower", ("enumeration",), refining, ROUNDING, expected="refuted", see="duel.4c",
         fixtures=({"n": 2, "d": 2, "weights": [1, 1, 1, 1], "order": [0, 1], "cuts": [], "finer": [1], "rows": [9, 1, 1, 9, 1, 1, 1, 1, 1, 1, 1, 1]},),
     ),
     Claim(
-        "duel.5", f"{DIGEST}, entropy identity", "E_sampler sum_t sum_{l in sigma_t} H(P_l) = H(p^F), parallel steps included",
+        "duel.5", f"{NOTES}, entropy identity", "E_sampler sum_t sum_{l in sigma_t} H(P_l) = H(p^F), parallel steps included",
         "equality", ("enumeration",), entropy_identity, ROUNDING, assumptions="deterministic rule; x drawn by the sampler",
         inputs=lambda: tables(ALL, drawn=True, law=True), examples=60, fixtures=({**BITS, "rule": "confidence", "weights": [9, 1, 1, 1]},),
         variants={"x drawn from the data": partial(entropy_identity, chain=walks.DATA)},

@@ -1,4 +1,4 @@
-"""Claims 1-5 of the EB-Sampler digest: paths, the KL ordering, the decomposition, the entropy bound."""
+"""Claims 1-5 of the EB-Sampler notes: paths, the KL ordering, the decomposition, the entropy bound."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from theory.unmasking.rules.sets import EntropyBounded, RandomOne, TopK
 from theory.unmasking.walks import DATA, Walk
 
 PAPER = "Ben-Hamu et al., arXiv 2505.24857"
-SUPPLEMENT = "EB-Sampler digest, supplements"
+SUPPLEMENT = "EB-Sampler notes"
 ROUNDING = "rounding of sums over states, ledger.rounding(n (d+1)^n, n ln d)"
 COPY = {"n": 3, "d": 2, "weights": [1, 0, 0, 0, 0, 0, 0, 1]}
 SIX_ATOM_WEIGHTS = [{7: 31, 10: 40, 13: 50, 14: 10, 23: 52, 29: 83}.get(x, 0) for x in range(32)]

@@ -1,4 +1,4 @@
-"""What is not a theorem about EB, and what must fail: claims 10 and 12 of the digest, monotonicity, hulls, ties."""
+"""What is not a theorem about EB, and what must fail: claims 10 and 12 of the notes, monotonicity, hulls, ties."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from theory.unmasking.rules.sets import Dilated, EntropyBounded, LeftToRight, Th
 from theory.unmasking.walks import DATA, SAMPLER
 from theory.worlds import dirichlet
 
-DIGEST = "EB-Sampler digest, section 5, 'Not theorems'"
+NOTES = "EB-Sampler notes, not theorems"
 TIED_WEIGHTS = [{7: 3, 10: 4, 13: 5, 14: 1, 23: 5, 29: 8}.get(x, 0) for x in range(32)]
 
 
@@ -178,29 +178,29 @@ CLAIMS = (
         variants={"neighbours leak": partial(batch_invariance, neighbour=0.9)},
     ),
     Claim(
-        "eb.12a", "EB-Sampler digest, section 5 (12a)", "Ordering by the probability of the sampled token keeps the law of independent tokens",
+        "eb.12a", "EB-Sampler notes, not theorems (12a)", "Ordering by the probability of the sampled token keeps the law of independent tokens",
         "equality", ("enumeration",), sampled_confidence, ROUNDING, expected="refuted", see="eb.8", fixtures=({"first": 0.9, "second": 0.6},),
     ),
     Claim(
-        "eb.12a.digits", "EB-Sampler digest, section 5 (12a)", "Independent Bernoulli(.9), Bernoulli(.6): sampled-token confidence gives P(X_1 = 1) = .99",
+        "eb.12a.digits", "EB-Sampler notes, not theorems (12a)", "Independent Bernoulli(.9), Bernoulli(.6): sampled-token confidence gives P(X_1 = 1) = .99",
         "equality", ("enumeration",), sampled_confidence, ROUNDING, fixtures=({"first": 0.9, "second": 0.6, "printed": 0.99},),
         variants={"unbiased": lambda first, second, printed: sampled_confidence(first, second, first)},
     ),
     Claim(
-        "eb.12b", "EB-Sampler digest, section 5 (12b)", "A block that passes the budget with predicted entropies has JD at most the budget",
+        "eb.12b", "EB-Sampler notes, not theorems (12b)", "A block that passes the budget with predicted entropies has JD at most the budget",
         "upper", ("enumeration",), overconfident, ROUNDING, expected="refuted", see="eb.9a", fixtures=({"budget": 0.01, "wrong": 0.001},),
     ),
     Claim(
-        "eb.nfe", DIGEST, "E[NFE] of EB does not rise with the budget", "upper", ("enumeration",), calls_fall, ROUNDING,
+        "eb.nfe", NOTES, "E[NFE] of EB does not rise with the budget", "upper", ("enumeration",), calls_fall, ROUNDING,
         expected="refuted", see="eb.7b", inputs=_pair, fixtures=(LADDER,),
     ),
     Claim(
-        "eb.kl", DIGEST, "KL(q || p_phi) of EB does not fall with the budget", "upper", ("enumeration",), error_rises, ROUNDING,
+        "eb.kl", NOTES, "KL(q || p_phi) of EB does not fall with the budget", "upper", ("enumeration",), error_rises, ROUNDING,
         expected="refuted", see="eb.5", inputs=_pair, examples=60,
         fixtures=({**COPIED_PAIRS, "low": 0.7, "high": 1.4},),
     ),
     Claim(
-        "eb.fixture", DIGEST, "Six atoms, budget .40 to .45: E[NFE] rises 2.863 to 3.624 (2.850 to 3.624 under the data), KL .018 to .329",
+        "eb.fixture", NOTES, "Six atoms, budget .40 to .45: E[NFE] rises 2.863 to 3.624 (2.850 to 3.624 under the data), KL .018 to .329",
         "equality", ("enumeration",), six_atoms, "half a unit of the last printed digit",
         fixtures=(
             {"budget": 0.40, "sampler": 2.863, "data": 2.850, "divergence": 0.018},
@@ -209,18 +209,18 @@ CLAIMS = (
         variants={"budget .35": lambda budget, **printed: six_atoms(0.35, **printed)},
     ),
     Claim(
-        "eb.ties", "EB-Sampler digest, section 6", "Weights 3, 4, 5, 1, 5, 8 at budget .45: E[NFE] 3.62 with ties to the smaller index, 2.93 to the larger",
+        "eb.ties", "EB-Sampler notes, ties", "Weights 3, 4, 5, 1, 5, 8 at budget .45: E[NFE] 3.62 with ties to the smaller index, 2.93 to the larger",
         "equality", ("enumeration",), ties_matter, "half a unit of the last printed digit", fixtures=({"ascending": 3.62, "descending": 2.93},),
         variants={"ties do not matter": lambda ascending, descending: ties_matter(ascending, ascending)},
     ),
     Claim(
-        "eb.hull", DIGEST, "EB lies on or below the lower hull of all Top-k points at the same E[NFE]", "upper", ("enumeration",), below_hull, ROUNDING,
+        "eb.hull", NOTES, "EB lies on or below the lower hull of all Top-k points at the same E[NFE]", "upper", ("enumeration",), below_hull, ROUNDING,
         expected="refuted", see="eb.5", inputs=lambda: strategies.paired(law=strategies.laws(n=(3, 4), cells=27), budget=budgets()),
         fixtures=({**WIDE, "budget": 0.65}, {**COPY, "budget": 0.3}), examples=60,
     ),
     Claim(
-        "eb.hull.families", DIGEST, "EB beats the Top-k hull at most budget points for sparse and functional laws, and at few for dense Dirichlet(1) laws",
-        "empirical", ("enumeration",), hull_families, "none: exact values, rates over 40 laws a family; the digest gives 59-65 % and 2 %",
+        "eb.hull.families", NOTES, "EB beats the Top-k hull at most budget points for sparse and functional laws, and at few for dense Dirichlet(1) laws",
+        "empirical", ("enumeration",), hull_families, "none: exact values, rates over 40 laws a family; the notes give 59-65 % and 2 %",
         fixtures=(
             {"family": "sparse", "low": 0.5, "high": 1.0}, {"family": "functional", "low": 0.5, "high": 1.0}, {"family": "dense", "low": 0.0, "high": 0.25},
         ),

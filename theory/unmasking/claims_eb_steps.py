@@ -1,4 +1,4 @@
-"""Claims 6-9 and 11 of the EB-Sampler digest: limits, prefixes, one-token exactness, what holds for a model."""
+"""Claims 6-9 and 11 of the EB-Sampler notes: limits, prefixes, one-token exactness, what holds for a model."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from theory.unmasking import definitions_duel as duel
 from theory.unmasking import likelihood, walks
 from theory.unmasking.best_rules import best_fixed_order
 from theory.unmasking.claims_curve import ROUNDING
-from theory.unmasking.inputs_duel import BITS, DIGEST, DUEL, EXACT, RULES, SINGLE, learned, tables
+from theory.unmasking.inputs_duel import BITS, DUEL, EXACT, NOTES, RULES, SINGLE, learned, tables
 from theory.unmasking.rules.sampled import SampledConfidence
 from theory.unmasking.rules.sets import RandomOne
 
@@ -156,31 +156,31 @@ _singles = partial(tables, tuple(SINGLE), law=True)
 
 CLAIMS = (
     Claim(
-        "duel.3a", f"{DIGEST}, which inequality holds",
+        "duel.3a", f"{NOTES}, which inequality holds",
         "ELBO(x) = mean over orders of l = sum_k mean_{|M|=k} (1/k) sum_{i in M} ln p(x_i | x_-M)",
         "equality", ("enumeration",), elbo_forms, ROUNDING, assumptions="inconsistent conditionals",
         inputs=lambda: tables(law=True), examples=60, fixtures=({**BITS, "weights": [1, 2, 3, 4]},),
         variants={"1/n instead of 1/k": partial(elbo_forms, flat=True)},
     ),
     Claim(
-        "duel.3b", f"{DIGEST}, which inequality holds", "min_sigma l <= ELBO <= log p^unif = ln mean exp l <= max_sigma l",
+        "duel.3b", f"{NOTES}, which inequality holds", "min_sigma l <= ELBO <= log p^unif = ln mean exp l <= max_sigma l",
         "upper", ("enumeration", "rational"), elbo_chain, EXACT, assumptions="inconsistent conditionals",
         inputs=tables, examples=60, fixtures=(BITS,),
         variants={"log p^unif below the ELBO": partial(elbo_chain, swap=True)},
     ),
     Claim(
-        "duel.3c", f"{DIGEST}, which inequality holds", "min_sigma l <= log p^F <= max_sigma l for every singleton rule",
+        "duel.3c", f"{NOTES}, which inequality holds", "min_sigma l <= log p^F <= max_sigma l for every singleton rule",
         "upper", ("enumeration", "rational"), between_orders, EXACT, assumptions="one token a step", inputs=lambda: tables(tuple(SINGLE)),
         examples=60, fixtures=({**BITS, "rule": "confidence"},),
         variants={"two tokens a step": lambda n, d, rows, rule: between_orders(n, d, rows, "left to right 2")},
     ),
     Claim(
-        "duel.3d", f"{DIGEST}, which inequality holds", "Some x-independent order has E_x l >= E_x ELBO",
+        "duel.3d", f"{NOTES}, which inequality holds", "Some x-independent order has E_x l >= E_x ELBO",
         "lower", ("enumeration",), best_fixed_beats_elbo, ROUNDING, inputs=lambda: tables(law=True), examples=60,
         fixtures=({**BITS, "weights": [1, 2, 3, 4]},), variants={"every order": partial(best_fixed_beats_elbo, worst=True)},
     ),
     Claim(
-        "duel.7", f"{DIGEST}, which inequality holds", "No inequality relates E log p^F to the ELBO or to log p^unif: both signs occur",
+        "duel.7", f"{NOTES}, which inequality holds", "No inequality relates E log p^F to the ELBO or to log p^unif: both signs occur",
         "lower", ("enumeration",), both_signs, ROUNDING, fixtures=({"pairs": [ABOVE, BELOW], "bound": "ELBO"}, {"pairs": [ABOVE, BELOW], "bound": "uniform"}),
         variants={"always above": partial(both_signs, sign=-1)},
     ),
@@ -190,18 +190,18 @@ CLAIMS = (
         inputs=_singles, fixtures=(BELOW,),
     ),
     Claim(
-        "duel.uniform", f"{DIGEST}, which inequality holds", "DUEL >= log p^unif on data average",
+        "duel.uniform", f"{NOTES}, which inequality holds", "DUEL >= log p^unif on data average",
         "lower", ("enumeration",), partial(above, bound="uniform"), ROUNDING, expected="refuted", see="duel.7",
         inputs=_singles, fixtures=(BELOW,),
     ),
     Claim(
-        "duel.8", "DUEL digest, claim 8", "Sample-then-select on bits (.7, .3), (.6, .4) has the law (.546, .364, .054, .036)",
+        "duel.8", "DUEL notes, claim 8", "Sample-then-select on bits (.7, .3), (.6, .4) has the law (.546, .364, .054, .036)",
         "equality", ("rational", "enumeration"), control, "none in fractions; 1e-14 for the walk",
         fixtures=({"biases": [7, 6], "law": ["273/500", "91/250", "27/500", "9/250"]},),
         variants={"the product law": partial(control, product=True)},
     ),
     Claim(
-        "duel.8.loglik", "DUEL digest, claim 8", "Greedy confidence's LOGLIK describes sample-then-select",
+        "duel.8.loglik", "DUEL notes, claim 8", "Greedy confidence's LOGLIK describes sample-then-select",
         "equality", ("enumeration",), scored_by_loglik, "1e-12", expected="refuted", see="duel.8", fixtures=({"biases": [7, 6]},),
     ),
 )  # fmt: skip

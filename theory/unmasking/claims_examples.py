@@ -19,7 +19,7 @@ from theory.unmasking.claims_optimal import CURVE_SUMS
 from theory.worlds import World, beta_toy_left, beta_toy_right, copied_pairs, even_parity, repetition
 from theory.worlds.tree import sticky_chain
 
-SECTION_8 = "optimal-schedules digest, section 8"
+SECTION_8 = "schedules notes, 8"
 ENERGY = "Chen, Nie, Sun et al., arXiv 2509.13866"
 LINEAR_6 = [j * math.log(2) / 5 for j in range(6)]
 CHAIN = sticky_chain(6).information_curve().clamp(min=0).tolist()
@@ -178,14 +178,14 @@ TWO_MINIMA = {"n": 4, "d": 2, "weights": [1, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1, 3, 2,
 
 CLAIMS = (
     Claim(
-        "schedules.18", "optimal-schedules digest, section F, after Feng et al., arXiv 2502.09622",
+        "schedules.18", "schedules notes, F, after Feng et al., arXiv 2502.09622",
         "Copied bit pairs, balanced sizes: E = (L/2) ln 2 (L/T - 1)/(L - 1)",
         "equality", ("closed form",), copied_pairs_error, "rounding of a sum over the support", assumptions="T divides L",
         fixtures=tuple({"pairs": p, "steps": k} for p, k in ((3, 1), (3, 2), (3, 3), (3, 6), (4, 2), (5, 5), (50, 20))),
         variants={"L instead of L - 1": partial(copied_pairs_error, offset=0)},
     ),
     Claim(
-        "schedules.18.digits", "optimal-schedules digest, section F",
+        "schedules.18.digits", "schedules notes, F",
         "Three copied pairs, T = 1, 2, 3: token rate gap .347, .139, .069; support error .875, .450, .258",
         "equality", ("closed form", "enumeration"), printed_rates, "half a unit of the last printed digit",
         fixtures=({"steps": 1, "rate": 0.347, "support": 0.875}, {"steps": 2, "rate": 0.139, "support": 0.450}, {"steps": 3, "rate": 0.069, "support": 0.258}),
@@ -232,7 +232,7 @@ CLAIMS = (
         variants={"at K = 3": lambda curve, steps: greedy_attains(CHAIN, 3)},
     ),
     Claim(
-        "schedules.25", "optimal-schedules digest, sections 7 and 9 (25)",
+        "schedules.25", "schedules notes, 7 and 9 (25)",
         "The grid computed from a model's CE(alpha) has path KL at most that of every named schedule at equal K",
         "upper", ("enumeration",), measured_schedule, "one lattice cell of the programme: n K max|dCE| / 400", assumptions="CE(alpha) known",
         inputs=_law_model_steps, examples=25, fixtures=({"n": 3, "d": 2, "weights": [1, 0, 0, 1, 0, 1, 1, 0], "model": [9, 2, 2, 9, 2, 9, 9, 2], "steps": 3},),

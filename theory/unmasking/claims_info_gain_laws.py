@@ -18,9 +18,10 @@ from theory import information, states
 from theory.ledger import Claim, Evidence, at_least, at_most, equal
 from theory.unmasking import definitions as literal
 from theory.unmasking import literal_rules
+from theory.unmasking.rules.actions import TIE, Form, likely
 from theory.unmasking.rules.base import Denoise, ValueRule
 from theory.unmasking.rules.beam import beam
-from theory.unmasking.rules.info_gain import TIE, Form, InfoGain, SampledInfoGain, Tokens, immediate_cost, likely
+from theory.unmasking.rules.info_gain import InfoGain, SampledInfoGain, Tokens, immediate_cost
 from theory.unmasking.rules.proxies import token_entropy, trusted_first
 from theory.unmasking.walks import SAMPLER, walk
 from theory.worlds import SupportWorld, TableWorld

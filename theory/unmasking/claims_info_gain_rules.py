@@ -17,8 +17,9 @@ from theory.ledger import Claim, Evidence, Instance, at_least, equal, rounding
 from theory.unmasking import definitions as literal
 from theory.unmasking import literal_rules
 from theory.unmasking.claims_info_gain_laws import DERIVED, FORMS
+from theory.unmasking.rules.actions import TIE, Form, likely
 from theory.unmasking.rules.beam import beam
-from theory.unmasking.rules.info_gain import TIE, Form, InfoGain, SampledInfoGain, likely
+from theory.unmasking.rules.info_gain import InfoGain, SampledInfoGain
 from theory.unmasking.rules.sets import TopK
 from theory.unmasking.walks import SAMPLER, walk
 from theory.worlds import TableWorld

@@ -17,8 +17,8 @@ from theory import information, schedules, shannon, states, strategies
 from theory.ledger import EPSILON, Claim, Evidence, Instance, at_least, at_most, equal, rounding
 from theory.unmasking import curves, laws, optimal
 
-SECTION_8 = "optimal-schedules digest, section 8, after Chen, Cong, Li, arXiv 2511.04647"
-SECTION_7 = "optimal-schedules digest, section 7"
+SECTION_8 = "schedules notes, 8, after Chen, Cong, Li, arXiv 2511.04647"
+SECTION_7 = "schedules notes, 7"
 CURVE_SUMS = "rounding of sums of n products: ledger.rounding(n, TC)"
 CHAIN = [0.0, 0.2245, 0.3265, 0.39, 0.4337, 0.4656]
 

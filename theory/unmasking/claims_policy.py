@@ -19,7 +19,7 @@ from theory.unmasking import definitions_duel as duel
 from theory.unmasking import likelihood
 from theory.unmasking.best_rules import best_fixed_order, best_mixture, best_rule, expected_log_likelihood, frontier
 from theory.unmasking.claims_curve import COPIED_PAIRS, ROUNDING
-from theory.unmasking.inputs_duel import BITS, DIGEST, DUEL, EXACT, RULES, SINGLE, learned, tables, true
+from theory.unmasking.inputs_duel import BITS, DUEL, EXACT, NOTES, RULES, SINGLE, learned, tables, true
 
 
 def oracle_exceeds_one(n: int, d: int, rows: list[int], worst: bool = False) -> Iterator[Evidence]:
@@ -39,7 +39,7 @@ def oracle_is_likelihood(n: int, d: int, rows: list[int], weights: list[int]) ->
 
 
 def oracle_is_above(n: int, d: int, rows: list[int], weights: list[int]) -> Iterator[Evidence]:
-    """Assert that the oracle exceeds -H(q), as it did on all tables of the digest."""
+    """Assert that the oracle exceeds -H(q), as it did on all tables of the notes."""
     s, q = learned(n, d, rows), states.normalised_law(weights, n, d)
     oracle = float(q @ likelihood.best_order(s.terms())[0])
     yield at_least("enumeration", oracle, -float(information.entropy(q)), s.slack())
@@ -142,31 +142,31 @@ UNIFORM_MODEL = {"n": 2, "d": 2, "rows": [1] * 12, "weights": [9, 1, 1, 1]}
 
 CLAIMS = (
     Claim(
-        "duel.6a", f"{DIGEST}, best policy", "sum_x max_sigma exp l_sigma(x) >= 1: the oracle is no likelihood",
+        "duel.6a", f"{NOTES}, best policy", "sum_x max_sigma exp l_sigma(x) >= 1: the oracle is no likelihood",
         "lower", ("rational", "enumeration"), oracle_exceeds_one, EXACT, assumptions="inconsistent conditionals",
         inputs=tables, examples=60, fixtures=(BITS,), variants={"the worst order": partial(oracle_exceeds_one, worst=True)},
     ),
     Claim(
-        "duel.6b", f"{DIGEST}, attainable optimum",
+        "duel.6b", f"{NOTES}, attainable optimum",
         "V(z) = max_l E[ln p(v | z) + V(z + (l, v))] is at least every singleton rule and every fixed order",
         "lower", ("enumeration",), programme_is_best, ROUNDING, assumptions="inconsistent conditionals; data average",
         inputs=_learned, examples=40, fixtures=(SHARP,), variants={"planned for uniform data": partial(programme_is_best, uniform=True)},
     ),
     Claim(
-        "duel.6c", f"{DIGEST}, attainable optimum", "best fixed order <= DP optimum <= min(-H(p), oracle)",
+        "duel.6c", f"{NOTES}, attainable optimum", "best fixed order <= DP optimum <= min(-H(p), oracle)",
         "upper", ("enumeration",), policy_chain, ROUNDING, assumptions="inconsistent conditionals; data average",
         inputs=_learned, examples=40, fixtures=(SHARP,), see="duel.oracle.above",
         variants={"optimum below the best fixed order": partial(policy_chain, reverse=True)},
     ),
     Claim(
-        "duel.6d", f"{DIGEST}, attainable optimum, for sets at a price per denoiser call",
+        "duel.6d", f"{NOTES}, attainable optimum, for sets at a price per denoiser call",
         "The programme over sets has the least path KL + price * E[NFE] of all deterministic value-free rules",
         "upper", ("enumeration",), cheapest, f"{ROUNDING}; 1e-9 for the hull", assumptions="true conditionals; NFE under the data",
         inputs=lambda: strategies.paired(law=strategies.laws(n=(2, 3), cells=27), ticks=st.integers(0, 24)), examples=40,
         fixtures=({**COPIED_PAIRS, "ticks": 4},), variants={"a hundredth of a nat less": partial(cheapest, spare=0.01)},
     ),
     Claim(
-        "duel.6e", f"{DIGEST}, randomised policies", "The best mixture of orders is at least every order and log p^unif, and at most -H(p)",
+        "duel.6e", f"{NOTES}, randomised policies", "The best mixture of orders is at least every order and log p^unif, and at most -H(p)",
         "lower", ("programme", "enumeration"), mixture_is_best, f"{ROUNDING}; the programme's own duality gap",
         inputs=_learned, examples=24, fixtures=(SPREAD, SHARP), variants={"log p^unif instead of the best": partial(mixture_is_best, uniform=True)},
     ),
@@ -176,12 +176,12 @@ CLAIMS = (
         inputs=_learned, fixtures=(BOTH_ORDERS,),
     ),
     Claim(
-        "duel.oracle.above", f"{DIGEST}, 'exceeded -H(p) in all 12'", "The oracle exceeds -H(p) for every table",
+        "duel.oracle.above", f"{NOTES}, 'exceeded -H(p) in all 12'", "The oracle exceeds -H(p) for every table",
         "lower", ("enumeration",), oracle_is_above, ROUNDING, expected="refuted", see="duel.6c",
         inputs=_learned, fixtures=(UNIFORM_MODEL,),
     ),
     Claim(
-        "duel.determinism", f"{DIGEST}, 'determinism buys computability, not optimality'",
+        "duel.determinism", f"{NOTES}, 'determinism buys computability, not optimality'",
         "The best deterministic singleton rule is at least every mixture of orders",
         "lower", ("programme",), determinism_is_optimal, "none: the mixture is feasible, its value a sum", expected="refuted", see="duel.6e",
         inputs=_learned, fixtures=(SPREAD,),

@@ -22,9 +22,9 @@ from theory.unmasking import definitions as literal
 from theory.unmasking.claims_curve import COPIED_PAIRS, ROUNDING, laws_and_sizes, tolerance
 from theory.worlds import mds_code
 
-SECTION_7 = "optimal-schedules digest, section 7"
+SECTION_7 = "schedules notes, 7"
 CCL = "Chen, Cong, Li, arXiv 2511.04647"
-FENG = "Feng et al., arXiv 2502.09622, by data processing (optimal-schedules digest, section F)"
+FENG = "Feng et al., arXiv 2502.09622, by data processing (schedules notes, F)"
 PARITY = {"n": 3, "d": 2, "weights": [1, 0, 0, 1, 0, 1, 1, 0]}
 GRID = [0.0, 0.25, 0.625, 1.0]
 

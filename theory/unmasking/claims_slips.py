@@ -1,4 +1,4 @@
-"""The slips of Chen, Cong, Li (section A of the digest): each statement as printed, beside the corrected one."""
+"""The slips of Chen, Cong, Li (section A of the notes): each statement as printed, beside the corrected one."""
 
 from __future__ import annotations
 
@@ -187,7 +187,7 @@ CLAIMS = (
         fixtures=({**TWO_OR_THREE, "sizes": [3, 1, 1]},), variants={"sizes (2, 2, 1)": lambda n, d, weights, sizes: exact_though_costly(n, d, weights, [2, 2, 1])},
     ),
     Claim(
-        "schedules.A7.digits", "optimal-schedules digest, section A (7)", "Two copied pairs, sizes (2, 2): E = .4621, KL(mu || nu-bar) = .2877",
+        "schedules.A7.digits", "schedules notes, A (7)", "Two copied pairs, sizes (2, 2): E = .4621, KL(mu || nu-bar) = .2877",
         "equality", ("closed form", "enumeration"), copied_pair_digits, "half a unit of the last printed digit",
         fixtures=({"error": 0.4621, "mixed": 0.2877},), variants={"equal": lambda error, mixed: copied_pair_digits(error, error)},
     ),
@@ -213,13 +213,13 @@ CLAIMS = (
         fixtures=({"n": 12, "steps": 4}, {"n": 100, "steps": 7}), variants={"growing": partial(log_linear_blocks, growing=True)},
     ),
     Claim(
-        "schedules.A10.printed", "optimal-schedules digest, section A, after Theorem 30",
+        "schedules.A10.printed", "schedules notes, A, after Theorem 30",
         "Z_j = 1/(n+1-j) shifted: K E*_K / (TC ln n) stays in .31 - .37 at n = 1024, K = 4..24",
         "upper", ("closed form",), partial(harmonic_range, low=0.31, high=0.37), "half a unit of the last digit", expected="refuted",
         see="schedules.A10", fixtures=(HARMONIC,), variants={"at most .35": partial(harmonic_range, low=0.31, high=0.35)},
     ),
     Claim(
-        "schedules.A10", "optimal-schedules digest, section A, corrected",
+        "schedules.A10", "schedules notes, A, corrected",
         "Z_j = 1/(n+1-j) shifted: K E*_K / (TC ln n) stays in .31 - .38 at n = 1024, K = 4..24",
         "upper", ("closed form",), partial(harmonic_range, low=0.31, high=0.38), "half a unit of the last digit",
         fixtures=(HARMONIC,), variants={"at most .35": partial(harmonic_range, low=0.31, high=0.35)},

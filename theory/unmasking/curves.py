@@ -1,7 +1,7 @@
 """Schedule errors read off the information curve: exact path KL without touching a single state. Nats.
 
 E(s) and E_iid(alpha) are the mean KL given the partition (Theorems 4 and 16 of Chen, Cong, Li, arXiv
-2511.04647; optimal-schedules digest, section 7), hence the path KL, and upper bounds on the KL of the
+2511.04647; schedules notes, 7), hence the path KL, and upper bounds on the KL of the
 output law. Both are gaps between a curve and a left-endpoint step approximation.
 """
 

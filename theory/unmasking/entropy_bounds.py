@@ -1,6 +1,6 @@
 """What bounds the joint dependence error of a block, with exact and with predicted entropies. Nats.
 
-S5, X3, X4 and X5 of the EB-Sampler digest (Ben-Hamu et al., arXiv 2505.24857; supplements derived there).
+S5, X3, X4 and X5 of the EB-Sampler notes (Ben-Hamu et al., arXiv 2505.24857; supplements derived there).
 """
 
 from __future__ import annotations

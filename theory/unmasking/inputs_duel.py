@@ -24,7 +24,7 @@ from theory.unmasking.rules.base import SetRule
 from theory.unmasking.rules.sets import EntropyBounded, LeftToRight, Threshold, TopK
 
 DUEL = "Turok, De Sa, Kuleshov, arXiv 2603.01367"
-DIGEST = "DUEL digest, section 2"
+NOTES = "DUEL notes, 2"
 EXACT = f"none in fractions; {ROUNDING}"
 SINGLE: dict[str, SetRule] = {
     "left to right": LeftToRight(1),

@@ -1,4 +1,4 @@
-"""Every number the two digests print about energies, rates and geodesics; the tests are named after them."""
+"""Every number the two papers print about energies, rates and geodesics; the tests are named after them."""
 
 from __future__ import annotations
 
@@ -75,8 +75,8 @@ def test_rate_table_mdm_column_1_6_8_27_and_all_pairs_n(n: int, d: int, mdm: int
     assert row["gap"] < 1e-9
 
 
-def test_rate_table_row_of_the_digest_is_within_reach_at_n_2_d_2() -> None:
-    """5.9926 and 5.9907 belong to a law the digest does not give; a mildly skewed law comes near."""
+def test_rate_table_row_of_the_notes_is_within_reach_at_n_2_d_2() -> None:
+    """5.9926 and 5.9907 belong to a law the notes do not give; a mildly skewed law comes near."""
     row = rates.rate_table([{"n": 2, "d": 2, "weights": [27, 24, 25, 24], "alpha": 0.4}])[0]
     assert 5.98 < row["any one-token change"] < row["one-token unmasking"] < 6
 
@@ -108,7 +108,7 @@ def test_proposition_3_7_beta_one_half_is_linear_and_beta_one_is_squared_sine() 
 
 
 def test_proportional_angles_2_2552_are_beaten_by_the_sine_rule_2_2339() -> None:
-    """D.5 as digested has proportional angles optimal; at widths 1/4, 3/4 they are not (energies / 4)."""
+    """D.5 as printed has proportional angles optimal; at widths 1/4, 3/4 they are not (energies / 4)."""
     widths = [0.25, 0.75]
     printed, found = closed_forms.proportional_steps(widths), closed_forms.best_chord_steps(widths)
     proportional, best = (float(closed_forms.chord_energy(s, widths)) / 4 for s in (printed, found))

@@ -1,4 +1,4 @@
-"""Every number that the optimal-schedules digest prints, reproduced to the digits given, a test naming each."""
+"""Every number that the schedules notes prints, reproduced to the digits given, a test naming each."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_section_8_table(steps: int) -> None:
 
 @pytest.mark.parametrize("steps", BETA_COLUMN)
 def test_section_8_beta_column_is_not_the_optimum_beyond_two_steps(steps: int) -> None:
-    """The digest searched a lattice of shapes; a continuous search does strictly better from K = 3 on."""
+    """An earlier computation searched a lattice of shapes; a continuous search does strictly better from K = 3 on."""
     found = optimal.best_beta(CHAIN, steps).error
     assert found <= BETA_COLUMN[steps] + 5e-5
     if steps > 2:
@@ -85,14 +85,14 @@ def test_section_8_logit_like_curve_squared_sine_beats_linear_and_cosine() -> No
 
 @pytest.mark.parametrize(("n", "steps", "missed"), [(6, 3, 0), (6, 4, 0), (8, 4, 6)])
 def test_section_8_rounded_beta_family(n: int, steps: int, missed: int) -> None:
-    """All compositions at n = 6; at n = 8, K = 4 the digest says 8 of 35 are missed: two of them are reached."""
+    """All compositions at n = 6; at n = 8, K = 4 an earlier search said 8 of 35 are missed: two of them are reached."""
     family = optimal.rounded_beta_family(n, steps, np.geomspace(0.02, 60, 800))
     every = [c for c in laws.compositions(n, steps) if min(c) > 0]
     assert len([c for c in every if c not in family]) == missed
     assert len(every) == math.comb(n - 1, steps - 1)
 
 
-def test_section_8_rounded_beta_family_reaches_two_that_the_digest_misses() -> None:
+def test_section_8_rounded_beta_family_reaches_two_that_a_lattice_misses() -> None:
     family = optimal.rounded_beta_family(8, 4, np.geomspace(0.5, 1.0, 200))
     assert {(2, 1, 3, 2), (2, 3, 1, 2)} <= family
 
@@ -123,7 +123,7 @@ def test_section_7_uniform_grid_is_half_the_bound_asymptotically() -> None:
 
 
 def test_section_b_refined_quantity_is_total_correlation_up_to_two() -> None:
-    """R / TC in [1, 2] for n a power of two on smooth, early and late curves (the digest: 1.03 to 2.00)."""
+    """R / TC in [1, 2] for n a power of two on smooth, early and late curves (the notes: 1.03 to 2.00)."""
     x = np.linspace(0, 1, 512)
     for curve in (x, x**8, x**0.1 * (x > 0), np.exp(6 * x) - 1):
         ratio = bounds.refined_quantity(curve) / curve.sum()

@@ -19,8 +19,9 @@ from theory.unmasking import claims_info_gain_laws as on_laws
 from theory.unmasking import claims_info_gain_rules as choices
 from theory.unmasking import definitions as literal
 from theory.unmasking import literal_rules
+from theory.unmasking.rules.actions import winning
 from theory.unmasking.rules.beam import beam
-from theory.unmasking.rules.info_gain import InfoGain, SampledInfoGain, immediate_cost, winning
+from theory.unmasking.rules.info_gain import InfoGain, SampledInfoGain, immediate_cost
 from theory.unmasking.rules.proxies import token_entropy
 from theory.unmasking.rules.sets import LeftToRight, RandomOne, TopK
 from theory.unmasking.walks import DATA, SAMPLER, walk

@@ -1,4 +1,4 @@
-"""DUEL's likelihood, the ELBO and the sweep over orders: the digest's numbers, brute force, families, bad input."""
+"""DUEL's likelihood, the ELBO and the sweep over orders: the notes' numbers, brute force, families, bad input."""
 
 from __future__ import annotations
 
@@ -94,14 +94,14 @@ def test_uniform_likelihood_is_the_walk_of_random_one() -> None:
 
 
 def test_two_forms_of_the_elbo_agree_to_1e_15() -> None:
-    """The digest's 1e-15, relative to the log-likelihoods."""
+    """An earlier computation's 1e-15, relative to the log-likelihoods."""
     for _, _, terms in family(4, 3, 0.5, 5):
         first, second = likelihood.elbo(terms), likelihood.elbo_by_count(terms)
         assert float(((first - second) / first).abs().max()) < 2e-15
 
 
 def rates(n: int, d: int, noise: float, count: int = 20) -> dict[str, int]:
-    """Count on how many tables each statement of the digest holds, greedy confidence for DUEL."""
+    """Count on how many tables each statement of the notes holds, greedy confidence for DUEL."""
     found = dict.fromkeys(("below ELBO", "below uniform", "oracle above -H", "mixture wins", "uniform wins"), 0)
     for law, denoise, terms in family(n, d, noise, count):
         score = likelihood.log_likelihood(TopK(1), denoise, states.all_sequences(n, d), d)
@@ -115,21 +115,21 @@ def rates(n: int, d: int, noise: float, count: int = 20) -> dict[str, int]:
     return found
 
 
-def test_digest_17_of_20_below_the_elbo_and_20_of_20_below_uniform() -> None:
-    """The digest names no family. Measured here, V = 3, L = 4, noise .5: 18 and 20 of 20."""
+def test_notes_17_of_20_below_the_elbo_and_20_of_20_below_uniform() -> None:
+    """An earlier computation names no family. Measured here, V = 3, L = 4, noise .5: 18 and 20 of 20."""
     found = rates(4, 3, 0.5)
     assert (found["below ELBO"], found["below uniform"]) == (18, 20)
 
 
-def test_digest_12_of_12_oracle_above_minus_entropy_and_mixture_wins() -> None:
-    """V = 2, L = 4, noise .7: both 12 of 12; log p^unif beats the optimum on most, the digest's 'often'."""
+def test_notes_12_of_12_oracle_above_minus_entropy_and_mixture_wins() -> None:
+    """V = 2, L = 4, noise .7: both 12 of 12; log p^unif beats the optimum on most, the notes' 'often'."""
     found = rates(4, 2, 0.7, 12)
     assert (found["oracle above -H"], found["mixture wins"]) == (12, 12)
     assert 6 < found["uniform wins"] < 12
 
 
-def test_digest_oracle_sums_2_9_to_4_3() -> None:
-    """V = 3, L = 4, noise .6, ten tables: within the digest's range, which names no family."""
+def test_notes_oracle_sums_2_9_to_4_3() -> None:
+    """V = 3, L = 4, noise .6, ten tables: within the notes' range, which names no family."""
     sums = [likelihood.oracle_sum(terms) for _, _, terms in family(4, 3, 0.6, 10)]
     assert min(sums) > 2.8 and max(sums) < 4.3
 

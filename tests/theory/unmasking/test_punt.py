@@ -1,4 +1,4 @@
-"""PUNT: survivors and calls, its exact law against the pseudocode, the digest's numbers, bad input."""
+"""PUNT: survivors and calls, its exact law against the pseudocode, the notes' numbers, bad input."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_G2_least_significant_bit_first_is_unbiased() -> None:
 
 
 def test_G3_ranking_by_the_drawn_token_is_biased_and_by_entropy_is_not() -> None:
-    """The digest, on 8 unspecified tables: mean .58, largest .70. On these 8 flat Dirichlet tables: .63 and .79."""
+    """On 8 unspecified tables: mean .58, largest .70. On these 8 flat Dirichlet tables: .63 and .79."""
     drawn, entropy = (
         [bias.bounded_by(Punt(0.0, by), torch.from_numpy(w), 4, 2) for w in bias.dirichlet_tables(8)]
         for by in ("drawn", "entropy")
@@ -173,7 +173,7 @@ def test_G3_ranking_by_the_drawn_token_is_biased_and_by_entropy_is_not() -> None
 
 @pytest.mark.parametrize(("by", "count", "worst"), [("confidence", 17, 0.0946), ("index", 21, 0.0994)])
 def test_claim_7_batched_tests_exceed_the_in_order_bound(by: str, count: int, worst: float) -> None:
-    """The digest found 20 of 48 cases and .095 nats on its own tables."""
+    """An earlier computation found 20 of 48 cases and .095 nats on its own tables."""
     gaps = [
         kl - errors
         for w, eps in itertools.product(bias.dirichlet_tables(8), bias.EPS)

@@ -9,8 +9,18 @@ from jaxtyping import Int
 from torch import Tensor
 
 from theory.errors import InvalidInput
+from theory.unmasking.rules.actions import (
+    TIE,
+    Form,
+    blocks,
+    check_form,
+    check_size,
+    likely,
+    permitted,
+    potential,
+    revealed,
+)
 from theory.unmasking.rules.base import Denoise, check_conditionals
-from theory.unmasking.rules.info_gain import TIE, Form, check_form, each_position, likely, potential, revealed
 from theory.unmasking.rules.proxies import token_entropy
 
 
@@ -22,21 +32,26 @@ class Decoded:
     cost: float
 
 
-def beam(denoise: Denoise, z: Int[Tensor, "n"], d: int, width: int | None = 1, form: Form = "mean") -> Decoded:
-    """Decode one state with argmax tokens, keeping the `width` partial states of least cost so far + potential.
+def beam(
+    denoise: Denoise, z: Int[Tensor, "n"], d: int, width: int | None = 1, form: Form = "mean", k: int = 1
+) -> Decoded:
+    """Decode one state with argmax tokens, `k` a step, keeping `width` partial states of least cost so far + potential.
 
-    States reached by several orders are merged at their least cost. Width 1 is `InfoGain(form)`; None keeps
-    all and is the dynamic programme over orders: the least cumulative entropy of any one-token order.
+    States reached by several orders are merged at their least cost. Width 1 is `InfoGain(form, k=k)`; None
+    keeps all and is the dynamic programme over orders: the least cumulative entropy of any order of k-sets.
     """
     check_form(form)
+    check_size(k, None)
     if width is not None and width < 1:
         raise InvalidInput(f"beam width {width}; expected >= 1, or None for the exhaustive search")
+    block = blocks(len(z), k).to(z.device)
     front, cost = z[None], torch.zeros(1, dtype=torch.float64, device=z.device)
     while bool((front == d).any()):
         log_p = check_conditionals(denoise(front), front, d)
-        child = revealed(front, each_position(front), likely(log_p), d)
-        spent = cost[:, None] + token_entropy(log_p).double()
-        open_ = front == d
+        child = revealed(front, block, likely(log_p)[:, None], d)
+        new = torch.where(child != front[:, None], token_entropy(log_p).double()[:, None], 0.0)
+        spent = cost[:, None] + new.sum(-1)
+        open_ = permitted(front == d, block)
         front, place = torch.unique(child[open_], dim=0, return_inverse=True)
         cost = torch.full((len(front),), torch.inf, dtype=cost.dtype, device=z.device)
         cost = cost.scatter_reduce(0, place, spent[open_], "amin")
