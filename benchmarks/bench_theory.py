@@ -12,8 +12,8 @@ import torch
 from benchmarks.harness import Timing, benchmark, ratio
 from theory import definitions as plain
 from theory import information, states
-from theory.unmasking import definitions as literal
 from theory.unmasking import laws, optimal
+from theory.unmasking.literal import samplers as literal
 
 
 def random_law(n: int, d: int) -> torch.Tensor:

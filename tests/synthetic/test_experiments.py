@@ -29,7 +29,7 @@ from theory.energy.definitions import Problem
 from theory.errors import InvalidInput
 from theory.information import dual_total_correlation, total_correlation
 from theory.unmasking import curves, laws
-from theory.unmasking import definitions as literal
+from theory.unmasking.literal import samplers as literal
 from theory.unmasking.optimal import beta_grids
 
 NAMES = tuple(registry())

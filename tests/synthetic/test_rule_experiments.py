@@ -18,8 +18,8 @@ from synthetic.progress import Silent
 from theory import definitions as plain
 from theory import states, worlds
 from theory.errors import InvalidInput
-from theory.unmasking import definitions as literal
-from theory.unmasking import rule_definitions as written
+from theory.unmasking.literal import paths as written
+from theory.unmasking.literal import samplers as literal
 
 
 @functools.cache

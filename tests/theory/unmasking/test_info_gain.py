@@ -15,10 +15,10 @@ from theory import definitions as plain
 from theory import information, states, strategies
 from theory.errors import InvalidInput
 from theory.ledger import hoeffding_margin
-from theory.unmasking import claims_info_gain_laws as on_laws
-from theory.unmasking import claims_info_gain_rules as choices
-from theory.unmasking import definitions as literal
-from theory.unmasking import literal_rules
+from theory.unmasking.claims import info_gain_laws as on_laws
+from theory.unmasking.claims import info_gain_rules as choices
+from theory.unmasking.literal import lookahead as literal_rules
+from theory.unmasking.literal import samplers as literal
 from theory.unmasking.rules.actions import winning
 from theory.unmasking.rules.beam import beam
 from theory.unmasking.rules.info_gain import InfoGain, SampledInfoGain, immediate_cost

@@ -14,10 +14,10 @@ from theory import definitions as plain
 from theory import information, states, strategies
 from theory.errors import InvalidInput
 from theory.ledger import hoeffding_margin
-from theory.unmasking import claims_info_gain_blocks as claims
-from theory.unmasking import definitions as literal
-from theory.unmasking import literal_info_gain as written
-from theory.unmasking import literal_rules
+from theory.unmasking.claims import info_gain_blocks as claims
+from theory.unmasking.literal import info_gain as written
+from theory.unmasking.literal import lookahead as literal_rules
+from theory.unmasking.literal import samplers as literal
 from theory.unmasking.rules import actions as act
 from theory.unmasking.rules.beam import beam
 from theory.unmasking.rules.info_gain import InfoGain, SampledInfoGain

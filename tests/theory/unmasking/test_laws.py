@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from theory import definitions as plain
 from theory import information, states, strategies
 from theory.errors import InvalidInput
-from theory.unmasking import definitions as literal
 from theory.unmasking import laws
-from theory.unmasking.claims_sampler import law_model_sizes
+from theory.unmasking.claims.sampler import law_model_sizes
+from theory.unmasking.literal import samplers as literal
 
 GRID = [Fraction(0), Fraction(1, 4), Fraction(2, 3), Fraction(1)]
 

@@ -16,9 +16,9 @@ from theory import definitions as plain
 from theory import information, states, strategies
 from theory.errors import InvalidInput
 from theory.ledger import hoeffding_margin
-from theory.unmasking import claims_punt_bias as bias
-from theory.unmasking import definitions as literal
-from theory.unmasking import literal_rules
+from theory.unmasking.claims import punt_bias as bias
+from theory.unmasking.literal import lookahead as literal_rules
+from theory.unmasking.literal import samplers as literal
 from theory.unmasking.rules.punt import Punt, candidates, influence, ranks, token_errors
 from theory.unmasking.walks import SAMPLER, walk
 from theory.worlds import TableWorld

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from theory import states
 from theory.errors import InvalidInput
-from theory.unmasking import rule_definitions as written
 from theory.unmasking import walks
+from theory.unmasking.literal import paths as written
 from theory.unmasking.rules import base, compiled, proxies, sets
 from theory.unmasking.rules.sets import Dilated, EntropyBounded, LeftToRight, RandomOne, Threshold, TopK
 

@@ -1,0 +1,178 @@
+"""Claims 1-3: the information curve, the exact error of fixed-size unmasking, and what bounds what."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import torch
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn
+from torch import Tensor
+
+from theory import definitions as plain
+from theory import information, shannon, states, strategies
+from theory.ledger import Claim, Evidence, Instance, at_least, at_most, equal, rounding
+from theory.unmasking import curves, laws
+from theory.unmasking.literal import samplers as literal
+from theory.worlds import mds_code
+
+SOURCE = "Chen, Cong, Li, arXiv 2511.04647"
+COPIED_PAIRS = {"n": 4, "d": 2, "weights": [1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1]}
+ROUNDING = "rounding of a sum over the (d+1)^n states of products of n factors: ledger.rounding(n (d+1)^n, TC)"
+
+
+def tolerance(n: int, d: int, scale: float = 1.0) -> float:
+    """Return the rounding error of a sum over all states."""
+    return rounding(n * (d + 1) ** n, scale)
+
+
+def literal_curve(law: plain.Law, n: int) -> list[float]:
+    """Return Z_j = E I(X_i; X_S) from its definition: every S of size j - 1, every i outside it."""
+    h = {s: plain.subset_entropy(law, s) for m in range(n + 1) for s in itertools.combinations(range(n), m)}
+    curve = []
+    for j in range(1, n + 1):
+        pairs = [(s, i) for s in itertools.combinations(range(n), j - 1) for i in range(n) if i not in s]
+        shared = [h[(i,)] + h[s] - h[tuple(sorted((*s, i)))] for s, i in pairs]
+        curve.append(math.fsum(shared) / len(pairs))
+    return curve
+
+
+def lemma_13(n: int, d: int, weights: Sequence[float], lag: int = 0) -> Iterator[Evidence]:
+    """Compare H_1 + H_{j-1} - H_j from the marginal table with the average of I(X_i; X_S) over all pairs."""
+    curve = information.curve_of(states.normalised_law(weights, n, d), n, d)
+    claimed = literal_curve(plain.float_law(n, d, weights), n)
+    effective = max(claimed) > 1e-9
+    yield equal("enumeration", curve.roll(lag), claimed, tolerance(n, d), effective=effective)
+
+
+def lemma_8(
+    n: int, d: int, weights: Sequence[float], factor: float = 1.0, terms: int | None = None
+) -> Iterator[Evidence]:
+    """Compare the areas under and over the curve with TC and DTC from single-site and leave-one-out marginals."""
+    q = states.normalised_law(weights, n, d)
+    curve = information.curve_of(q, n, d)[:terms]
+    total, dual = information.total_correlation(q, n, d), information.dual_total_correlation(q, n, d)
+    effective, slack = float(total) > 1e-9, tolerance(n, d, n * math.log(d))
+    yield equal("enumeration", factor * curves.total(curve), total, slack, effective=effective, note="TC")
+    dual_area = n * curve[-1] - curve.sum()
+    yield equal("enumeration", factor * dual_area, dual, slack, effective=effective, note="DTC")
+    law = plain.float_law(n, d, weights)
+    single = [plain.subset_entropy(law, [i]) for i in range(n)]
+    rest = [plain.subset_entropy(law, [j for j in range(n) if j != i]) for i in range(n)]
+    mutual = math.fsum(single) + math.fsum(rest) - n * plain.entropy(law.values())
+    yield equal("enumeration", total + dual, mutual, slack, effective=effective, note="TC + DTC = sum_i I(X_i; X_-i)")
+
+
+def monotone_curve(n: int, d: int, weights: Sequence[float], sign: int = 1) -> Iterator[Evidence]:
+    """Evaluate Z_{j+1} - Z_j and Z_1 on a law; prove the same for all laws of n variables from Shannon's inequalities."""
+    curve = information.curve_of(states.normalised_law(weights, n, d), n, d)
+    effective = float(curve[-1]) > 1e-9
+    yield equal("enumeration", curve[0], 0.0, tolerance(n, d), note="Z_1 = 0")
+    yield at_least("enumeration", sign * curve.diff(), 0.0, tolerance(n, d), effective=effective)
+    z = shannon.curve(n)
+    for low, high in itertools.pairwise(z):
+        yield shannon.certified(shannon.combine([(sign, high), (-sign, low)]), n)
+
+
+def mds_curve(n: int, dimension: int, prime: int, shift: int = 0) -> Iterator[Evidence]:
+    """Compare the curve of a Reed-Solomon code by row classes with the step, and its areas with Example 1."""
+    curve = mds_code(n, dimension, prime).information_curve()
+    step = torch.tensor([math.log(prime) * (j > dimension + shift) for j in range(1, n + 1)], dtype=torch.float64)
+    slack = rounding(prime**dimension * n, n * math.log(prime))
+    yield equal("enumeration", curve, step, slack)
+    yield equal("enumeration", curves.total(curve), (n - dimension) * math.log(prime), slack, note="TC")
+    yield equal("enumeration", curves.dual_total(curve), dimension * math.log(prime), slack, note="DTC")
+
+
+def exact_error(n: int, d: int, weights: Sequence[float], sizes: Sequence[int], node: int = 0) -> Iterator[Evidence]:
+    """Average KL(mu || nu_S) over every ordered partition, written out, against the curve and the state engine."""
+    law, q = plain.float_law(n, d, weights), states.normalised_law(weights, n, d)
+    curve = information.curve_of(q, n, d)
+    written_out = literal.fixed_size_error(law, literal.oracle(law, d), sizes, n, d)
+    starts = [min(n - 1, sum(sizes[:k]) + node) for k in range(len(sizes))]
+    claimed = curve.sum() - sum(s * curve[a] for s, a in zip(sizes, starts, strict=True))
+    slack, effective = tolerance(n, d, n * math.log(d)), written_out > 1e-9
+    yield equal("enumeration", written_out, claimed, slack, effective=effective, note="partitions against curve")
+    kernel = laws.table_kernel(q, n, d)
+    costs = laws.block_costs(kernel, states.marginal_table(q, n, d))
+    engine = laws.path_divergence(costs, laws.fixed_size(sizes, n))
+    yield equal("enumeration", engine, claimed, slack, effective=effective, note="state engine against curve")
+
+
+def mixed_error(
+    n: int, d: int, weights: Sequence[float], sizes: Sequence[int], factor: float = 1.0
+) -> Iterator[Evidence]:
+    """Compute KL(mu || nu-bar) from the engine's output law and literally; both at most E(s)."""
+    law, q = plain.float_law(n, d, weights), states.normalised_law(weights, n, d)
+    error = float(curves.fixed_size_error(information.curve_of(q, n, d), sizes))
+    mixed = float(laws.mixed_divergence(q, laws.fixed_size(sizes, n), n, d))
+    slack = tolerance(n, d, n * math.log(d))
+    yield at_most("enumeration", mixed, factor * error, slack, effective=error > 1e-6)
+    output = literal.fixed_size_law(literal.oracle(law, d), sizes, n, d)
+    yield equal("enumeration", mixed, plain.kullback_leibler(law, output), slack, note="engine against partitions")
+
+
+def relative_room(n: int, d: int, weights: Tensor, sizes: Sequence[int]) -> Tensor:
+    """Return 1 - KL(mu || nu-bar) / E(s), differentiable in the weights."""
+    q = weights / weights.sum()
+    means = information.mean_entropies(information.set_entropies(states.marginal_table(q, n, d), n, d))
+    curve = information.information_curve(means)
+    starts = [0, *itertools.accumulate(sizes)][:-1]
+    error = curve.sum() - torch.stack([s * curve[a] for s, a in zip(sizes, starts, strict=True)]).sum()
+    return 1 - laws.mixed_divergence(q, laws.fixed_size(sizes, n), n, d) / error
+
+
+@st.composite
+def laws_and_sizes(draw: DrawFn, largest: int = 4) -> Instance:
+    """Draw a law with a composition of its length."""
+    found = draw(strategies.laws(n=(2, largest), cells=27))
+    return {**found, "sizes": draw(strategies.sizes(found["n"]))}
+
+
+CLAIMS = (
+    Claim(
+        "schedules.1a", f"{SOURCE}, Lemma 13", "Z_j = E I(X_i; X_S), |S| = j - 1, equals H_1 + H_{j-1} - H_j",
+        "equality", ("enumeration",), lemma_13, ROUNDING, assumptions="any law", inputs=strategies.laws,
+        fixtures=(COPIED_PAIRS,), variants={"curve shifted by one": partial(lemma_13, lag=1)},
+    ),
+    Claim(
+        "schedules.1b", f"{SOURCE}, Lemma 8",
+        "TC = sum_j Z_j and DTC = n Z_n - sum_j Z_j, so TC + DTC = sum_i I(X_i; X_-i)",
+        "equality", ("enumeration",), lemma_8, ROUNDING, assumptions="any law", inputs=strategies.laws,
+        fixtures=(COPIED_PAIRS,),
+        variants={"area halved": partial(lemma_8, factor=0.5), "last term dropped": partial(lemma_8, terms=-1)},
+    ),
+    Claim(
+        "schedules.1c", f"{SOURCE}, section 3 (Han's inequality)", "0 = Z_1 <= Z_2 <= ... <= Z_n",
+        "lower", ("enumeration", "certificate"), monotone_curve, f"{ROUNDING}; certificates are exact",
+        assumptions="any law", inputs=strategies.laws, fixtures=(COPIED_PAIRS, {"n": 5, "d": 2, "weights": [1] * 31 + [9]}),
+        variants={"curve falling": partial(monotone_curve, sign=-1)},
+    ),
+    Claim(
+        "schedules.1d", f"{SOURCE}, Prop. 20 and Example 1",
+        "Uniform on a k-dimensional MDS code over F_q: Z_j = ln q for j > k, else 0; TC = (n-k) ln q, DTC = k ln q",
+        "equality", ("enumeration",), mds_curve, "rounding of a sum over the code words and positions",
+        fixtures=(
+            {"n": 4, "dimension": 2, "prime": 5}, {"n": 5, "dimension": 1, "prime": 7},
+            {"n": 6, "dimension": 3, "prime": 7}, {"n": 5, "dimension": 4, "prime": 5},
+        ),
+        variants={"step one later": partial(mds_curve, shift=1)},
+    ),
+    Claim(
+        "schedules.2", f"{SOURCE}, Theorems 4 and 16",
+        "E(s) = E_S KL(mu || nu_S) = TC - sum_k s_k Z_{N_{k-1}+1}",
+        "equality", ("enumeration",), exact_error, ROUNDING, assumptions="exact conditionals; any law and sizes",
+        inputs=laws_and_sizes, fixtures=({**COPIED_PAIRS, "sizes": [2, 2]},),
+        variants={"node N_{k-1}+2 instead of N_{k-1}+1": partial(exact_error, node=1)},
+    ),
+    Claim(
+        "schedules.3", f"{SOURCE}, Theorem 4 (convexity of KL)", "KL(mu || nu-bar) <= E(s)",
+        "upper", ("enumeration",), mixed_error, ROUNDING, assumptions="exact conditionals; any law and sizes",
+        inputs=laws_and_sizes, fixtures=({**COPIED_PAIRS, "sizes": [2, 2]},),
+        variants={"half of E(s)": partial(mixed_error, factor=0.5)},
+        objective=relative_room, differentiable=("weights",),
+    ),
+)  # fmt: skip

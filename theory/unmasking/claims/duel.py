@@ -1,0 +1,248 @@
+"""DUEL, claims 1, 2, 4 and 5: exact likelihood, its calls, true conditionals, entropy; and the ledger of all eight."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator
+from fractions import Fraction
+from functools import partial
+
+import torch
+
+from theory import definitions as plain
+from theory import information, states
+from theory.ledger import Claim, Evidence, at_least, equal
+from theory.unmasking import likelihood, walks
+from theory.unmasking.best_rules import TabulatedRule
+from theory.unmasking.claims import elbo as claims_elbo
+from theory.unmasking.claims import policy as claims_policy
+from theory.unmasking.claims.curve import COPIED_PAIRS, ROUNDING
+from theory.unmasking.claims.duel_inputs import (
+    BITS,
+    DUEL,
+    EXACT,
+    NOTES,
+    PARITY,
+    RULES,
+    SINGLE,
+    laws_with_rules,
+    learned,
+    refinements,
+    tables,
+    true,
+)  # fmt: skip
+from theory.unmasking.literal import orders as duel
+from theory.unmasking.literal import samplers as literal
+
+
+def sums_to_one(n: int, d: int, rows: list[int], rule: str | list[int], peek: bool = False) -> Iterator[Evidence]:
+    """Add LOGLIK's products over all sequences; with `peek` the position is chosen by the hidden tokens."""
+    s = learned(n, d, rows, rule)
+    total = sum(p for p, _ in s.by_hand())
+    if peek:
+        total = sum(_peeking(s.exact, x, d) for x in plain.sequences(n, d))
+    yield equal("rational", Fraction(total), Fraction(1), Fraction(0))
+    engine = likelihood.log_likelihood(s.rule, s.denoise, s.sequences, d).log_likelihood.exp().sum()
+    yield equal("enumeration", engine, 1.0, s.slack())
+
+
+def sampler_is_scored(
+    n: int, d: int, rows: list[int], rule: str | list[int], within: bool = False
+) -> Iterator[Evidence]:
+    """Compare Algorithm 1's law, swept forwards, with Algorithm 2's products: in fractions and by the engine."""
+    s = learned(n, d, rows, rule)
+    visited, scored = duel.sampler(s.exact, s.blocks, n, d), s.by_hand(within)
+    law = {x: sum(visited.get((x, k), Fraction(0)) for k in range(n + 1)) for x in plain.sequences(n, d)}
+    pairs = [(Fraction(q), Fraction(p)) for q, (p, _) in zip(law.values(), scored, strict=True)]
+    yield equal("rational", *max(pairs, key=lambda pair: abs(pair[0] - pair[1])), Fraction(0))
+    engine = likelihood.log_likelihood(s.rule, s.denoise, s.sequences, d).log_likelihood.exp()
+    yield equal("enumeration", engine, s.walk().output[0], s.slack(), note="LOGLIK against the walk over states")
+    yield equal("enumeration", engine, [float(q) for q in law.values()], s.slack(), note="engines against fractions")
+
+
+def one_partition(n: int, d: int, rows: list[int], rule: str | list[int], loosely: bool = False) -> Iterator[Evidence]:
+    """Count, for every sequence, the ordered partitions that F follows, and add their products."""
+    s = learned(n, d, rows, rule)
+    counts, gaps, partitions = [], [], list(duel.all_partitions(n))
+    for x, (scored, _) in zip(plain.sequences(n, d), s.by_hand(), strict=True):
+        kept = [p for p in partitions if duel.follows(p, s.blocks, x, d, loosely)]
+        counts.append(len(kept))
+        laws = sum(_product(s.exact, p, x, d) for p in kept)
+        gaps.append(abs(laws - scored))
+    yield equal("enumeration", counts, 1, 0, note="partitions with sigma_t = F(x_<sigma_t)")
+    yield equal("rational", Fraction(max(gaps)), Fraction(0), Fraction(0), note="p^pi against LOGLIK")
+
+
+def same_calls(n: int, d: int, rows: list[int], rule: str | list[int], extra: int = 0) -> Iterator[Evidence]:
+    """Compare the calls that score x with those that generate it, sequence by sequence and as a distribution."""
+    s = learned(n, d, rows, rule)
+    visited, scored = duel.sampler(s.exact, s.blocks, n, d), s.by_hand()
+    generated = [
+        Fraction(visited.get((x, k + extra), 0)) for x, (_, k) in zip(plain.sequences(n, d), scored, strict=True)
+    ]
+    yield equal("rational", sum(generated), Fraction(1), Fraction(0), note="mass that reaches x in LOGLIK's calls")
+    engine = likelihood.log_likelihood(s.rule, s.denoise, s.sequences, d)
+    yield equal("enumeration", engine.calls, [k + extra for _, k in scored], 0, note="engine against loop")
+    spread = torch.zeros(n + 1, dtype=torch.float64).index_add(0, engine.calls, engine.log_likelihood.exp())
+    yield equal("enumeration", spread, s.walk().nfe[walks.SAMPLER, 0], s.slack(), note="distribution of calls")
+
+
+def true_likelihood(n: int, d: int, weights: list[int], rule: str, parts: int = 1) -> Iterator[Evidence]:
+    """Compare p^F of a singleton rule under true conditionals with p, in fractions and by the engine; the ELBO too."""
+    s = true(n, d, weights, "left to right 2" if parts > 1 else rule)
+    law = plain.rational_law(n, d, weights)
+    effective = len(law) > 1
+    gaps = [abs(Fraction(p) - law.get(x, 0)) for x, (p, _) in zip(plain.sequences(n, d), s.by_hand(), strict=True)]
+    yield equal("rational", max(gaps), Fraction(0), Fraction(0), effective=effective)
+    q = states.normalised_law(weights, n, d)
+    yield equal("enumeration", s.walk(q).output[0], q, s.slack(), effective=effective, note="walk")
+    kept, terms = q > 0, s.terms()
+    tight = likelihood.elbo(terms)[kept]
+    yield equal("enumeration", tight, q[kept].log(), s.slack(), effective=effective, note="the ELBO is tight")
+
+
+def parallel_error(n: int, d: int, weights: list[int], rule: str | list[int], given: bool = True) -> Iterator[Evidence]:
+    """Compare KL(p || p^F) of the output law with the total correlations of the parts, one by one."""
+    s, law, q = true(n, d, weights, rule), plain.float_law(n, d, weights), states.normalised_law(weights, n, d)
+    visits = duel.data_visits(law, s.blocks, n, d)
+    nothing = (d,) * n
+    parts = [
+        mass * duel.conditional_total_correlation(law, z if given else nothing, s.blocks(z), d)
+        for z, mass in visits.items()
+    ]
+    done = s.walk(q)
+    effective = math.fsum(parts) > 1e-9
+    yield equal("enumeration", done.divergence[0], math.fsum(parts), s.slack(), effective=effective)
+    yield equal("enumeration", done.total(done.joint_dependence)[0], done.divergence[0], s.slack(), effective=effective)
+
+
+def refining(
+    n: int, d: int, weights: list[int], order: list[int], cuts: list[int], finer: list[int],
+    rows: list[int] | None = None, sign: int = 1,
+) -> Iterator[Evidence]:  # fmt: skip
+    """Compare E_p log p^F of a fixed ordered partition with that of a refinement: law by law, and by LOGLIK."""
+    s = true(n, d, weights) if rows is None else learned(n, d, rows)
+    law, q = plain.float_law(n, d, weights), states.normalised_law(weights, n, d)
+    values = []
+    for nodes in ([0, *cuts, n], [0, *finer, n]):
+        partition = tuple(tuple(order[a:b]) for a, b in itertools.pairwise(nodes))
+        output = literal.partition_law(s.exact, partition, n, d)
+        written = math.fsum(p * math.log(output[x]) for x, p in law.items())
+        fixed = _partition_rule(partition, n, d)
+        found = likelihood.log_likelihood(fixed, s.denoise, s.sequences[q > 0], d).log_likelihood
+        yield equal("enumeration", q[q > 0] @ found, written, s.slack(), note="LOGLIK against the partition's law")
+        values.append(written)
+    yield at_least(
+        "enumeration", sign * (values[1] - values[0]), 0.0, s.slack(), effective=values[1] - values[0] > 1e-9
+    )
+
+
+def entropy_identity(
+    n: int, d: int, rows: list[int], rule: str | list[int], weights: list[int], chain: int = walks.SAMPLER
+) -> Iterator[Evidence]:
+    """Compare the entropies predicted along the sampler's own paths, summed, with the entropy of its output law."""
+    s = learned(n, d, rows, rule)
+    done = s.walk(states.normalised_law(weights, n, d))
+    whole = information.entropy(done.output)[0]
+    yield equal("enumeration", done.total(done.surprise, chain)[0], whole, s.slack(), note="walk")
+    visited = duel.sampler(s.exact, s.blocks, n, d)
+    written = [
+        float(mass) * plain.entropy(s.exact(z, i, v) for v in range(d))
+        for (z, _), mass in visited.items()
+        for i in (s.blocks(z) if plain.masked(z, d) else ())
+    ]
+    law = plain.entropy(p for p, _ in s.by_hand())
+    yield equal("enumeration", math.fsum(written), law, s.slack(), note="loops")
+
+
+def _partition_rule(partition: literal.Partition, n: int, d: int) -> TabulatedRule:
+    """Return the x-independent rule that reveals the first part that still has a mask."""
+    z = states.all_states(n, d)
+    part = torch.empty(n, dtype=torch.long)
+    for k, block in enumerate(partition):
+        part[list(block)] = k
+    hidden = z == d
+    first = torch.where(hidden, part, n).amin(-1, keepdim=True)
+    return TabulatedRule("fixed partition", hidden & (part == first), d)
+
+
+def _product(denoiser: literal.Denoiser, partition: literal.Partition, x: plain.State, d: int) -> Fraction:
+    z, product = (d,) * len(x), Fraction(1)
+    for part in partition:
+        product *= math.prod((denoiser(z, i, x[i]) for i in part), start=Fraction(1))
+        for i in part:
+            z = plain.with_token(z, i, x[i])
+    return product
+
+
+def _peeking(denoiser: literal.Denoiser, x: plain.State, d: int) -> Fraction:
+    """Return the product along the position whose *hidden* token is likeliest, time after time."""
+    z, product = (d,) * len(x), Fraction(1)
+    while hidden := plain.masked(z, d):
+        i = max(hidden, key=lambda i: denoiser(z, i, x[i]))
+        product *= denoiser(z, i, x[i])
+        z = plain.with_token(z, i, x[i])
+    return product
+
+
+ALL, ONE = tuple(RULES), tuple(SINGLE)
+PARALLEL = tuple(name for name in RULES if name not in SINGLE)
+
+CLAIMS = (
+    Claim(
+        "duel.1a", f"{DUEL}, Theorem 4.3", "sum_x p^F(x) = 1 for any deterministic rule and any denoiser",
+        "equality", ("rational", "enumeration"), sums_to_one, EXACT, assumptions="inconsistent conditionals",
+        inputs=lambda: tables(ALL, drawn=True), examples=60, fixtures=({**BITS, "rule": "confidence"},),
+        variants={"position chosen by the hidden token": partial(sums_to_one, peek=True)},
+    ),
+    Claim(
+        "duel.1b", f"{DUEL}, Theorem 4.3, Algorithms 1 and 2", "The sampler's law is exp LOGLIK, pointwise, parallel parts included",
+        "equality", ("rational", "enumeration"), sampler_is_scored, EXACT, assumptions="inconsistent conditionals",
+        inputs=lambda: tables(ALL, drawn=True), examples=60, fixtures=({**BITS, "rule": "left to right 2"},),
+        variants={"parts scored one token after the other": partial(sampler_is_scored, within=True)},
+    ),
+    Claim(
+        "duel.1c", f"{DUEL}, Theorem 4.3", "F follows exactly one ordered partition of each x, so p^pi has one term",
+        "equality", ("enumeration", "rational"), one_partition, "none: counts and fractions", assumptions="deterministic rule",
+        inputs=lambda: tables(ALL, drawn=True), examples=40, fixtures=({**BITS, "rule": "left to right 2"},),
+        variants={"any part inside F's set": partial(one_partition, loosely=True)},
+    ),
+    Claim(
+        "duel.2", f"{DUEL}, Algorithm 2", "LOGLIK(x) takes the denoiser calls of the sampler when it generates x",
+        "equality", ("rational", "enumeration"), same_calls, EXACT, assumptions="deterministic rule",
+        inputs=lambda: tables(ALL, drawn=True), examples=60, fixtures=({**BITS, "rule": "threshold"},),
+        variants={"one call more": partial(same_calls, extra=1)},
+    ),
+    Claim(
+        "duel.4a", f"{NOTES}, true conditionals", "With true conditionals any singleton rule has p^F = p, and the ELBO is tight",
+        "equality", ("rational", "enumeration"), true_likelihood, EXACT, assumptions="true conditionals",
+        inputs=lambda: laws_with_rules(ONE, drawn=False), examples=60, fixtures=({**PARITY, "rule": "confidence"}, {**COPIED_PAIRS, "rule": "margin"}),
+        variants={"two positions at once": partial(true_likelihood, parts=2)},
+    ),
+    Claim(
+        "duel.4b", f"{NOTES}, true conditionals", "KL(p || p^F) = sum_t E_p TC(X_sigma_t | x_<sigma_t) with true conditionals",
+        "equality", ("enumeration",), parallel_error, ROUNDING, assumptions="true conditionals; any deterministic rule",
+        inputs=lambda: laws_with_rules(PARALLEL), examples=60, fixtures=({**COPIED_PAIRS, "rule": "left to right 2"}, {**PARITY, "rule": [2] * 26 + [0]}),
+        variants={"total correlations not given the context": partial(parallel_error, given=False)},
+    ),
+    Claim(
+        "duel.4c", f"{NOTES}, true conditionals", "Refining a fixed partition never lowers E_p log p^F with true conditionals",
+        "lower", ("enumeration",), refining, ROUNDING, assumptions="true conditionals; x-independent partition",
+        inputs=refinements, examples=60, see="duel.4d", fixtures=({**PARITY, "order": [0, 2, 1], "cuts": [], "finer": [2]}, {**PARITY, "order": [0, 2, 1], "cuts": [], "finer": [1, 2]}),
+        variants={"never raises it": partial(refining, sign=-1)},
+    ),
+    Claim(
+        "duel.4d", f"{NOTES}, true conditionals left out", "Refining a fixed partition never lowers E_p log p^F, whatever the denoiser",
+        "lower", ("enumeration",), refining, ROUNDING, expected="refuted", see="duel.4c",
+        fixtures=({"n": 2, "d": 2, "weights": [1, 1, 1, 1], "order": [0, 1], "cuts": [], "finer": [1], "rows": [9, 1, 1, 9, 1, 1, 1, 1, 1, 1, 1, 1]},),
+    ),
+    Claim(
+        "duel.5", f"{NOTES}, entropy identity", "E_sampler sum_t sum_{l in sigma_t} H(P_l) = H(p^F), parallel steps included",
+        "equality", ("enumeration",), entropy_identity, ROUNDING, assumptions="deterministic rule; x drawn by the sampler",
+        inputs=lambda: tables(ALL, drawn=True, law=True), examples=60, fixtures=({**BITS, "rule": "confidence", "weights": [9, 1, 1, 1]},),
+        variants={"x drawn from the data": partial(entropy_identity, chain=walks.DATA)},
+    ),
+    *claims_elbo.CLAIMS,
+    *claims_policy.CLAIMS,
+)  # fmt: skip

@@ -1,0 +1,229 @@
+"""What is not a theorem about EB, and what must fail: claims 10 and 12 of the notes, monotonicity, hulls, ties."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import torch
+from hypothesis import strategies as st
+
+from theory import states, strategies
+from theory.ledger import Claim, Evidence, Instance, at_least, at_most, equal
+from theory.unmasking import walks
+from theory.unmasking.claims.curve import COPIED_PAIRS, tolerance
+from theory.unmasking.claims.eb import COPY, PAPER, ROUNDING, SIX_ATOM_WEIGHTS, SIX_ATOMS, budgets, oracle_walk
+from theory.unmasking.claims.eb_steps import rows
+from theory.unmasking.hull import height, lower_hull
+from theory.unmasking.rules.base import SetRule
+from theory.unmasking.rules.proxies import PROXIES
+from theory.unmasking.rules.sampled import SampledConfidence
+from theory.unmasking.rules.sets import Dilated, EntropyBounded, LeftToRight, Threshold, TopK
+from theory.unmasking.walks import DATA, SAMPLER
+from theory.worlds import dirichlet
+
+NOTES = "EB-Sampler notes, not theorems"
+TIED_WEIGHTS = [{7: 3, 10: 4, 13: 5, 14: 1, 23: 5, 29: 8}.get(x, 0) for x in range(32)]
+
+
+def every_rule(by: str, budget: float) -> list[SetRule]:
+    """Return one rule of each deterministic kind."""
+    return [
+        TopK(2, by), LeftToRight(2), Threshold(-0.6 if by != "entropy" else 0.4, by), Dilated(2), EntropyBounded(budget, by),
+    ]  # fmt: skip
+
+
+def batch_invariance(
+    found: Sequence[Sequence[Sequence[int]]], by: str, budget: float, neighbour: float = 0.0
+) -> Iterator[Evidence]:
+    """Select for each state alone, in a batch, padded with revealed positions of arbitrary logits; equal sets.
+
+    `neighbour` mixes that share of the next row into each: a batch that leaks.
+    """
+    p = torch.tensor(found, dtype=torch.float64)
+    log_p = (p / p.sum(-1, keepdim=True)).log()
+    masked = torch.ones(log_p.shape[:2], dtype=torch.bool)
+    leaky = ((1 - neighbour) * log_p.exp() + neighbour * log_p.exp().roll(1, 0)).log()
+    padding = torch.full_like(log_p, math.nan)
+    padded, hidden = torch.cat((log_p, padding), 1), torch.cat((masked, ~masked), 1)
+    for rule in every_rule(by, budget):
+        batch = rule.select(leaky, masked)
+        alone = torch.cat([rule.select(log_p[k : k + 1], masked[k : k + 1]) for k in range(len(p))])
+        yield equal("enumeration", int((batch != alone).sum()), 0, 0, note=f"{rule.name}: batched")
+        if isinstance(rule, Dilated):
+            continue
+        wide = rule.select(padded, hidden)[:, : masked.shape[1]]
+        yield equal("enumeration", int((wide != alone).sum()), 0, 0, note=f"{rule.name}: padded")
+
+
+def sampled_confidence(first: float, second: float, printed: float | None = None) -> Iterator[Evidence]:
+    """Reveal the most probable of two drawn independent bits: the law must stay q; printed P(X_1 = 1) beside it."""
+    q = torch.tensor([a * b for a in (1 - first, first) for b in (1 - second, second)], dtype=torch.float64)
+    walk = walks.walk(SampledConfidence(), q, 2, 2)
+    share = float(walk.output[0, 2:].sum())
+    if printed is not None:
+        yield equal("enumeration", share, printed, tolerance(2, 2), note="P(X_1 = 1)")
+    else:
+        yield equal("enumeration", share, first, tolerance(2, 2), note="P(X_1 = 1)")
+
+
+def overconfident(budget: float, wrong: float) -> Iterator[Evidence]:
+    """Let a model claim 1 - wrong for each half of a fair copied bit: JD at most the budget that it passes."""
+    q = torch.tensor([0.5, 0.0, 0.0, 0.5], dtype=torch.float64)
+    p = torch.tensor([1 - wrong, wrong], dtype=torch.float64).log().expand(1, 9, 2, 2)
+    walk = walks.walk(EntropyBounded(budget), q, 2, 2, walks.table_model(p))
+    yield equal("enumeration", walk.mean_nfe[SAMPLER], 1.0, tolerance(2, 2), note="passes the budget in one step")
+    yield at_most("enumeration", walk.total(walk.joint_dependence), budget, tolerance(2, 2), note="JD <= budget")
+
+
+def calls_fall(n: int, d: int, weights: Sequence[float], low: float, high: float) -> Iterator[Evidence]:
+    """Compare E[NFE] of EB at two budgets, under the sampler and under the data."""
+    few, many = (oracle_walk(n, d, weights, EntropyBounded(b)) for b in (low, high))
+    effective = bool((few.output != many.output).any())
+    yield at_most("enumeration", many.mean_nfe, few.mean_nfe, tolerance(n, d, n), effective=effective)
+
+
+def error_rises(n: int, d: int, weights: Sequence[float], low: float, high: float) -> Iterator[Evidence]:
+    """Compare KL(q || p_phi) of EB at two budgets."""
+    few, many = (oracle_walk(n, d, weights, EntropyBounded(b)) for b in (low, high))
+    effective = bool((few.output != many.output).any())
+    yield at_most("enumeration", few.divergence, many.divergence, tolerance(n, d, n), effective=effective)
+
+
+def six_atoms(budget: float, sampler: float, data: float, divergence: float) -> Iterator[Evidence]:
+    """Compute E[NFE] under both chains and the KL of the six-atom fixture; printed to three decimals."""
+    walk = oracle_walk(5, 2, SIX_ATOM_WEIGHTS, EntropyBounded(budget))
+    yield equal("enumeration", walk.mean_nfe[SAMPLER], sampler, 5e-4, note="E[NFE], sampler")
+    yield equal("enumeration", walk.mean_nfe[DATA], data, 5e-4, note="E[NFE], data")
+    yield equal("enumeration", walk.divergence, divergence, 5e-4, note="KL")
+
+
+def ties_matter(ascending: float, descending: float) -> Iterator[Evidence]:
+    """Compute E[NFE] at budget .45 with ties to the smaller index, and on the mirrored law, ties to the larger."""
+    law = states.normalised_law(TIED_WEIGHTS, 5, 2)
+    mirrored = law.reshape([2] * 5).permute(4, 3, 2, 1, 0).reshape(-1)
+    for q, printed in ((law, ascending), (mirrored, descending)):
+        walk = walks.walk(EntropyBounded(0.45), q, 5, 2)
+        yield equal("enumeration", walk.mean_nfe[SAMPLER], printed, 5e-3, note="printed to two decimals")
+
+
+def below_hull(n: int, d: int, weights: Sequence[float], budget: float) -> Iterator[Evidence]:
+    """Compare EB (entropy order, exact conditionals) with the lower hull of all Top-k points at its own E[NFE]."""
+    walk = oracle_walk(n, d, weights, EntropyBounded(budget))
+    points = [oracle_walk(n, d, weights, TopK(k, "entropy")) for k in range(1, n + 1)]
+    hull = lower_hull([(float(w.mean_nfe[SAMPLER]), float(w.divergence)) for w in points])
+    nfe = float(walk.mean_nfe[SAMPLER])
+    top = height(hull, nfe)
+    effective = 1 + 1e-9 < nfe < n - 1e-9
+    yield at_most("enumeration", walk.divergence, top, tolerance(n, d, n), effective=effective)
+
+
+def hull_families(family: str, low: float, high: float) -> Iterator[Evidence]:
+    """Count over 40 laws and nine budgets how often EB lies strictly below the Top-k hull; fractions by two slacks.
+
+    Families at n = 5, d = 2: dense Dirichlet(1); sparse, six random atoms; functional, three of the bits
+    random functions of two random bits. Laws are drawn with seed 0 and not chosen.
+    """
+    generator = torch.Generator().manual_seed(0)
+    found = torch.stack([_family_law(family, generator) for _ in range(40)])
+    tops = [walks.walk(TopK(k, "entropy"), found, 5, 2) for k in range(1, 6)]
+    bounds = [walks.walk(EntropyBounded(b), found, 5, 2) for b in (0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5)]
+    below = interior = 0
+    for w in range(40):
+        hull = lower_hull([(float(t.mean_nfe[SAMPLER, w]), float(t.divergence[w])) for t in tops])
+        for walk in bounds:
+            nfe, divergence = float(walk.mean_nfe[SAMPLER, w]), float(walk.divergence[w])
+            top = height(hull, nfe)
+            interior += 1 + 1e-9 < nfe < 5 - 1e-9
+            below += 1 + 1e-9 < nfe < 5 - 1e-9 and divergence < top - 1e-9
+    note = f"{below} of {interior} points"
+    yield at_least("enumeration", below / max(1, interior), low, 0.0, note=note)
+    yield at_most("enumeration", below / max(1, interior), high, 0.0, note=note)
+
+
+def _family_law(family: str, generator: torch.Generator) -> torch.Tensor:
+    if family == "functional":
+        parents = torch.rand(4, dtype=torch.float64, generator=generator) + 0.05
+        children = torch.randint(0, 2, (4, 3), generator=generator)
+        law = torch.zeros(32, dtype=torch.float64)
+        for k in range(4):
+            bits = [k // 2, k % 2, *children[k].tolist()]
+            law[sum(b << (4 - i) for i, b in enumerate(bits))] += parents[k] / parents.sum()
+        return law
+    return dirichlet(5, 2, 1.0, generator, support=6 if family == "sparse" else None).law()
+
+
+@st.composite
+def _pair(draw: st.DrawFn) -> Instance:
+    low, high = sorted((draw(budgets()), draw(budgets())))
+    return {**draw(strategies.laws(n=(3, 4), cells=27)), "low": low, "high": high}
+
+
+@st.composite
+def _batches(draw: st.DrawFn) -> Instance:
+    positions = draw(st.integers(1, 5))
+    found = [draw(rows(positions, 3)) for _ in range(draw(st.integers(2, 4)))]
+    return {"found": found, "by": draw(st.sampled_from(sorted(PROXIES))), "budget": draw(budgets())}
+
+
+LEAK = {"found": [[[9, 1, 1], [1, 1, 1]], [[1, 1, 1], [9, 1, 1]]], "by": "entropy", "budget": 0.0}
+LADDER = {**SIX_ATOMS, "low": 0.40, "high": 0.45}
+WIDE = {"n": 3, "d": 2, "weights": [1, 1, 1, 1, 1, 1, 1, 3]}
+
+CLAIMS = (
+    Claim(
+        "eb.10", f"{PAPER}, Algorithm 1", "A rule selects the same set alone, in a batch, and beside revealed positions with arbitrary logits",
+        "equality", ("enumeration",), batch_invariance, "none: sets of positions", inputs=_batches, fixtures=(LEAK,), examples=25,
+        variants={"neighbours leak": partial(batch_invariance, neighbour=0.9)},
+    ),
+    Claim(
+        "eb.12a", "EB-Sampler notes, not theorems (12a)", "Ordering by the probability of the sampled token keeps the law of independent tokens",
+        "equality", ("enumeration",), sampled_confidence, ROUNDING, expected="refuted", see="eb.8", fixtures=({"first": 0.9, "second": 0.6},),
+    ),
+    Claim(
+        "eb.12a.digits", "EB-Sampler notes, not theorems (12a)", "Independent Bernoulli(.9), Bernoulli(.6): sampled-token confidence gives P(X_1 = 1) = .99",
+        "equality", ("enumeration",), sampled_confidence, ROUNDING, fixtures=({"first": 0.9, "second": 0.6, "printed": 0.99},),
+        variants={"unbiased": lambda first, second, printed: sampled_confidence(first, second, first)},
+    ),
+    Claim(
+        "eb.12b", "EB-Sampler notes, not theorems (12b)", "A block that passes the budget with predicted entropies has JD at most the budget",
+        "upper", ("enumeration",), overconfident, ROUNDING, expected="refuted", see="eb.9a", fixtures=({"budget": 0.01, "wrong": 0.001},),
+    ),
+    Claim(
+        "eb.nfe", NOTES, "E[NFE] of EB does not rise with the budget", "upper", ("enumeration",), calls_fall, ROUNDING,
+        expected="refuted", see="eb.7b", inputs=_pair, fixtures=(LADDER,),
+    ),
+    Claim(
+        "eb.kl", NOTES, "KL(q || p_phi) of EB does not fall with the budget", "upper", ("enumeration",), error_rises, ROUNDING,
+        expected="refuted", see="eb.5", inputs=_pair, examples=60,
+        fixtures=({**COPIED_PAIRS, "low": 0.7, "high": 1.4},),
+    ),
+    Claim(
+        "eb.fixture", NOTES, "Six atoms, budget .40 to .45: E[NFE] rises 2.863 to 3.624 (2.850 to 3.624 under the data), KL .018 to .329",
+        "equality", ("enumeration",), six_atoms, "half a unit of the last printed digit",
+        fixtures=(
+            {"budget": 0.40, "sampler": 2.863, "data": 2.850, "divergence": 0.018},
+            {"budget": 0.45, "sampler": 3.624, "data": 3.624, "divergence": 0.329},
+        ),
+        variants={"budget .35": lambda budget, **printed: six_atoms(0.35, **printed)},
+    ),
+    Claim(
+        "eb.ties", "EB-Sampler notes, ties", "Weights 3, 4, 5, 1, 5, 8 at budget .45: E[NFE] 3.62 with ties to the smaller index, 2.93 to the larger",
+        "equality", ("enumeration",), ties_matter, "half a unit of the last printed digit", fixtures=({"ascending": 3.62, "descending": 2.93},),
+        variants={"ties do not matter": lambda ascending, descending: ties_matter(ascending, ascending)},
+    ),
+    Claim(
+        "eb.hull", NOTES, "EB lies on or below the lower hull of all Top-k points at the same E[NFE]", "upper", ("enumeration",), below_hull, ROUNDING,
+        expected="refuted", see="eb.5", inputs=lambda: strategies.paired(law=strategies.laws(n=(3, 4), cells=27), budget=budgets()),
+        fixtures=({**WIDE, "budget": 0.65}, {**COPY, "budget": 0.3}), examples=60,
+    ),
+    Claim(
+        "eb.hull.families", NOTES, "EB beats the Top-k hull at most budget points for sparse and functional laws, and at few for dense Dirichlet(1) laws",
+        "empirical", ("enumeration",), hull_families, "none: exact values, rates over 40 laws a family; the notes give 59-65 % and 2 %",
+        fixtures=(
+            {"family": "sparse", "low": 0.5, "high": 1.0}, {"family": "functional", "low": 0.5, "high": 1.0}, {"family": "dense", "low": 0.0, "high": 0.25},
+        ),
+        variants={"dense laws too": lambda family, low, high: hull_families("dense", 0.5, 1.0)},
+    ),
+)  # fmt: skip

@@ -1,0 +1,231 @@
+"""Claims 6-9 and 11 of the EB-Sampler notes: limits, prefixes, one-token exactness, what holds for a model."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from functools import partial
+
+import torch
+from hypothesis import strategies as st
+
+from theory import definitions as plain
+from theory import information, states, strategies
+from theory.ledger import Claim, Evidence, Instance, at_least, at_most, equal, hoeffding_margin, rounding
+from theory.unmasking import entropy_bounds
+from theory.unmasking.claims.curve import tolerance
+from theory.unmasking.claims.eb import COPY, PAPER, ROUNDING, SIX_ATOMS, SUPPLEMENT, budgets, oracle_walk
+from theory.unmasking.literal import paths as written
+from theory.unmasking.literal import samplers as literal
+from theory.unmasking.rules.base import SetRule
+from theory.unmasking.rules.proxies import PROXIES
+from theory.unmasking.rules.sets import EntropyBounded, LeftToRight, RandomOne, Threshold, TopK, prefix_bounds
+
+
+def limits(n: int, d: int, weights: Sequence[float], by: str, steps: int = 1) -> Iterator[Evidence]:
+    """Run EB at budget infinity (one step, KL = TC) and at 0 on a law with positive entropies (n steps, Top-1, KL 0)."""
+    at_once = oracle_walk(n, d, weights, EntropyBounded(math.inf, by))
+    yield equal("enumeration", at_once.mean_nfe, float(steps), tolerance(n, d), note="one step")
+    total = information.total_correlation(at_once.law, n, d)
+    yield equal("enumeration", at_once.divergence, total, tolerance(n, d, n * math.log(d)), note="KL = TC")
+    careful = oracle_walk(n, d, weights, EntropyBounded(0.0, by))
+    if all(w > 0 for w in weights):
+        top = oracle_walk(n, d, weights, TopK(1, by))
+        yield equal("enumeration", careful.mean_nfe, float(n), tolerance(n, d), note="n steps")
+        yield equal("enumeration", careful.visits, top.visits, tolerance(n, d), note="same states as Top-1")
+    yield equal("enumeration", careful.divergence, 0.0, tolerance(n, d, n), note="KL = 0")
+
+
+def prefixes(h: Sequence[float], budget: float, ordered: bool = True, last: bool = False) -> Iterator[Evidence]:
+    """Compare the recursion with sums minus maxima, and the greedy prefix with the largest feasible subset.
+
+    `ordered` sorts the entropies ascending first; `last` subtracts the last entropy instead of the largest.
+    """
+    values = sorted(h) if ordered else list(h)
+    found = prefix_bounds(torch.tensor(values, dtype=torch.float64))
+    direct = [math.fsum(values[:k]) - (values[k - 1] if last else max(values[:k])) for k in range(1, len(h) + 1)]
+    slack = rounding(len(h), sum(h))
+    yield equal("enumeration", found, direct, slack, effective=len(h) > 2, note="recursion X1")
+    yield at_least("enumeration", found.diff() if len(h) > 1 else found, 0.0, 0.0, note="nondecreasing")
+    count = int((found <= budget).sum())
+    feasible = [
+        len(s) for k in range(1, len(h) + 1) for s in itertools.combinations(values, k)
+        if math.fsum(s) - max(s) <= budget - slack
+    ]  # fmt: skip
+    yield at_least(
+        "enumeration", count, max(feasible, default=1), 0.0, effective=count < len(h), note="X2: largest set"
+    )
+
+
+def more_budget_more_tokens(
+    rows: Sequence[Sequence[int]], by: str, low: float, high: float, sign: int = 1
+) -> Iterator[Evidence]:
+    """Count the tokens that EB reveals at one state for two budgets."""
+    p = torch.tensor(rows, dtype=torch.float64)[None]
+    log_p = (p / p.sum(-1, keepdim=True)).log()
+    masked = torch.ones(log_p.shape[:2], dtype=torch.bool)
+    few, many = (int(EntropyBounded(b, by).select(log_p, masked).sum()) for b in (low, high))
+    yield at_most("enumeration", sign * few, sign * many, 0, effective=few < many, note="k nondecreasing in the budget")
+    yield at_least("enumeration", few, 1, 0, note="k >= 1")
+
+
+def one_token_exact(n: int, d: int, weights: Sequence[float], kind: str, tokens: int = 1) -> Iterator[Evidence]:
+    """Run a one-token rule with exact conditionals: TV between output law and data law, and in fractions."""
+    rules: dict[str, SetRule] = {
+        "random": RandomOne(), "left to right": LeftToRight(tokens), "confidence": TopK(tokens), "margin": TopK(tokens, "margin"),
+        "entropy": TopK(tokens, "entropy"), "threshold": Threshold(-math.inf),
+    }  # fmt: skip
+    walk = oracle_walk(n, d, weights, rules[kind])
+    distance = (walk.output - walk.law).abs().sum() / 2
+    yield equal("enumeration", distance, 0.0, tolerance(n, d), effective=max(weights) < sum(weights))
+    if kind in ("random", "entropy") and tokens == 1:
+        law = plain.rational_law(n, d, weights)
+        rule = written.random_one if kind == "random" else written.top_k(1, "entropy")
+        output = written.output(list(written.paths(law, literal.oracle(law, d), rule, n, d)))
+        gap = max(abs(Fraction(p) - law.get(x, 0)) for x, p in output.items())
+        yield equal("rational", gap, Fraction(0), Fraction(0))
+
+
+def model_side(
+    predicted: Sequence[Sequence[int]], joint: Sequence[int], k: int, d: int, terms: float = 1.0
+) -> Iterator[Evidence]:
+    """Compare the total correlation of a block with X4, from predicted entropies and total variations."""
+    q = states.normalised_law(joint, k, d).reshape([d] * k)
+    exact = torch.stack([q.sum([b for b in range(k) if b != a]) if k > 1 else q for a in range(k)])
+    p = torch.tensor(predicted, dtype=torch.float64)
+    p = p / p.sum(-1, keepdim=True)
+    delta = (p - exact).abs().sum(-1) / 2
+    predicted_h = -torch.xlogy(p, p).sum(-1)
+    bound = entropy_bounds.sum_minus_max(predicted_h) + terms * entropy_bounds.continuity(delta, d).sum()
+    dependence = -torch.xlogy(exact, exact).sum() + torch.xlogy(q, q).sum()
+    yield at_most("enumeration", dependence, bound, rounding(d**k, k), effective=float(dependence) > 1e-6)
+    worst = float(delta.max())
+    exact_h = -torch.xlogy(exact, exact).sum(-1)
+    gap = (exact_h - predicted_h).abs() - terms * entropy_bounds.continuity(delta, d)
+    yield at_most("enumeration", gap, 0.0, rounding(d, 4), effective=worst > 1e-9, note="Fannes-Audenaert per token")
+
+
+def greedy_guarantee(joint: Sequence[int], k: int, d: int, factor: float = 1.0) -> Iterator[Evidence]:
+    """Decode each token's mode: all but the most uncertain are right with probability >= 1 - B / (2 ln 2)."""
+    q = states.normalised_law(joint, k, d)
+    cells = q.reshape([d] * k)
+    exact = torch.stack([cells.sum([b for b in range(k) if b != a]) for a in range(k)])
+    h = -torch.xlogy(exact, exact).sum(-1)
+    uncertain, modes = int(h.argmax()), exact.argmax(-1)
+    x = states.all_sequences(k, d)
+    others = [i for i in range(k) if i != uncertain]
+    right = (x[:, others] == modes[others]).all(-1)
+    epsilon = factor * entropy_bounds.greedy_error(float(entropy_bounds.sum_minus_max(h)))
+    yield at_least("enumeration", q[right].sum(), 1 - epsilon, rounding(d**k), effective=0 < epsilon < 1)
+    top = exact[uncertain].sort(descending=True).values
+    if float(top[0]) - epsilon > max(float(top[1]), epsilon):
+        best = int(q.argmax())
+        mode = x[best] == modes
+        yield equal("enumeration", int(mode.all()), 1, 0, note="the unique mode of the joint law")
+
+
+def teacher_forced(n: int, d: int, weights: Sequence[float], budget: float, shift: float = 0.0) -> Iterator[Evidence]:
+    """Average ln q(x) - ln p_phi(x) over samples of the data; by Hoeffding within the margin of the exact path KL.
+
+    Each term lies in an interval whose ends are found by enumeration, so the margin is rigorous.
+    """
+    walk = oracle_walk(n, d, weights, EntropyBounded(budget))
+    q, p = walk.law[0], walk.output[0]
+    ratio = torch.where(q > 0, (q / torch.where(q > 0, p, 1.0)).log(), 0.0)
+    exact = float((q * ratio).sum())
+    yield equal("enumeration", exact, walk.path_divergence[0] + shift, tolerance(n, d, n), note="-E ln p_phi - H(q)")
+    seen, samples = ratio[q > 0], 20_000
+    drawn = torch.multinomial(q, samples, replacement=True, generator=torch.Generator().manual_seed(n * 100 + d))
+    width = float(seen.max() - seen.min())
+    margin = hoeffding_margin(samples, max(width, 1e-12))
+    yield equal("monte-carlo", ratio[drawn].mean(), exact + shift, margin, effective=width > 1e-6)
+
+
+@st.composite
+def rows(draw: st.DrawFn, k: int, d: int) -> list[list[int]]:
+    """Draw k positive rows of weights over d tokens."""
+    row = st.lists(st.integers(1, 30), min_size=d, max_size=d)
+    return draw(st.lists(row, min_size=k, max_size=k))
+
+
+@st.composite
+def blocks(draw: st.DrawFn, with_model: bool) -> Instance:
+    """Draw the joint law of a block, nearly deterministic half of the time, and predicted rows if wanted."""
+    k, d = draw(st.integers(2, 3)), draw(st.integers(2, 3))
+    cells = st.integers(1, 9) if draw(st.booleans()) else st.sampled_from((0, 0, 1, 400))
+    joint = draw(st.lists(cells, min_size=d**k, max_size=d**k).filter(any))
+    found: Instance = {"joint": joint, "k": k, "d": d}
+    return {**found, "predicted": draw(rows(k, d))} if with_model else found
+
+
+def _entropy_lists() -> st.SearchStrategy[Instance]:
+    values = st.lists(st.integers(0, 40).map(lambda v: v / 20), min_size=1, max_size=7)
+    return st.fixed_dictionaries({"h": values, "budget": budgets()})
+
+
+@st.composite
+def _two_budgets(draw: st.DrawFn) -> Instance:
+    low, high = sorted((draw(budgets()), draw(budgets())))
+    return {
+        "rows": draw(rows(draw(st.integers(1, 6)), 3)),
+        "by": draw(st.sampled_from(sorted(PROXIES))),
+        "low": low,
+        "high": high,
+    }
+
+
+ONE_TOKEN = ("random", "left to right", "confidence", "margin", "entropy", "threshold")
+SHARED = {"joint": [396, 1, 1, 2], "k": 2, "d": 2}
+
+CLAIMS = (
+    Claim(
+        "eb.6", f"{PAPER}, section 4", "Budget infinity: one step, KL = TC. Budget 0 with positive entropies: n steps, the states of Top-1, KL = 0",
+        "equality", ("enumeration",), limits, ROUNDING, assumptions="exact conditionals",
+        inputs=lambda: strategies.paired(law=strategies.laws(n=(2, 4), cells=27), by=st.sampled_from(sorted(PROXIES))),
+        examples=20, fixtures=({"n": 3, "d": 2, "weights": [5, 1, 2, 4, 3, 1, 1, 7], "by": "entropy"},), variants={"two steps": partial(limits, steps=2)},
+    ),
+    Claim(
+        "eb.7a", f"{SUPPLEMENT}, X1 and X2",
+        "B_k = B_{k-1} + min(h_k, max h_{<k}) never falls; in ascending order the prefix is a largest feasible set",
+        "lower", ("enumeration",), prefixes, "rounding of a sum of k entropies", inputs=_entropy_lists, examples=60,
+        fixtures=({"h": [0.7, 0.1, 0.3, 0.3], "budget": 0.4},),
+        variants={"subtract the last entropy, any order": partial(prefixes, ordered=False, last=True)},
+    ),
+    Claim(
+        "eb.7a.any-order", f"{SUPPLEMENT}, X2, dropping its assumption", "In every order the prefix is a largest feasible set",
+        "lower", ("enumeration",), partial(prefixes, ordered=False), "rounding of a sum of k entropies", expected="refuted", see="eb.7a",
+        inputs=_entropy_lists, examples=60, fixtures=({"h": [0.5, 0.5, 0.1, 0.1], "budget": 0.2},),
+    ),
+    Claim(
+        "eb.7b", f"{PAPER}, Algorithm 1", "At a fixed state k >= 1, and k does not fall when the budget grows",
+        "upper", ("enumeration",), more_budget_more_tokens, "none: integers", inputs=_two_budgets, examples=60,
+        fixtures=({"rows": [[1, 1, 1], [1, 2, 1], [9, 1, 1]], "by": "margin", "low": 0.0, "high": 1.5},),
+        variants={"k never rises": partial(more_budget_more_tokens, sign=-1)},
+    ),
+    Claim(
+        "eb.8", f"{PAPER}, section 3.1", "Any one-token value-free rule with exact conditionals samples q exactly",
+        "equality", ("enumeration", "rational"), one_token_exact, f"none in fractions; {ROUNDING}", assumptions="exact conditionals",
+        inputs=lambda: strategies.paired(law=strategies.laws(n=(2, 4), cells=27), kind=st.sampled_from(ONE_TOKEN)),
+        fixtures=({**COPY, "kind": "random"}, {**COPY, "kind": "entropy"}, {**SIX_ATOMS, "kind": "margin"}, {**COPY, "kind": "left to right"}),
+        variants={"two tokens at a time": partial(one_token_exact, tokens=2)},
+    ),
+    Claim(
+        "eb.9a", f"{SUPPLEMENT}, X4 (Fannes-Audenaert)", "JD <= B(predicted entropies) + sum_l [delta_l ln(d - 1) + h_b(delta_l)]",
+        "upper", ("enumeration",), model_side, "rounding of a sum over the block's joint law", assumptions="delta_l = TV(q_l, p_l) <= 1 - 1/d",
+        inputs=partial(blocks, True), examples=80, fixtures=({**SHARED, "joint": [1, 0, 0, 1], "predicted": [[999, 1], [999, 1]]},),
+        variants={"continuity terms dropped": partial(model_side, terms=0.0)},
+    ),
+    Claim(
+        "eb.9b", f"{SUPPLEMENT}, X5", "All tokens but the most uncertain equal their modes with probability >= 1 - B / (2 ln 2); with a clear margin the mode is the joint mode",
+        "lower", ("enumeration",), greedy_guarantee, "rounding of a sum over the block's joint law", assumptions="exact marginals",
+        inputs=partial(blocks, False), examples=80, fixtures=(SHARED,), variants={"a tenth of epsilon": partial(greedy_guarantee, factor=0.1)},
+    ),
+    Claim(
+        "eb.11", f"{PAPER}, eq. (7), teacher forcing", "The mean of ln q(x) - ln p_phi(x) over data is the path KL of a deterministic rule",
+        "equality", ("enumeration", "monte-carlo"), teacher_forced, "sampled: Hoeffding over the enumerated range, 20000 draws, the suite's false-alarm share",
+        inputs=lambda: strategies.paired(law=strategies.laws(n=(2, 4), cells=27), budget=budgets()), examples=15,
+        fixtures=({**SIX_ATOMS, "budget": 0.45},), variants={"half a nat more": partial(teacher_forced, shift=0.5)},
+    ),
+)  # fmt: skip

@@ -1,0 +1,207 @@
+"""DUEL, claims 3, 7 and 8: where the ELBO and log p^unif lie, what DUEL's likelihood need not exceed, a control."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from functools import partial
+from typing import Any
+
+import torch
+
+from theory import definitions as plain
+from theory import nelbo, states
+from theory.ledger import Claim, Evidence, at_least, at_most, equal
+from theory.unmasking import likelihood, walks
+from theory.unmasking.best_rules import best_fixed_order
+from theory.unmasking.claims.curve import ROUNDING
+from theory.unmasking.claims.duel_inputs import BITS, DUEL, EXACT, NOTES, RULES, SINGLE, learned, tables
+from theory.unmasking.literal import orders as duel
+from theory.unmasking.rules.sampled import SampledConfidence
+from theory.unmasking.rules.sets import RandomOne
+
+
+def elbo_forms(n: int, d: int, rows: list[int], weights: list[int], flat: bool = False) -> Iterator[Evidence]:
+    """Compare the ELBO over orders with that over numbers of masks, and both with n! orders written out."""
+    s = learned(n, d, rows)
+    terms = s.terms()
+    orders, counts = likelihood.elbo(terms), likelihood.elbo_by_count(terms)
+    if flat:
+        masks = states.digits(torch.arange(2**n), n, 2).sum(-1).tolist()
+        counts = (terms.sum(-1) * terms.new_tensor([1 / (n * math.comb(n, m)) for m in masks])).sum(-1)
+    yield equal("enumeration", orders, counts, s.slack(), note="orders against counts of masks")
+    written = [_mean_log(duel.order_probabilities(s.exact, x, d).values()) for x in plain.sequences(n, d)]
+    yield equal("enumeration", counts, written, s.slack(), note="sweep against all orders")
+    q = states.normalised_law(weights, n, d)
+    mean = -nelbo.nelbo_by_order(s.table.exp().reshape(*[d + 1] * n, n, d), q.reshape(*[d] * n))
+    yield equal("enumeration", q @ counts, mean, s.slack(), note="data average against nelbo_by_order")
+
+
+def elbo_chain(n: int, d: int, rows: list[int], swap: bool = False) -> Iterator[Evidence]:
+    """Order min, ELBO, log p^unif and max over orders; each also from the n! orders or from the walk."""
+    s = learned(n, d, rows)
+    terms = s.terms()
+    low, high = likelihood.worst_order(terms)[0], likelihood.best_order(terms)[0]
+    middle = [likelihood.elbo(terms), likelihood.log_uniform(terms)]
+    first, second = reversed(middle) if swap else middle
+    effective = float((high - low).max()) > 1e-6
+    for small, large in ((low, first), (first, second), (second, high)):
+        yield at_most("enumeration", small, large, s.slack(), effective=effective)
+    every = [duel.order_probabilities(s.exact, x, d).values() for x in plain.sequences(n, d)]
+    yield equal("rational", Fraction(sum(sum(p) for p in every)), Fraction(math.factorial(n)), Fraction(0))
+    for found, pick in ((low, min), (high, max)):
+        yield equal(
+            "enumeration", found, [math.log(pick(p)) for p in every], s.slack(), note="sweep against all orders"
+        )
+    uniform = s.walk(rule=RandomOne()).output[0]
+    yield equal("enumeration", middle[1].exp(), uniform, s.slack(), note="mean over orders against the walk")
+
+
+def between_orders(n: int, d: int, rows: list[int], rule: str) -> Iterator[Evidence]:
+    """Place log p^F of a singleton rule between the worst and the best order, by sweep and by all orders."""
+    s = learned(n, d, rows, rule)
+    found, terms = likelihood.log_likelihood(s.rule, s.denoise, s.sequences, d).log_likelihood, s.terms()
+    low, high = likelihood.worst_order(terms)[0], likelihood.best_order(terms)[0]
+    effective = float((high - low).max()) > 1e-6
+    yield at_least("enumeration", found, low, s.slack(), effective=effective)
+    yield at_most("enumeration", found, high, s.slack(), effective=effective)
+    for x, (p, _) in zip(plain.sequences(n, d), s.by_hand(), strict=True):
+        every = duel.order_probabilities(s.exact, x, d).values()
+        yield at_most("rational", Fraction(p), max(every), Fraction(0))
+        yield at_least("rational", Fraction(p), min(every), Fraction(0))
+
+
+def best_fixed_beats_elbo(
+    n: int, d: int, rows: list[int], weights: list[int], worst: bool = False
+) -> Iterator[Evidence]:
+    """Compare the best x-independent order, swept and searched, with the data average of the ELBO."""
+    s, q = learned(n, d, rows), states.normalised_law(weights, n, d)
+    terms = s.terms()
+    orders = [float(q @ likelihood.along(terms, torch.tensor(o))) for o in itertools.permutations(range(n))]
+    best, average = best_fixed_order(terms, q)[0], float(q @ likelihood.elbo(terms))
+    found = min(orders) if worst else best
+    yield at_least("enumeration", found, average, s.slack(), effective=max(orders) - min(orders) > 1e-6)
+    yield equal("enumeration", best, max(orders), s.slack(), note="sweep over sets against all orders")
+
+
+def above(
+    n: int, d: int, rows: list[int], weights: list[int], rule: str, bound: str, sign: int = 1
+) -> Iterator[Evidence]:
+    """Compare E_q log p^F with E_q of the ELBO or of log p^unif; LOGLIK against its products beside it."""
+    s, q = learned(n, d, rows, rule), states.normalised_law(weights, n, d)
+    found = likelihood.log_likelihood(s.rule, s.denoise, s.sequences, d).log_likelihood
+    other = {"ELBO": likelihood.elbo, "uniform": likelihood.log_uniform}[bound](s.terms())
+    yield at_least("enumeration", sign * float(q @ found), sign * float(q @ other), s.slack())
+    yield equal(
+        "enumeration", found, [math.log(p) for p, _ in s.by_hand()], s.slack(), note="LOGLIK against its products"
+    )
+
+
+def both_signs(pairs: list[dict[str, Any]], bound: str, sign: int = 1) -> Iterator[Evidence]:
+    """Show one table on which the data average of log p^F lies above the bound, and one on which it lies below."""
+    for instance, side in zip(pairs, (1, sign * -1), strict=True):
+        yield from above(**instance, bound=bound, sign=side)
+
+
+def control(biases: list[int], law: list[str], product: bool = False) -> Iterator[Evidence]:
+    """Compute the law of sample-then-select on independent bits by hand and by the walk; LOGLIK gives the product."""
+    n, rows = len(biases), [(Fraction(b, 10), 1 - Fraction(b, 10)) for b in biases]
+    claimed = [Fraction(p) for p in law]
+    exact = {x: math.prod((rows[i][v] for i, v in enumerate(x)), start=Fraction(1)) for x in plain.sequences(n, 2)}
+    chosen = list(exact.values()) if product else _sample_then_select(rows)
+    worst = max(range(len(claimed)), key=lambda k: abs(chosen[k] - claimed[k]))
+    yield equal("rational", chosen[worst], claimed[worst], Fraction(0))
+    q = torch.tensor([float(p) for p in exact.values()], dtype=torch.float64)
+    output = walks.walk(SampledConfidence(), q, n, 2).output[0]
+    yield equal("enumeration", output, [float(p) for p in claimed], 1e-14, note="walk of the value rule")
+
+
+def scored_by_loglik(biases: list[int]) -> Iterator[Evidence]:
+    """Compare greedy confidence's LOGLIK with the law of sample-then-select on independent bits."""
+    rows = torch.tensor([[b / 10, 1 - b / 10] for b in biases], dtype=torch.float64)
+    x = states.all_sequences(len(biases), 2)
+    law = torch.stack([rows[i, x[:, i]] for i in range(len(biases))]).prod(0)
+    found = likelihood.log_likelihood(RULES["confidence"], lambda z: rows.log().expand(len(z), -1, -1), x, 2)
+    output = walks.walk(SampledConfidence(), law, len(biases), 2).output[0]
+    yield equal("enumeration", found.log_likelihood.exp(), output, 1e-12)
+
+
+def _sample_then_select(rows: Sequence[tuple[Fraction, Fraction]]) -> list[Fraction]:
+    """Return the law by listing every draw at every step."""
+    n = len(rows)
+    now: dict[plain.State, Fraction] = {(2,) * n: Fraction(1)}
+    for _ in range(n):
+        after: dict[plain.State, Fraction] = {}
+        for z, mass in now.items():
+            hidden = plain.masked(z, 2)
+            for tokens in itertools.product(range(2), repeat=len(hidden)):
+                chances = [rows[i][v] for i, v in zip(hidden, tokens, strict=True)]
+                k = max(range(len(hidden)), key=lambda k: (chances[k], -k))
+                x = plain.with_token(z, hidden[k], tokens[k])
+                after[x] = after.get(x, Fraction(0)) + mass * math.prod(chances, start=Fraction(1))
+        now = after
+    return [now.get(x, Fraction(0)) for x in plain.sequences(n, 2)]
+
+
+def _mean_log(chances: Iterable[Any]) -> float:
+    logs = [math.log(p) for p in chances]
+    return math.fsum(logs) / len(logs)
+
+
+ABOVE = {**BITS, "rule": "confidence", "weights": [1, 1, 20, 1]}
+BELOW = {**BITS, "rule": "confidence", "weights": [1, 1, 1, 1]}
+_singles = partial(tables, tuple(SINGLE), law=True)
+
+CLAIMS = (
+    Claim(
+        "duel.3a", f"{NOTES}, which inequality holds",
+        "ELBO(x) = mean over orders of l = sum_k mean_{|M|=k} (1/k) sum_{i in M} ln p(x_i | x_-M)",
+        "equality", ("enumeration",), elbo_forms, ROUNDING, assumptions="inconsistent conditionals",
+        inputs=lambda: tables(law=True), examples=60, fixtures=({**BITS, "weights": [1, 2, 3, 4]},),
+        variants={"1/n instead of 1/k": partial(elbo_forms, flat=True)},
+    ),
+    Claim(
+        "duel.3b", f"{NOTES}, which inequality holds", "min_sigma l <= ELBO <= log p^unif = ln mean exp l <= max_sigma l",
+        "upper", ("enumeration", "rational"), elbo_chain, EXACT, assumptions="inconsistent conditionals",
+        inputs=tables, examples=60, fixtures=(BITS,),
+        variants={"log p^unif below the ELBO": partial(elbo_chain, swap=True)},
+    ),
+    Claim(
+        "duel.3c", f"{NOTES}, which inequality holds", "min_sigma l <= log p^F <= max_sigma l for every singleton rule",
+        "upper", ("enumeration", "rational"), between_orders, EXACT, assumptions="one token a step", inputs=lambda: tables(tuple(SINGLE)),
+        examples=60, fixtures=({**BITS, "rule": "confidence"},),
+        variants={"two tokens a step": lambda n, d, rows, rule: between_orders(n, d, rows, "left to right 2")},
+    ),
+    Claim(
+        "duel.3d", f"{NOTES}, which inequality holds", "Some x-independent order has E_x l >= E_x ELBO",
+        "lower", ("enumeration",), best_fixed_beats_elbo, ROUNDING, inputs=lambda: tables(law=True), examples=60,
+        fixtures=({**BITS, "weights": [1, 2, 3, 4]},), variants={"every order": partial(best_fixed_beats_elbo, worst=True)},
+    ),
+    Claim(
+        "duel.7", f"{NOTES}, which inequality holds", "No inequality relates E log p^F to the ELBO or to log p^unif: both signs occur",
+        "lower", ("enumeration",), both_signs, ROUNDING, fixtures=({"pairs": [ABOVE, BELOW], "bound": "ELBO"}, {"pairs": [ABOVE, BELOW], "bound": "uniform"}),
+        variants={"always above": partial(both_signs, sign=-1)},
+    ),
+    Claim(
+        "duel.elbo", f"{DUEL}, section 4, read as a theorem", "DUEL >= ELBO on data average",
+        "lower", ("enumeration",), partial(above, bound="ELBO"), ROUNDING, expected="refuted", see="duel.7",
+        inputs=_singles, fixtures=(BELOW,),
+    ),
+    Claim(
+        "duel.uniform", f"{NOTES}, which inequality holds", "DUEL >= log p^unif on data average",
+        "lower", ("enumeration",), partial(above, bound="uniform"), ROUNDING, expected="refuted", see="duel.7",
+        inputs=_singles, fixtures=(BELOW,),
+    ),
+    Claim(
+        "duel.8", "DUEL notes, claim 8", "Sample-then-select on bits (.7, .3), (.6, .4) has the law (.546, .364, .054, .036)",
+        "equality", ("rational", "enumeration"), control, "none in fractions; 1e-14 for the walk",
+        fixtures=({"biases": [7, 6], "law": ["273/500", "91/250", "27/500", "9/250"]},),
+        variants={"the product law": partial(control, product=True)},
+    ),
+    Claim(
+        "duel.8.loglik", "DUEL notes, claim 8", "Greedy confidence's LOGLIK describes sample-then-select",
+        "equality", ("enumeration",), scored_by_loglik, "1e-12", expected="refuted", see="duel.8", fixtures=({"biases": [7, 6]},),
+    ),
+)  # fmt: skip

@@ -1,0 +1,247 @@
+"""Claims 18, 20-25 and claim 8 of the energy paper: examples that decide which natural statements are false."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import numpy as np
+import torch
+from hypothesis import strategies as st
+
+from theory import information, schedules, states, strategies
+from theory.ledger import Claim, Evidence, Instance, at_least, at_most, equal, rounding
+from theory.unmasking import bounds, curves, laws, optimal
+from theory.unmasking.claims.curve import COPIED_PAIRS, ROUNDING, laws_and_sizes, tolerance
+from theory.unmasking.claims.optimal import CURVE_SUMS
+from theory.worlds import World, beta_toy_left, beta_toy_right, copied_pairs, even_parity, repetition
+from theory.worlds.tree import sticky_chain
+
+SECTION_8 = "schedules notes, 8"
+ENERGY = "Chen, Nie, Sun et al., arXiv 2509.13866"
+LINEAR_6 = [j * math.log(2) / 5 for j in range(6)]
+CHAIN = sticky_chain(6).information_curve().clamp(min=0).tolist()
+JUMPS = [math.log(2) * sum(j > c for c in (1, 6, 8)) for j in range(1, 13)]
+WORLDS: dict[str, World] = {
+    "chain": sticky_chain(6), "parity": even_parity(6), "repetition": repetition(6), "pairs": copied_pairs(3),
+    "left": beta_toy_left(), "right": beta_toy_right(),
+}  # fmt: skip
+
+
+def copied_pairs_error(pairs: int, steps: int, tokens: int = 2, offset: int = 1) -> Iterator[Evidence]:
+    """Compute E of balanced sizes on copied bit pairs from the world's own curve; L a multiple of T."""
+    length = 2 * pairs
+    curve = (
+        copied_pairs(pairs, tokens).information_curve() if pairs <= 5 else torch.linspace(0, math.log(tokens), length)
+    )
+    error = float(curves.fixed_size_error(curve.double().clamp(min=0), bounds.balanced_sizes(length, steps)))
+    claimed = pairs * math.log(tokens) * (length / steps - 1) / (length - offset)
+    yield equal("closed form", error, claimed, rounding(8 * 2**pairs, length), effective=steps < length)
+
+
+def printed_rates(steps: int, rate: float, support: float) -> Iterator[Evidence]:
+    """Compare the token rate gap E / L and the support error of three copied pairs with their printed digits."""
+    world = copied_pairs(3)
+    q, sizes = world.law(), bounds.balanced_sizes(6, steps)
+    error = float(curves.fixed_size_error(world.information_curve().clamp(min=0), sizes))
+    yield equal("closed form", error / 6, rate, 5e-4, note="E / L, printed to three decimals")
+    output = laws.output_law(laws.table_kernel(q, 6, 2), laws.fixed_size(sizes, 6))
+    yield equal("enumeration", output[q == 0].sum(), support, 5e-4, note="SER, printed to three decimals")
+
+
+def energy_optimal_is_best(curve: Sequence[float], steps: int) -> Iterator[Evidence]:
+    """Compare E_iid of squared sine, optimal for the energies with gamma = t, with that of the linear grid."""
+    z = torch.tensor(curve, dtype=torch.float64)
+    sine, linear = (float(curves.per_token_error(z, s.grid(steps))) for s in (schedules.SQUARED_SINE, schedules.LINEAR))
+    yield at_most("closed form", sine, linear, rounding(len(curve) * steps, sum(curve)), effective=linear > 1e-9)
+
+
+def one_minimiser(n: int, d: int, weights: Sequence[float], steps: int) -> Iterator[Evidence]:
+    """Evaluate KL(mu || nu-bar) of every composition; the one that minimises E must minimise it too."""
+    q = states.normalised_law(weights, n, d)
+    curve, kernel = information.curve_of(q, n, d), laws.table_kernel(q, n, d)
+    parts = [s for s in laws.compositions(n, min(steps, n)) if min(s) > 0]
+    outputs = laws.output_law(kernel, torch.stack([laws.fixed_size(s, n) for s in parts]))
+    mixed = information.kullback_leibler(q.expand_as(outputs), outputs)
+    errors = torch.stack([curves.fixed_size_error(curve, s) for s in parts])
+    slack = tolerance(n, d, n)
+    chosen = mixed[errors <= errors.min() + slack].min()
+    yield at_most("enumeration", chosen, mixed.min(), 1e-9, effective=len(parts) > 1 and float(errors.max()) > 1e-6)
+
+
+def beta_within(world: str, steps: int, percent: float) -> Iterator[Evidence]:
+    """Compare the best Beta grid with the best grid of K steps; both are exact values of a search's result."""
+    curve = WORLDS[world].information_curve().clamp(min=0)
+    best = optimal.optimal_grid(curve, steps)[1]
+    yield at_most("closed form", optimal.best_beta(curve, steps).error, (1 + percent / 100) * best, 1e-9)
+
+
+def beta_within_on_curve(curve: Sequence[float], steps: int, percent: float) -> Iterator[Evidence]:
+    """Compare the best Beta grid with the best grid on any curve."""
+    best = optimal.optimal_grid(curve, steps)[1]
+    beta = optimal.best_beta(curve, steps).error
+    yield at_most("closed form", beta, (1 + percent / 100) * best, 1e-9, effective=best > 1e-6)
+
+
+def rounded_beta_attains(curve: Sequence[float], steps: int) -> Iterator[Evidence]:
+    """Compare the best sizes that Beta schedules round to with the programme's optimum."""
+    best = optimal.optimal_sizes(curve, steps)[-1]
+    found = optimal.best_rounded_beta(curve, steps)
+    note = f"Beta {found.sizes}, optimum {best.sizes}"
+    yield at_most("closed form", found.error, best.error, 1e-9, effective=sum(curve) > 1e-9, note=note)
+
+
+def greedy_attains(curve: Sequence[float], steps: int) -> Iterator[Evidence]:
+    """Compare greedy insertion of nodes with the programme's optimum."""
+    count = min(steps, len(curve))
+    best, found = optimal.optimal_sizes(curve, count)[-1], optimal.greedy_sizes(curve, count)[-1]
+    note = f"greedy {found.sizes}, optimum {best.sizes}"
+    slack = rounding(4 * len(curve), sum(curve))
+    yield at_most("closed form", found.error, best.error, slack, effective=best.error > 1e-9, note=note)
+
+
+def measured_schedule(
+    n: int, d: int, weights: Sequence[float], model: Sequence[float], steps: int, truth: bool = False
+) -> Iterator[Evidence]:
+    """Give a denoiser the grid computed from its own cross-entropies; path KL by enumeration against named grids.
+
+    The dynamic programme covers 400 cells, and the lattice loses at most the second-order term of one cell.
+    """
+    q, m = states.normalised_law(weights, n, d), states.normalised_law(model, n, d)
+    table = states.marginal_table(q, n, d)
+    costs = laws.block_costs(laws.table_kernel(m, n, d), table)
+    means = information.mean_entropies(information.set_entropies(table, n, d))
+    cross = torch.stack([costs[n - k, 1] for k in range(n)]) + means.diff()
+    points = np.linspace(0, 1, 401)
+    heights = information.smoothed_curve(cross, torch.from_numpy(points[:-1])).numpy()
+    nodes = optimal.least_riemann_sums(points, -heights if truth else heights, steps)[1][-1]
+    own = float(laws.path_divergence(costs, laws.per_token(points[nodes], n)))
+    named = [s.grid(steps) for s in schedules.NAMED.values()]
+    others = [float(laws.path_divergence(costs, laws.per_token(g, n))) for g in named]
+    lattice = float(np.abs(np.diff(heights)).max()) * n * steps / 400
+    effective = max(others) > min(others) + 1e-6 and steps > 1
+    yield at_most("enumeration", own, min(others), lattice, effective=effective, note="path KL, best named grid")
+    output = laws.output_law(laws.table_kernel(m, n, d), laws.per_token(points[nodes], n))
+    yield at_most(
+        "enumeration", information.kullback_leibler(q, output), own, tolerance(n, d, n), effective=effective,
+        note="KL of the output law <= path KL",
+    )  # fmt: skip
+
+
+@functools.cache
+def toy_plane(world: str, steps: int = 3, resolution: int = 21) -> tuple[np.ndarray, np.ndarray]:
+    """Return the axis and KL(mu || nu-bar) over the (a, b) plane for a toy target of Fig. 4."""
+    q, axis = WORLDS[world].law(), np.geomspace(0.2, 5.0, resolution)
+    grids = optimal.beta_grids(axis[:, None], axis[None, :], np.arange(steps + 1) / steps)
+    grids[..., 0], grids[..., -1] = 0.0, 1.0
+    output = laws.multinomial_mixture(q, grids, 5, 2)
+    return axis, information.kullback_leibler(q.expand_as(output), output).numpy()
+
+
+def targets_prefer(own: str, other: str, steps: int = 3) -> Iterator[Evidence]:
+    """Take the best (a, b) of the other target over to this one: it must do strictly worse than this one's best."""
+    _, mine = toy_plane(own, steps)
+    axis, theirs = toy_plane(other, steps)
+    i, j = np.unravel_index(int(np.argmin(theirs)), theirs.shape)
+    note = f"best of {other}: ({axis[i]:.3g}, {axis[j]:.3g})"
+    effective = own != other
+    yield at_least("enumeration", mine[i, j], mine.min() * 1.001, 0.0, effective=effective, note=note)
+
+
+def _curve_steps(longest: int = 12, most: int = 5) -> st.SearchStrategy[Instance]:
+    return strategies.paired(curve=strategies.curves(n=(3, longest)), steps=st.integers(2, most))
+
+
+@st.composite
+def _law_steps(draw: st.DrawFn) -> Instance:
+    found = dict(draw(laws_and_sizes()))
+    del found["sizes"]
+    return {**found, "steps": draw(st.integers(2, 3))}
+
+
+@st.composite
+def _law_model_steps(draw: st.DrawFn) -> Instance:
+    found = draw(strategies.laws(n=(2, 3), cells=27))
+    cells = found["d"] ** found["n"]
+    model = draw(st.lists(st.integers(1, 20), min_size=cells, max_size=cells))
+    return {**found, "model": model, "steps": draw(st.integers(2, 5))}
+
+
+EXAMPLES = tuple(
+    {"world": w, "steps": k, "percent": p}
+    for w, p in (("chain", 0.8), ("parity", 1.0), ("repetition", 2.3))
+    for k in (2, 4, 6)
+)
+TWO_MINIMA = {"n": 4, "d": 2, "weights": [1, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1, 3, 2, 1, 2, 2], "steps": 2}
+
+CLAIMS = (
+    Claim(
+        "schedules.18", "schedules notes, F, after Feng et al., arXiv 2502.09622",
+        "Copied bit pairs, balanced sizes: E = (L/2) ln 2 (L/T - 1)/(L - 1)",
+        "equality", ("closed form",), copied_pairs_error, "rounding of a sum over the support", assumptions="T divides L",
+        fixtures=tuple({"pairs": p, "steps": k} for p, k in ((3, 1), (3, 2), (3, 3), (3, 6), (4, 2), (5, 5), (50, 20))),
+        variants={"L instead of L - 1": partial(copied_pairs_error, offset=0)},
+    ),
+    Claim(
+        "schedules.18.digits", "schedules notes, F",
+        "Three copied pairs, T = 1, 2, 3: token rate gap .347, .139, .069; support error .875, .450, .258",
+        "equality", ("closed form", "enumeration"), printed_rates, "half a unit of the last printed digit",
+        fixtures=({"steps": 1, "rate": 0.347, "support": 0.875}, {"steps": 2, "rate": 0.139, "support": 0.450}, {"steps": 3, "rate": 0.069, "support": 0.258}),
+        variants={"one more step": lambda steps, rate, support: printed_rates(steps + 1, rate, support)},
+    ),
+    Claim(
+        "schedules.20", f"{SECTION_8}; {ENERGY}, Theorem 3.6",
+        "Energy-optimal implies low error: squared sine errs no more than the linear grid at equal K",
+        "upper", ("closed form",), energy_optimal_is_best, CURVE_SUMS, expected="refuted", see="schedules.13a",
+        inputs=_curve_steps, fixtures=({"curve": LINEAR_6, "steps": 4}, {"curve": CHAIN, "steps": 4}),
+        variants={"on copied pairs": lambda curve, steps: energy_optimal_is_best(LINEAR_6, steps)},
+    ),
+    Claim(
+        "schedules.21", "Chen, Cong, Li, arXiv 2511.04647, slip (7)",
+        "The sizes that minimise E(s) minimise KL(mu || nu-bar)",
+        "upper", ("enumeration",), one_minimiser, ROUNDING, expected="refuted", see="schedules.3",
+        inputs=_law_steps, examples=60, fixtures=(TWO_MINIMA, {**COPIED_PAIRS, "steps": 2}),
+        variants={"at K = 2": lambda n, d, weights, steps: one_minimiser(n, d, weights, 2)},
+    ),
+    Claim(
+        "schedules.22", f"{SECTION_8}, 'Beta-CDF versus the optimum'",
+        "The best Beta grid is within 0.8 % of the best grid on the chain, 1.0 % on parity, 2.3 % on repetition (K <= 6)",
+        "upper", ("closed form",), beta_within, "values of E_iid at the points found, 1e-9; the searches can only overstate",
+        fixtures=EXAMPLES, see="schedules.22.general",
+        variants={"within 0.01 %": lambda world, steps, percent: beta_within(world, steps, 0.01)},
+    ),
+    Claim(
+        "schedules.22.general", f"{SECTION_8}, 'Beta-CDF versus the optimum'",
+        "The best Beta grid is within 2.3 % of the best grid for every law",
+        "upper", ("closed form",), beta_within_on_curve, "1e-9: a gap of more than 2.3 % is no search error", expected="refuted",
+        see="schedules.22", fixtures=({"curve": [0.0] + [1.0] * 14 + [40.0], "steps": 4, "percent": 2.3},),
+        variants={"within 1 %": lambda curve, steps, percent: beta_within_on_curve(curve, steps, 1.0)},
+    ),
+    Claim(
+        "schedules.23", f"{SECTION_8}, 'Beta-CDF versus the optimum'", "Some Beta schedule rounds to the provably optimal sizes",
+        "upper", ("closed form",), rounded_beta_attains, "1e-9: errors differ by ln 2", expected="refuted", see="schedules.4a",
+        inputs=_curve_steps, examples=6, fixtures=({"curve": JUMPS, "steps": 4},),
+        variants={"for four steps": lambda curve, steps: rounded_beta_attains(JUMPS, 4)},
+    ),
+    Claim(
+        "schedules.24", f"{SECTION_8}; Park et al., arXiv 2410.07761", "Greedy splitting attains the optimum",
+        "upper", ("closed form",), greedy_attains, CURVE_SUMS, expected="refuted", see="schedules.4a",
+        inputs=_curve_steps, fixtures=({"curve": CHAIN, "steps": 3},),
+        variants={"at K = 3": lambda curve, steps: greedy_attains(CHAIN, 3)},
+    ),
+    Claim(
+        "schedules.25", "schedules notes, 7 and 9 (25)",
+        "The grid computed from a model's CE(alpha) has path KL at most that of every named schedule at equal K",
+        "upper", ("enumeration",), measured_schedule, "one lattice cell of the programme: n K max|dCE| / 400", assumptions="CE(alpha) known",
+        inputs=_law_model_steps, examples=25, fixtures=({"n": 3, "d": 2, "weights": [1, 0, 0, 1, 0, 1, 1, 0], "model": [9, 2, 2, 9, 2, 9, 9, 2], "steps": 3},),
+        variants={"grid of the reversed curve": partial(measured_schedule, truth=True)},
+    ),
+    Claim(
+        "energy.8", f"{ENERGY}, Fig. 4", "Different targets prefer different (a, b): each target's best pair is worse on the other",
+        "lower", ("enumeration",), targets_prefer, "none: a gap of one part in a thousand of exact values is asked for",
+        fixtures=({"own": "left", "other": "right"}, {"own": "right", "other": "left"}),
+        variants={"the same target": lambda own, other: targets_prefer(own, own)},
+    ),
+)  # fmt: skip

@@ -1,0 +1,162 @@
+"""Info-Gain with one or two positions a step: the objective telescopes; E[Htilde] is the entropy of the output law."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import torch
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn
+from torch import Tensor
+
+from theory import definitions as plain
+from theory import information, states, strategies
+from theory.ledger import Claim, Evidence, Instance, equal
+from theory.unmasking.claims.info_gain_laws import DERIVED, FORMS
+from theory.unmasking.claims.info_gain_rules import GENERIC, ROUNDING, small_laws, tolerance
+from theory.unmasking.literal import info_gain as literal_info_gain
+from theory.unmasking.literal import lookahead as literal_rules
+from theory.unmasking.literal import samplers as literal
+from theory.unmasking.literal.samplers import Denoiser
+from theory.unmasking.rules.actions import Form, objective
+from theory.unmasking.rules.base import Rule, ValueRule
+from theory.unmasking.rules.info_gain import InfoGain, SampledInfoGain, immediate_cost
+from theory.unmasking.rules.sets import EntropyBounded, LeftToRight, RandomOne, TopK
+from theory.unmasking.walks import SAMPLER, table_model, walk
+from theory.worlds import TableWorld
+
+OTHER = [9, 1, 3, 2, 5, 5, 1, 7]
+KINDS = ("blind", "random positions", "argmax tokens", "bypass", "candidates")
+
+
+def telescoping(
+    n: int,
+    d: int,
+    weights: Sequence[float],
+    order: Sequence[int],
+    tokens: Sequence[int],
+    form: Form,
+    k: int = 1,
+    potential: Form | None = None,
+    largest: bool = False,
+) -> Iterator[Evidence]:
+    """Sum J along a trajectory of k positions a step, literally and by the torch objective; compare with potential(z_T) - Htilde."""
+    denoiser = literal.oracle(plain.float_law(n, d, weights), d)
+    world = TableWorld(states.normalised_law(weights, n, d), n, d)
+    z, summed, engine, spent = (d,) * n, 0.0, 0.0, 0.0
+    for start in range(0, n, k):
+        block = order[start : start + k]
+        shown = [tokens[i] for i in block]
+        after = literal_info_gain.with_block(z, block, shown)
+        summed += literal_info_gain.block_value(denoiser, z, block, shown, d, form)
+        here = torch.tensor([z])
+        engine += float(objective(world, here, torch.tensor([[after]]), d, form, world(here)))
+        cost = [plain.entropy(literal_rules.row(denoiser, z, i, d)) for i in block]
+        spent += max(cost) if largest else math.fsum(cost)
+        z = after
+    first = literal_rules.uncertainty(denoiser, (d,) * n, d, potential or form)
+    claimed = first - (0.0 if form == "look-ahead" else spent)
+    yield equal("enumeration", summed, claimed, tolerance(n, d), effective=spent > 1e-9, note="literal sum")
+    yield equal("enumeration", engine, claimed, tolerance(n, d), effective=spent > 1e-9, note="torch objective")
+
+
+def output_entropy(
+    n: int, d: int, weights: Sequence[float], other: Sequence[float], k: int, kind: str = "blind"
+) -> Iterator[Evidence]:
+    """Compute E[Htilde] and the output's entropy with conditionals that switch between two laws by the parity of the masks."""
+    first, second = (literal.oracle(plain.float_law(n, d, w), d) for w in (weights, other))
+
+    def denoiser(z: plain.State, i: int, v: int) -> float:
+        return float((second if len(plain.masked(z, d)) % 2 else first)(z, i, v))
+
+    q, log_p = states.normalised_law(weights, n, d), _two_tables(n, d, weights, other)
+    for rule in _rules(kind, k):
+        spent, entropy = _cumulative(rule, q, n, d, log_p)
+        yield equal("enumeration", spent, entropy, tolerance(n, d), effective=entropy > 1e-9, note=rule.name)
+    yield from _literally(denoiser, n, d, k)
+
+
+def _rules(kind: str, k: int) -> list[Rule]:
+    blind: list[Rule] = [LeftToRight(k), TopK(k, "entropy"), EntropyBounded(0.4)]
+    planted: dict[str, Rule] = {
+        "random positions": RandomOne(),
+        "argmax tokens": InfoGain("mean", "argmax", k),
+        "bypass": InfoGain("mean", "drawn", k, bypass=0.5),
+        "candidates": SampledInfoGain(2, "mean", k=k),
+    }
+    return [*blind, *(InfoGain(f, "drawn", k) for f in FORMS)] if kind == "blind" else [planted[kind]]
+
+
+def _two_tables(n: int, d: int, weights: Sequence[float], other: Sequence[float]) -> Tensor:
+    worlds = [TableWorld(states.normalised_law(w, n, d), n, d) for w in (weights, other)]
+    z = states.all_states(n, d)
+    odd = (z == d).sum(-1) % 2 == 1
+    return torch.where(odd[:, None, None], worlds[1](z), worlds[0](z))
+
+
+def _cumulative(rule: Rule, q: Tensor, n: int, d: int, log_p: Tensor) -> tuple[float, float]:
+    """Return E[Htilde] and the entropy of the output law of a rule on tabulated conditionals."""
+    found = walk(rule, q, n, d, table_model(log_p[None]))
+    entropy = float(information.entropy(found.output))
+    if not isinstance(rule, ValueRule):
+        return float(found.total(found.surprise, SAMPLER)), entropy
+    z, mass = states.all_states(n, d), found.visits[SAMPLER, 0]
+    open_ = (z == d).any(-1) & (mass > 0)
+    cost = immediate_cost(rule, lambda s: log_p[states.index_of(s, d)], z[open_], d)
+    return float((mass[open_] * cost).sum()), entropy
+
+
+def _literally(denoiser: Denoiser, n: int, d: int, k: int) -> Iterator[Evidence]:
+    def best(z: plain.State) -> Sequence[int]:
+        return literal_info_gain.best_block(denoiser, z, d, k, "mean", "drawn")
+
+    for name, choose in (("left to right", lambda z: plain.masked(z, d)[:k]), ("Info-Gain mean, drawn", best)):
+        written, law = literal_rules.expected_entropy(denoiser, n, d, choose)
+        entropy = plain.entropy(law.values())
+        yield equal(
+            "enumeration", written, entropy, tolerance(n, d), effective=entropy > 1e-9, note=f"{name}, literally"
+        )
+
+
+@st.composite
+def _trajectories(draw: DrawFn) -> Instance:
+    found = draw(strategies.laws(n=(2, 4), cells=27))
+    n, d = found["n"], found["d"]
+    return {
+        **found,
+        "order": draw(st.permutations(range(n))),
+        "tokens": draw(st.lists(st.integers(0, d - 1), min_size=n, max_size=n)),
+        "form": draw(st.sampled_from(FORMS)),
+        "k": draw(st.integers(1, 2)),
+    }
+
+
+@st.composite
+def _two_laws(draw: DrawFn) -> Instance:
+    found = draw(small_laws())
+    cells = found["d"] ** found["n"]
+    return {
+        **found,
+        "other": draw(st.lists(st.integers(1, 64), min_size=cells, max_size=cells)),
+        "k": draw(st.integers(1, 2)),
+    }
+
+
+TRAJECTORY = {**GENERIC, "order": [2, 0, 1], "tokens": [1, 0, 1]}
+
+CLAIMS = (
+    Claim(
+        "infogain.1", f"{DERIVED}, P1", "Along any trajectory, several positions a step included, sum_t J = potential(z_T) - Htilde (LookUM: potential(z_T))",
+        "equality", ("enumeration",), telescoping, ROUNDING, assumptions="any law, order and tokens, K in {1, 2}; a potential that is 0 for complete states", inputs=_trajectories, examples=20,
+        fixtures=({**TRAJECTORY, "form": "mean", "k": 1}, {**TRAJECTORY, "form": "mean", "k": 2}, {**TRAJECTORY, "form": "sum", "k": 2}, {**TRAJECTORY, "form": "look-ahead", "k": 2}),
+        variants={"the other potential": partial(telescoping, potential="sum"), "a step costs its largest entropy": partial(telescoping, largest=True)},
+    ),
+    Claim(
+        "infogain.4a", f"{DERIVED}, P5", "Deterministic position rule, any model, K in {1, 2} positions a step: E[Htilde] is the entropy of the sampler's output law",
+        "equality", ("enumeration",), output_entropy, ROUNDING, assumptions="tokens drawn at temperature 1 after the positions are chosen, no bypass; conditionals may be inconsistent: here of two laws in turn", inputs=_two_laws, examples=10,
+        fixtures=({**GENERIC, "other": OTHER, "k": 1}, {**GENERIC, "other": OTHER, "k": 2}),
+        variants={kind: partial(output_entropy, kind=kind) for kind in KINDS[1:]},
+    ),
+)  # fmt: skip

@@ -1,0 +1,246 @@
+"""PUNT (arXiv 2510.21961): what can be proved about it, and the three ways in which it misses the data law."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from functools import partial
+
+import torch
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn
+from torch import Tensor
+
+from theory import definitions as plain
+from theory import states, strategies
+from theory.ledger import Claim, Evidence, Instance, at_most, equal
+from theory.unmasking.claims.punt_bias import CLAIMS as BIAS
+from theory.unmasking.claims.punt_bias import DERIVED, EPS, ROUNDING, SKEWED, SOURCE, XOR, bounded_by, listed, tolerance
+from theory.unmasking.literal import lookahead as literal_rules
+from theory.unmasking.literal import samplers as literal
+from theory.unmasking.rules.punt import SLACK, Punt, Ranking, Tests, influence, ranks, token_errors
+from theory.unmasking.walks import SAMPLER, walk
+from theory.worlds import TableWorld
+
+COPIES = {"n": 4, "d": 2, "weights": [1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1]}
+CHANNEL = {"n": 2, "d": 2, "weights": [3, 1, 1, 3]}
+"""X_1 = X_0 with probability 3/4: the influence is (ln 4/3) / 2 for every candidate."""
+
+
+def direction(
+    n: int, d: int, weights: Sequence[float], order: Sequence[int], kept: int, swap: bool = False
+) -> Iterator[Evidence]:
+    """Compute KL(prod p_i || p_R) and E sum delta of the ordered set R, both literally and by the rule's own errors."""
+    law, chosen = plain.float_law(n, d, weights), list(order[:kept])
+    denoiser, start = literal.oracle(law, d), (d,) * n
+    product = {
+        y: math.prod(denoiser(start, i, v) for i, v in zip(chosen, y, strict=True)) for y in plain.sequences(kept, d)
+    }
+    joint = {y: plain.marginal(law, literal_rules.shown(start, _placed(y, chosen, n), chosen), d) for y in product}
+    claimed = plain.kullback_leibler(*((joint, product) if swap else (product, joint)))
+    summed = math.fsum(
+        p * literal_rules.step_errors(denoiser, start, _placed(y, chosen, n), chosen, d) for y, p in product.items()
+    )
+    slack, effective = tolerance(n, d), claimed > 1e-9
+    yield equal("enumeration", summed, claimed, slack, effective=effective, note="literal sum")
+    world = TableWorld(states.normalised_law(weights, n, d), n, d)
+    y = torch.tensor([_placed(y, chosen, n) for y in product])
+    hidden = torch.zeros(n, dtype=torch.bool).index_fill(0, torch.tensor(chosen), True).expand(y.shape)
+    rank = torch.zeros(n, dtype=torch.long).scatter(0, torch.tensor(order), torch.arange(n)).expand(y.shape)
+    z = torch.full_like(y, d)
+    delta = token_errors(world, z, y, hidden, rank, d, world(z)).sum(-1)
+    engine = (delta * torch.tensor(list(product.values()), dtype=torch.float64)).sum()
+    yield equal("enumeration", engine, claimed, slack, effective=effective, note="torch errors")
+
+
+def coverage(m: int, skipped: int = 0) -> Iterator[Evidence]:
+    """Count pairs of ranks never tested in order: by the codes, and by the calls PUNT makes of an independent law."""
+    width = (m - 1).bit_length()
+    apart = sum(
+        not any((i >> b) % 2 == 0 and (j >> b) % 2 == 1 for b in range(skipped, width))
+        for i, j in itertools.combinations(range(m), 2)
+    )
+    yield equal("enumeration", apart, 0, Fraction(0), effective=m > 1, note="codes")
+    asked: list[Tensor] = []
+
+    def independent(z: Tensor) -> Tensor:
+        asked.append(z)
+        return torch.full((*z.shape, 2), -math.log(2), dtype=torch.float64)
+
+    kept, calls = Punt(0.0, "index").keep(independent, torch.full((1, m), 2), torch.zeros(1, m, dtype=torch.long), 2)
+    shown = torch.cat(asked) != 2
+    tested = (shown[:, :, None] & ~shown[:, None, :]).any(0) | torch.eye(m, dtype=torch.bool)
+    yield equal(
+        "enumeration",
+        int((~tested.triu() & torch.ones(m, m, dtype=torch.bool).triu()).sum()),
+        0,
+        Fraction(0),
+        note="calls",
+    )
+    yield equal("enumeration", int(kept.sum()), m, Fraction(0), note="all kept")
+    yield at_most("enumeration", int(calls), 1 + math.ceil(math.log2(m)), Fraction(0), note="calls a step")
+
+
+def survivors(n: int, d: int, weights: Sequence[float], eps: float, spare: int = 0) -> Iterator[Evidence]:
+    """Run one step from all masked for every candidate vector: rank 0 is kept, calls at most 1 + ceil(log2 m)."""
+    world = TableWorld(states.normalised_law(weights, n, d), n, d)
+    y = states.all_sequences(n, d)
+    z = torch.full_like(y, d)
+    kept, calls = Punt(eps).keep(world, z, y, d)
+    first = ranks(world(z), z == d, y, "confidence") == 0
+    yield equal("enumeration", int((kept & first).sum()), len(y), Fraction(0), note="rank 0 kept")
+    yield at_most("enumeration", int(calls.max()), 1 + (n - 1).bit_length() - spare, Fraction(0), note="calls")
+    model = literal.oracle(plain.float_law(n, d, weights), d)
+    pairs = [
+        literal_rules.punt_step(model, (d,) * n, x, d, literal_rules.ranked("confidence"), literal_rules.within(eps))
+        for x in plain.sequences(n, d)
+    ]
+    yield equal("enumeration", calls.tolist(), [c for _, c in pairs], 0.0, note="literal calls")
+    sets = torch.tensor([[i in k for i in range(n)] for k, _ in pairs])
+    yield equal("enumeration", (kept != sets).sum(), 0, 0.0, note="literal sets")
+
+
+def extremes(n: int, d: int, weights: Sequence[float], high: float = math.inf, low: float = -1.0) -> Iterator[Evidence]:
+    """Compute the output at eps = infinity and eps < 0, by the engine and exactly, against prod p_i and the law."""
+    q, exact = states.normalised_law(weights, n, d), plain.rational_law(n, d, weights)
+    denoiser, start = literal.oracle(exact, d), (d,) * n
+    product = {x: Fraction(math.prod(denoiser(start, i, v) for i, v in enumerate(x))) for x in plain.sequences(n, d)}
+    effective = any(product[x] != exact.get(x, 0) for x in product)
+    for eps, wanted, steps in ((high, product, 1), (low, exact, n)):
+        passes = literal_rules.within(eps) if eps == 0 else (lambda p, q, eps=eps: eps > 0)
+        found = literal_rules.punt(denoiser, n, d, "index", passes, errors=False)
+        gap = max((abs(found.law.get(x, Fraction(0)) - wanted.get(x, 0)) for x in product), default=Fraction(0))
+        yield equal("rational", Fraction(gap), Fraction(0), Fraction(0), effective=effective, note=f"eps = {eps}")
+        engine = walk(Punt(eps, "index"), q, n, d)
+        yield equal(
+            "enumeration",
+            engine.output[0],
+            listed(wanted, n, d),
+            tolerance(n, d),
+            effective=effective,
+            note=f"eps = {eps}",
+        )
+        count = engine.visits[SAMPLER, 0, (states.all_states(n, d) == d).any(-1)].sum()
+        yield equal("enumeration", count, steps, tolerance(n, d), note=f"steps at eps = {eps}")
+
+
+def products(rows: Sequence[Sequence[int]], eps: float, slack: float = SLACK) -> Iterator[Evidence]:
+    """Keep all m tokens of a product law in one step, by the rule and exactly; bound the influence that rounding leaves."""
+    n, d = len(rows), len(rows[0])
+    weights = [math.prod(r) for r in itertools.product(*rows)]
+    law = states.normalised_law(weights, n, d)
+    found = walk(Punt(eps), law, n, d)
+    yield equal(
+        "enumeration",
+        found.visits[SAMPLER, 0, -1] + found.output.sum(),
+        found.visits[SAMPLER].sum(),
+        1e-12,
+        note="one step",
+    )
+    exact = literal.oracle(plain.rational_law(n, d, weights), d)
+    start = (d,) * n
+    kept = [
+        len(literal_rules.punt_step(exact, start, y, d, literal_rules.ranked("index"), lambda p, q: p == q)[0])
+        for y in plain.sequences(n, d)
+    ]
+    yield equal("rational", min(kept), n, Fraction(0), note="exact conditionals are equal")
+    z = states.all_states(n, d)
+    world = TableWorld(law, n, d)
+    moved = influence(world(torch.full((1, n), d)), world(z))[z == d]
+    yield at_most("enumeration", moved.max(), slack, 0.0, note="rounding stays within the slack")
+
+
+def in_order_bound(
+    n: int,
+    d: int,
+    weights: Sequence[float],
+    eps: float,
+    by: Ranking = "confidence",
+    tests: Tests = "in-order",
+    factor: float = 1.0,
+) -> Iterator[Evidence]:
+    """Compute KL(p_out || q) <= E sum delta <= eps (n - E T) by the engine, and all three literally."""
+    q, law = states.normalised_law(weights, n, d), plain.float_law(n, d, weights)
+    divergence, errors, steps, output = bounded_by(Punt(eps, by, tests), q, n, d)
+    slack = tolerance(n, d)
+    effective = errors > 1e-9
+    yield at_most("enumeration", divergence, errors, slack, effective=effective, note="KL(p_out || q) <= E sum delta")
+    ceiling = factor * eps * (n - steps) + n * SLACK
+    yield at_most("enumeration", errors, ceiling, slack, effective=effective, note="E sum delta <= eps (n - E T)")
+    written = literal_rules.punt(literal.oracle(law, d), n, d, by, literal_rules.within(eps), tests == "in-order")
+    yield equal("enumeration", output, listed(written.law, n, d), slack, note="engine against literal law")
+    yield equal("enumeration", errors, written.errors, slack, note="engine against literal errors")
+    yield equal("enumeration", steps, written.steps, slack, note="engine against literal steps")
+
+
+def _placed(y: Sequence[int], positions: Sequence[int], n: int) -> plain.State:
+    values = dict(zip(positions, y, strict=True))
+    return tuple(values.get(i, 0) for i in range(n))
+
+
+@st.composite
+def _ordered(draw: DrawFn) -> Instance:
+    found = draw(strategies.laws(n=(2, 4), cells=27))
+    n = found["n"]
+    full = [w + 1 for w in found["weights"]]
+    return {**found, "weights": full, "order": draw(st.permutations(range(n))), "kept": draw(st.integers(2, n))}
+
+
+@st.composite
+def _rows(draw: DrawFn) -> Instance:
+    n, d = draw(st.integers(2, 4)), draw(st.integers(2, 3))
+    entries = st.lists(st.integers(1, 64), min_size=d, max_size=d)
+    return {"rows": [draw(entries) for _ in range(n)], "eps": draw(st.sampled_from((0.0, 0.01, 1.0)))}
+
+
+def _laws(largest: int = 4) -> st.SearchStrategy[Instance]:
+    return strategies.laws(n=(2, largest), cells=16)
+
+
+def _laws_and_eps(largest: int = 4) -> st.SearchStrategy[Instance]:
+    return strategies.paired(law=_laws(largest), eps=st.sampled_from(EPS))
+
+
+CLAIMS = (
+    Claim(
+        "punt.1", f"{DERIVED}, L2", "For an ordered set R and Q = prod p_i: KL(Q || p_R) = E_{y ~ Q} sum_i delta_i(y)",
+        "equality", ("enumeration",), direction, ROUNDING, assumptions="exact conditionals of a law without zeros; any order",
+        inputs=_ordered, examples=20, fixtures=({**CHANNEL, "order": [1, 0], "kept": 2},),
+        variants={"KL(p_R || Q)": partial(direction, swap=True)},
+    ),
+    Claim(
+        "punt.2a", f"{DERIVED}, L3", "Every pair of ranks i < j is tested with i among the anchors of j; calls <= 1 + ceil(log2 m)",
+        "equality", ("enumeration",), coverage, "integers", fixtures=tuple({"m": m} for m in (*range(1, 18), 31, 32, 33, 64, 69)),
+        variants={"one bit fewer": partial(coverage, skipped=1)},
+    ),
+    Claim(
+        "punt.2b", f"{SOURCE}, section 3", "Rank 0 is always kept and a step takes at most 1 + ceil(log2 m) calls",
+        "upper", ("enumeration",), survivors, "integers", assumptions="any law, eps and candidates", inputs=_laws_and_eps, examples=15,
+        fixtures=({**COPIES, "eps": 0.0}, {**CHANNEL, "eps": 0.2}), variants={"one call fewer": partial(survivors, spare=1)},
+    ),
+    Claim(
+        "punt.3", f"{DERIVED}, claim 3", "eps = infinity reveals all in one step and samples prod p_i; eps < 0 reveals one token a step and samples the law",
+        "equality", ("rational", "enumeration"), extremes, f"exact in fractions; {ROUNDING}", assumptions="exact conditionals, value-free ranks",
+        inputs=partial(_laws, 3), examples=12, fixtures=(COPIES,),
+        variants={"eps = 0 reveals all": partial(extremes, high=0.0), "infinity for the law": partial(extremes, low=math.inf)},
+    ),
+    Claim(
+        "punt.4", f"{DERIVED}, claim 4", "On product laws all m tokens are kept for every eps >= 0",
+        "equality", ("rational", "enumeration"), products, "eps is compared with the slack of 1e-12 derived in rules.punt.SLACK",
+        inputs=_rows, examples=15, fixtures=({"rows": [[7, 3, 1], [2, 9, 4], [5, 5, 11]], "eps": 0.0},),
+        variants={"no slack": partial(products, slack=0.0)},
+    ),
+    Claim(
+        "punt.5", f"{DERIVED}, T1", "In order: KL(p_out || q) <= E[sum of delta over kept tokens] <= eps (n - E T)",
+        "upper", ("enumeration",), in_order_bound, f"{ROUNDING}, and n times the slack of 1e-12 in the comparison with eps",
+        assumptions="exact conditionals; value-free ranks; each rank tested against all kept before it", inputs=partial(_laws_and_eps, 4), examples=15,
+        fixtures=({**CHANNEL, "eps": 0.143842}, {**COPIES, "eps": 0.03}, {**XOR, "eps": 0.0, "by": "index"}, {**SKEWED, "eps": 0.0, "by": "index"}),
+        variants={
+            "batched tests": partial(in_order_bound, tests="binary"), "half the bound": partial(in_order_bound, factor=0.5),
+            "ranked by drawn tokens": lambda **case: in_order_bound(**{**case, "by": "drawn"}),
+        },
+    ),
+    *BIAS,
+)  # fmt: skip

@@ -1,0 +1,227 @@
+"""The slips of Chen, Cong, Li (section A of the notes): each statement as printed, beside the corrected one."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from functools import partial
+
+import numpy as np
+import torch
+from hypothesis import strategies as st
+
+from theory import definitions as plain
+from theory import information, schedules, states, strategies
+from theory.ledger import Claim, Evidence, at_least, at_most, equal, rounding
+from theory.unmasking import bounds, curves, optimal
+from theory.unmasking.claims.curve import COPIED_PAIRS, ROUNDING, laws_and_sizes, mixed_error, tolerance
+from theory.unmasking.laws import fixed_size, mixed_divergence
+from theory.unmasking.literal import samplers as literal
+from theory.worlds import mds_code
+
+SOURCE = "Chen, Cong, Li, arXiv 2511.04647"
+TWO_OR_THREE = {"n": 5, "d": 2, "weights": [int(bin(x).count("1") in (2, 3)) for x in range(32)]}
+RANDOM_5 = {"curve": [0.0, 0.1, 0.15, 0.35, 0.6], "singles": 2}
+
+
+def corollary_34(curve: Sequence[float], singles: int, exact: bool = True) -> Iterator[Evidence]:
+    """Compare sum_{j >= k} (Z_j - Z_k), k = singles + 1, with (n - k + 1)(Z_n - Z_k)"""
+    z = torch.tensor(curve, dtype=torch.float64)
+    n, k = len(curve), min(singles, len(curve) - 1) + 1
+    error = float(curves.fixed_size_error(z, [1] * (k - 1) + [n - k + 1]))
+    rectangle = (n - k + 1) * float(z[-1] - z[k - 1])
+    compare = equal if exact else at_most
+    yield compare("closed form", error, rectangle, rounding(n, n * float(z[-1])), effective=rectangle > 1e-9)
+
+
+def largest_node(n: int, allowed: int = 0) -> Iterator[Evidence]:
+    """Compute the last node N_K of the exact n-step sampler, all sizes one, and the bound put on it."""
+    nodes = list(itertools.accumulate([1] * n))
+    yield at_most("enumeration", Fraction(nodes[-1]), Fraction(n - 1 + allowed), Fraction(0))
+
+
+def block_curve(blocks: int, reflected: bool) -> Iterator[Evidence]:
+    """Build the curve of Lemma 28, value 1 / length on blocks of doubling length, and take its increments and sum."""
+    values = np.repeat([2.0**-b for b in range(blocks)], [2**b for b in range(blocks)]) / blocks
+    curve = values[::-1] if reflected else values
+    yield at_least("closed form", np.diff(curve), 0.0, 0.0, note="increasing")
+    yield at_most("closed form", float(curve.sum()), 1.0, rounding(len(curve)), note="sum at most 1")
+
+
+def unnoticed_code(n: int, dimension: int, prime: int, least: float = 0.5) -> Iterator[Evidence]:
+    """Compute the TV between the uniform law and a code, 1 - q^(k-n): what an algorithm that notices nothing pays."""
+    count = len(mds_code(n, dimension, prime).support)
+    inside = Fraction(count, prime**n)
+    distance = ((Fraction(1, count) - Fraction(1, prime**n)) * count + (1 - inside)) / 2
+    yield equal("rational", distance, 1 - Fraction(1, prime ** (n - dimension)), Fraction(0))
+    yield at_least("rational", distance, Fraction(least), Fraction(0))
+
+
+def sweep_contains(total: float, low: float, high: float, exponents_in_range: bool) -> Iterator[Evidence]:
+    """Look for an estimate T with TC <= T <= 2 TC in the sweep set {2^i}, i or 2^i restricted to [low, 2 high]."""
+    found = [
+        2.0**i for i in range(-60, 60)
+        if (low <= i <= 2 * high if exponents_in_range else low <= 2.0**i <= 2 * high)
+    ]  # fmt: skip
+    nearest = min((t for t in found if t >= total), default=math.inf)
+    yield at_most("enumeration", nearest, 2 * total, 1e-12 * total)
+
+
+def mixed_equals(n: int, d: int, weights: Sequence[float], sizes: Sequence[int]) -> Iterator[Evidence]:
+    """Compare KL(mu || nu-bar) with E(s) for equality."""
+    q = states.normalised_law(weights, n, d)
+    error = float(curves.fixed_size_error(information.curve_of(q, n, d), sizes))
+    mixed = float(mixed_divergence(q, fixed_size(sizes, n), n, d))
+    yield equal("enumeration", mixed, error, tolerance(n, d, n), effective=error > 1e-6)
+
+
+def exact_though_costly(n: int, d: int, weights: Sequence[float], sizes: Sequence[int]) -> Iterator[Evidence]:
+    """Compare the mixed law with the target in fractions, and E(s) by partitions with its curve value, positive."""
+    law = plain.rational_law(n, d, weights)
+    output = literal.fixed_size_law(literal.oracle(law, d), sizes, n, d)
+    gap = max(abs(Fraction(output[x]) - law.get(x, 0)) for x in output)
+    yield equal("rational", gap, Fraction(0), Fraction(0), note="output law = target")
+    curve = information.curve_of(states.normalised_law(weights, n, d), n, d)
+    error = literal.fixed_size_error(law, literal.oracle(law, d), sizes, n, d)
+    yield equal("enumeration", error, curves.fixed_size_error(curve, sizes), tolerance(n, d, n), note="E(s)")
+    yield at_least("enumeration", error, 0.05, 0.0, note="E(s) is far from zero")
+
+
+def copied_pair_digits(error: float, mixed: float) -> Iterator[Evidence]:
+    """Compute E and KL(mu || nu-bar) of two copied pairs in two halves; printed .4621 and .2877."""
+    q = states.normalised_law([1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1], 4, 2)
+    yield equal("closed form", curves.fixed_size_error(information.curve_of(q, 4, 2), [2, 2]), error, 5e-5)
+    yield equal("enumeration", mixed_divergence(q, fixed_size([2, 2], 4), 4, 2), mixed, 5e-5)
+
+
+def first_value(n: int, d: int, weights: Sequence[float], wanted: float) -> Iterator[Evidence]:
+    """Compute Z_1 of a law and compare it with the first value a realised curve is allowed to have."""
+    curve = information.curve_of(states.normalised_law(weights, n, d), n, d)
+    yield equal("enumeration", curve[0], wanted, tolerance(n, d))
+
+
+def log_linear_blocks(n: int, steps: int, growing: bool) -> Iterator[Evidence]:
+    """Compute the expected block sizes n (alpha_{k+1} - alpha_k) of the log-linear schedule, alpha_t = t."""
+    expected = n * np.diff(schedules.LINEAR.grid(steps))
+    if growing:
+        yield at_least("closed form", np.diff(expected), 1e-6, 0.0)
+    else:
+        yield equal("closed form", expected, n / steps, rounding(steps, n))
+
+
+def harmonic_range(n: int, steps: Sequence[int], low: float, high: float) -> Iterator[Evidence]:
+    """Compute K E*_K / (TC ln n) for the harmonic curve and its extremes over the printed range of K."""
+    curve = bounds.harmonic_curve(n)
+    best = optimal.optimal_sizes(curve, max(steps))
+    ratios = [best[k - 1].error * k / (curve.sum() * math.log(n)) for k in steps]
+    yield at_least("closed form", min(ratios), low, 0.005, note="rounded to two decimals")
+    yield at_most("closed form", max(ratios), high, 0.005, note="rounded to two decimals")
+
+
+def _curve_and_singles() -> st.SearchStrategy[dict[str, object]]:
+    return strategies.paired(curve=strategies.curves(n=(3, 20)), singles=st.integers(1, 8))
+
+
+HARMONIC = {"n": 1024, "steps": list(range(4, 25))}
+
+CLAIMS = (
+    Claim(
+        "schedules.A2.printed", f"{SOURCE}, proof of Corollary 34", "After k - 1 singles, one block has KL = (n - k + 1)(Z_n - Z_k)",
+        "equality", ("closed form",), corollary_34, "rounding of n products", expected="refuted", see="schedules.A2",
+        inputs=_curve_and_singles, fixtures=(RANDOM_5,),
+    ),
+    Claim(
+        "schedules.A2", f"{SOURCE}, proof of Corollary 34, corrected", "After k - 1 singles, one block has KL <= (n - k + 1)(Z_n - Z_k)",
+        "upper", ("closed form",), partial(corollary_34, exact=False), "rounding of n products",
+        inputs=_curve_and_singles, fixtures=(RANDOM_5,), variants={"equality": corollary_34},
+    ),
+    Claim(
+        "schedules.A3.printed", f"{SOURCE}, Definition 2", "Admissible sizes have N_k < n, the exact n-step sampler included",
+        "upper", ("enumeration",), largest_node, "none: integers", expected="refuted", see="schedules.A3",
+        fixtures=({"n": 4},), variants={"N_k < n - 1": partial(largest_node, allowed=-1)},
+    ),
+    Claim(
+        "schedules.A3", f"{SOURCE}, Definition 2, corrected", "Admissible sizes have N_k <= n, the exact n-step sampler included",
+        "upper", ("enumeration",), partial(largest_node, allowed=1), "none: integers",
+        fixtures=({"n": 1}, {"n": 4}), variants={"as printed": largest_node},
+    ),
+    Claim(
+        "schedules.A4.printed", f"{SOURCE}, Lemma 28, as reconstructed", "The harmonic construction on blocks of growing length is increasing with sum at most 1",
+        "lower", ("closed form",), partial(block_curve, reflected=False), "none; rounding of the sum", expected="refuted", see="schedules.A4",
+        fixtures=({"blocks": 5},),
+    ),
+    Claim(
+        "schedules.A4", f"{SOURCE}, Lemma 28, corrected", "Its reflection is increasing with sum at most 1",
+        "lower", ("closed form",), partial(block_curve, reflected=True), "none; rounding of the sum",
+        fixtures=({"blocks": 2}, {"blocks": 5}, {"blocks": 9}), variants={"unreflected": partial(block_curve, reflected=False)},
+    ),
+    Claim(
+        "schedules.A5", f"{SOURCE}, Theorem 24 (its unconditional part)",
+        "An output that has not noticed an MDS code of dimension k < n is at TV 1 - q^(k-n) >= 1/2 from it",
+        "lower", ("rational",), unnoticed_code, "none: fractions",
+        fixtures=({"n": 3, "dimension": 2, "prime": 3}, {"n": 4, "dimension": 2, "prime": 5}, {"n": 3, "dimension": 1, "prime": 7}),
+        variants={"TV >= 9/10": partial(unnoticed_code, least=0.9)},
+    ),
+    Claim(
+        "schedules.A6.printed", f"{SOURCE}, sweep over estimates", "Powers 2^i with i in [eps, 2 n ln q] hold an estimate between TC and 2 TC",
+        "upper", ("enumeration",), partial(sweep_contains, exponents_in_range=True), "rounding of powers of two", expected="refuted", see="schedules.A6",
+        fixtures=({"total": 0.3, "low": 0.1, "high": 4.0},),
+    ),
+    Claim(
+        "schedules.A6", f"{SOURCE}, sweep over estimates, corrected", "Powers 2^i in [eps, 2 n ln q] hold an estimate between TC and 2 TC",
+        "upper", ("enumeration",), partial(sweep_contains, exponents_in_range=False), "rounding of powers of two",
+        inputs=lambda: st.integers(1, 400).map(lambda k: {"total": k / 100, "low": 0.01, "high": 4.0}),
+        fixtures=({"total": 0.3, "low": 0.1, "high": 4.0},), variants={"exponents": partial(sweep_contains, exponents_in_range=True)},
+    ),
+    Claim(
+        "schedules.A7.printed", f"{SOURCE}, introduction", "E(s) is exactly the sampler's KL error, KL(mu || nu-bar)",
+        "equality", ("enumeration",), mixed_equals, ROUNDING, expected="refuted", see="schedules.3",
+        inputs=laws_and_sizes, fixtures=({**COPIED_PAIRS, "sizes": [2, 2]}, {**TWO_OR_THREE, "sizes": [3, 1, 1]}),
+        variants={"half": partial(mixed_error, factor=0.5)},
+    ),
+    Claim(
+        "schedules.A7.exact", f"{SOURCE}, slip (7), sharpened", "A sampler with E(s) > 0 can be exact: uniform on two or three a's of five, sizes (3, 1, 1)",
+        "equality", ("rational", "enumeration"), exact_though_costly, f"none in fractions; {ROUNDING}",
+        fixtures=({**TWO_OR_THREE, "sizes": [3, 1, 1]},), variants={"sizes (2, 2, 1)": lambda n, d, weights, sizes: exact_though_costly(n, d, weights, [2, 2, 1])},
+    ),
+    Claim(
+        "schedules.A7.digits", "schedules notes, A (7)", "Two copied pairs, sizes (2, 2): E = .4621, KL(mu || nu-bar) = .2877",
+        "equality", ("closed form", "enumeration"), copied_pair_digits, "half a unit of the last printed digit",
+        fixtures=({"error": 0.4621, "mixed": 0.2877},), variants={"equal": lambda error, mixed: copied_pair_digits(error, error)},
+    ),
+    Claim(
+        "schedules.A8.printed", f"{SOURCE}, Lemma 29", "Every nondecreasing curve is realised by some law, Z_1 > 0 included",
+        "equality", ("enumeration",), first_value, ROUNDING, expected="refuted", see="schedules.A8",
+        inputs=lambda: strategies.laws().map(lambda law: {**law, "wanted": 0.25}), fixtures=({**COPIED_PAIRS, "wanted": 0.25},),
+    ),
+    Claim(
+        "schedules.A8", f"{SOURCE}, Lemma 29, corrected", "Z_1 = 0 for every law",
+        "equality", ("enumeration",), first_value, ROUNDING,
+        inputs=lambda: strategies.laws().map(lambda law: {**law, "wanted": 0.0}), fixtures=({**COPIED_PAIRS, "wanted": 0.0},),
+        variants={"Z_1 = 1/4": lambda n, d, weights, wanted: first_value(n, d, weights, 0.25)},
+    ),
+    Claim(
+        "schedules.A9.printed", f"{SOURCE}, log-linear schedule", "The log-linear schedule reveals blocks of growing expected size",
+        "lower", ("closed form",), partial(log_linear_blocks, growing=True), "none", expected="refuted", see="schedules.A9",
+        fixtures=({"n": 12, "steps": 4},),
+    ),
+    Claim(
+        "schedules.A9", f"{SOURCE}, log-linear schedule, corrected", "Its alpha is linear: every block has expected size n / K",
+        "equality", ("closed form",), partial(log_linear_blocks, growing=False), "rounding of K differences",
+        fixtures=({"n": 12, "steps": 4}, {"n": 100, "steps": 7}), variants={"growing": partial(log_linear_blocks, growing=True)},
+    ),
+    Claim(
+        "schedules.A10.printed", "schedules notes, A, after Theorem 30",
+        "Z_j = 1/(n+1-j) shifted: K E*_K / (TC ln n) stays in .31 - .37 at n = 1024, K = 4..24",
+        "upper", ("closed form",), partial(harmonic_range, low=0.31, high=0.37), "half a unit of the last digit", expected="refuted",
+        see="schedules.A10", fixtures=(HARMONIC,), variants={"at most .35": partial(harmonic_range, low=0.31, high=0.35)},
+    ),
+    Claim(
+        "schedules.A10", "schedules notes, A, corrected",
+        "Z_j = 1/(n+1-j) shifted: K E*_K / (TC ln n) stays in .31 - .38 at n = 1024, K = 4..24",
+        "upper", ("closed form",), partial(harmonic_range, low=0.31, high=0.38), "half a unit of the last digit",
+        fixtures=(HARMONIC,), variants={"at most .35": partial(harmonic_range, low=0.31, high=0.35)},
+    ),
+)  # fmt: skip
