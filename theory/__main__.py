@@ -234,7 +234,7 @@ def evaluate(command: Evaluate) -> int:
         rivals = [s for s in found.scores if s.world == own.world and not s.mine]
         better = [s.rule for s in rivals if s.calls <= own.calls + 1e-9 and s.divergence < own.divergence - 1e-9]
         excess = "outside the family" if math.isnan(own.excess) else f"{own.excess:.4g}"
-        table.add_row(own.world, f"{own.calls:.4g}", f"{own.divergence:.4g}", excess, ", ".join(better[:2]) or "none")
+        table.add_row(own.world, f"{own.calls:.4g}", f"{own.divergence:.4g}", excess, "; ".join(better[:2]) or "none")
     console.print(table)
     inside = "it stays in the family of the theorems" if not found.remarks else "; ".join(found.remarks)
     console.print(f"{inside}; furthest from the optimum on {found.worst().world}; KL is exact, in nats")

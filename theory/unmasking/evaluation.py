@@ -27,6 +27,8 @@ from theory.errors import InvalidInput, unknown
 from theory.unmasking import best_rules, walks
 from theory.unmasking.hull import height
 from theory.unmasking.rules.base import Rule, SetRule, ValueRule
+from theory.unmasking.rules.info_gain import InfoGain
+from theory.unmasking.rules.punt import Punt
 from theory.unmasking.rules.sets import Dilated, EntropyBounded, LeftToRight, RandomOne, Threshold, TopK
 from theory.unmasking.walks import DATA, SAMPLER
 from theory.worlds import World
@@ -106,9 +108,10 @@ def small_worlds() -> dict[str, World]:
     }
 
 
-def built_in() -> list[SetRule]:
+def built_in() -> list[Rule]:
     """Return the built-in rules at the settings of the evaluation."""
-    found: list[SetRule] = [RandomOne(), Dilated(2), Dilated(4)]
+    found: list[Rule] = [RandomOne(), Dilated(2), Dilated(4), Punt(0.0), Punt(0.05), Punt(0.3)]
+    found += [InfoGain(form, "drawn") for form in ("mean", "sum")]
     found += [LeftToRight(k) for k in (1, 2, 3)]
     found += [TopK(k, by) for k in (1, 2, 3) for by in ("confidence", "entropy", "margin")]
     found += [Threshold(t, "entropy") for t in (0.1, 0.3, 0.5)] + [Threshold(-0.9, "confidence")]
