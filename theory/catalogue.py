@@ -9,7 +9,7 @@ import re
 from theory.errors import InvalidInput, unknown
 from theory.ledger import Claim
 
-SUBJECTS = ("theory.energy.claims", "theory.unmasking.claims")
+SUBJECTS = ("theory.energy.claims", "theory.unmasking.claims", "theory.speculation.claims")
 
 
 @functools.cache

@@ -1,0 +1,209 @@
+"""Claims of section 7: speculative decoding of masked sequences, exact in fractions, by the sweep and by sampling."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from functools import partial
+
+import torch
+from torch import Generator
+
+from theory import definitions as plain
+from theory import states
+from theory.ledger import (
+    FALSE_ALARM_SHARE,
+    Claim,
+    Evidence,
+    at_least,
+    at_most,
+    equal,
+    hoeffding_margin,
+    rounding,
+)
+from theory.speculation import bounds, masked
+from theory.speculation import definitions as literal
+from theory.speculation.claims.masked_inputs import (
+    BITS,
+    CASES,
+    LINE,
+    LONG,
+    ORDERS,
+    PATHS,
+    cases,
+    laws,
+    oracle,
+    products,
+    setup,
+)
+from theory.speculation.definitions import Residual
+from theory.worlds import dirichlet
+
+SOURCE = "speculative notes, 7"
+ROUNDING = "rounding of a sum over the (d+1)^2n pairs of states of n factors"
+
+
+def law_equality(correct: Residual = "residual", **case: object) -> Iterator[Evidence]:
+    """Enumerate drafts and coins in fractions against sequential decoding; then the sweep, and sampled sequences."""
+    s = setup(**case)  # type: ignore[arg-type]  # a JSON mapping
+    found, target = s.literally(correct), literal.sequential_law(s.conditional, s.order, s.n, s.d)
+    order = list(plain.sequences(s.n, s.d))
+    gaps = [abs(Fraction(found.law.get(x, 0) - target.get(x, 0))) for x in order]
+    yield equal("rational", max(gaps), Fraction(0), Fraction(0), effective=found.coins > 0, note="fractions")
+    swept = masked.sweep(s.table, s.window, s.priority, correct)
+    listed = [float(target.get(x, 0)) for x in order]
+    yield equal("enumeration", swept.law, listed, s.slack, effective=found.coins > 0, note="sweep")
+    yield equal("enumeration", masked.sequential_law(s.table, s.priority), listed, s.slack, note="target of the engine")
+
+
+def sampled_law(correct: Residual = "residual", **case: object) -> Iterator[Evidence]:
+    """Sample sequences, and compare every sequence's frequency with its probability in the target chain."""
+    s = setup(**case)  # type: ignore[arg-type]  # a JSON mapping
+    paths = 25 * PATHS
+    run = s.sampled(paths, correct)
+    cells = s.d**s.n
+    places = torch.tensor([s.d ** (s.n - 1 - i) for i in range(s.n)])
+    frequency = torch.bincount((run.sequences * places).sum(-1), minlength=cells) / paths
+    margin = hoeffding_margin(paths, 1.0, FALSE_ALARM_SHARE / cells)
+    yield equal("monte-carlo", frequency, masked.sequential_law(s.table, s.priority), margin, note="frequencies")
+
+
+def rounds_bound(spare: int = 0, **case: object) -> Iterator[Evidence]:
+    """Bound the rounds of every outcome of positive probability, and of sampled paths; compare E rounds."""
+    s = setup(**case)  # type: ignore[arg-type]  # a JSON mapping
+    found = s.literally()
+    excess = max(rounds - bounds.rounds_ceiling(s.n, s.window, refused) for _, rounds, refused in found.joint)
+    yield at_most("enumeration", excess + spare, 0, Fraction(0), effective=s.window > 1, note="all outcomes")
+    swept = masked.sweep(s.table, s.window, s.priority)
+    yield equal("enumeration", swept.rounds, float(found.rounds), s.slack, note="E rounds")
+    run = s.sampled(200)
+    ceiling = bounds.rounds_ceiling(s.n, s.window, run.rejections) - spare
+    yield at_most("enumeration", run.rounds, ceiling, Fraction(0), note="sampled paths")
+
+
+def rejections(share: int = 1, **case: object) -> Iterator[Evidence]:
+    """Compare E rejections with E sum TV in fractions, one at a mismatch of order, and with the sweep."""
+    s = setup(**case)  # type: ignore[arg-type]  # a JSON mapping
+    found = s.literally()
+    refused = Fraction(sum(mass * count for (_, _, count), mass in found.joint.items()))
+    effective = refused > 0
+    yield equal(
+        "rational", refused, share * Fraction(found.variation), Fraction(0), effective=effective, note="sum of TV"
+    )
+    yield equal("rational", refused, Fraction(found.coins + found.mismatches), Fraction(0), note="coins and mismatches")
+    swept = masked.sweep(s.table, s.window, s.priority)
+    yield equal("enumeration", swept.coins, float(found.coins), s.slack, effective=effective, note="coins")
+    yield equal(
+        "enumeration", swept.mismatches, float(found.mismatches), s.slack, effective=effective, note="mismatches"
+    )
+
+
+def sampled_rejections(shift: float = 0.0, **case: object) -> Iterator[Evidence]:
+    """Compare the sampler's mean rounds, rejections and mismatches with the sweep; all lie in [0, n]."""
+    s = setup(**case)  # type: ignore[arg-type]  # a JSON mapping
+    run, swept = s.sampled(25 * PATHS), masked.sweep(s.table, s.window, s.priority)
+    margin = hoeffding_margin(25 * PATHS, float(s.n))
+    for name, seen, exact in (
+        ("rounds", run.rounds, swept.rounds), ("rejections", run.rejections, swept.rejections),
+        ("mismatches", run.mismatches, swept.mismatches), ("sum of TV", run.expected_rejections, swept.rejections),
+    ):  # fmt: skip
+        yield equal("monte-carlo", seen.double().mean(), exact + shift, margin, note=name)
+
+
+def independence(factors: Sequence[Sequence[int]], order: ORDERS, window: int, missing: int = 0) -> Iterator[Evidence]:
+    """Decode a product law in fractions and by sweep: no rejection at all, ceil(n / L) rounds."""
+    n, d = len(factors), len(factors[0])
+    weights = [math.prod(row) for row in itertools.product(*factors)]
+    s = setup(n, d, order, window, weights)
+    found = s.literally()
+    yield equal("rational", Fraction(found.coins + found.mismatches), Fraction(missing), Fraction(0), note="rejections")
+    fewest = bounds.rounds_ceiling(n, window, 0)
+    yield equal("rational", Fraction(found.rounds), Fraction(fewest), Fraction(0), effective=window > 1, note="rounds")
+    swept = masked.sweep(s.table, window, s.priority)
+    yield equal("enumeration", [swept.rejections, swept.rounds], [missing, fewest], s.slack, note="sweep")
+
+
+def information_bound(n: int, d: int, weights: Sequence[int], power: float = 0.5) -> Iterator[Evidence]:
+    """Bound E TV of the l-th drafted conditional by its information with the drafted predecessors, from all masks."""
+    law = plain.rational_law(n, d, weights)
+    conditional, start, slack = oracle(law, d), (d,) * n, rounding(n * (d + 1) ** n)
+    for l in range(1, n):
+        mean = 0.0
+        for tokens in itertools.product(range(d), repeat=l):
+            z = (*tokens, *start[l:])
+            gaps = [abs(conditional(start, l, v) - conditional(z, l, v)) for v in range(d)]
+            mean += float(plain.marginal(law, z, d) * sum(gaps)) / 2
+        before = list(range(l))
+        shared = (
+            plain.subset_entropy(law, [l]) + plain.subset_entropy(law, before) - plain.subset_entropy(law, [*before, l])
+        )
+        bound = bounds.pinsker(shared) if power == 0.5 else (max(0.0, shared) / 2) ** power
+        yield at_most("enumeration", mean, bound, math.sqrt(slack), effective=shared > 1e-6, note=f"position {l}")
+        if l == 1:
+            coins = masked.sweep(setup(n, d, list(range(n)), 2, weights).table, 2).coins if n == 2 else mean
+            yield equal("enumeration", coins, mean, slack, effective=n == 2 and mean > 0, note="rejections of L = 2")
+
+
+def order_matters(tables: int, window: int, swap: bool = False) -> Iterator[Evidence]:
+    """Average the exact rounds over Dirichlet(1) tables of five bits, for a fixed and a confidence order."""
+    generator = Generator().manual_seed(0)
+    rounds: dict[str, list[float]] = {"fixed": [], "confidence": []}
+    for _ in range(tables):
+        table = dirichlet(5, 2, 1.0, generator)(states.all_states(5, 2))
+        rounds["fixed"].append(masked.sweep(table, window).rounds)
+        rounds["confidence"].append(masked.sweep(table, window, masked.confidence).rounds)
+    fixed, sure = (math.fsum(found) / tables for found in rounds.values())
+    if swap:
+        fixed, sure = sure, fixed
+    yield at_most("enumeration", fixed, sure - 0.5, 0.0, note="half a round fewer in a fixed order")
+    for low, value, high in ((1.1, fixed, 1.5), (2.0, sure, 2.5)):
+        yield at_least("enumeration", value, low, 0.0, note="rounds of five")
+        yield at_most("enumeration", value, high, 0.0, note="rounds of five")
+
+
+CLAIMS = (
+    Claim(
+        "speculative.M1", f"{SOURCE}, exactness", "The law of the speculative sampler is that of sequential decoding, for any denoiser, order and window",
+        "equality", ("rational", "enumeration"), law_equality, f"none in fractions; {ROUNDING}", assumptions="any conditionals, consistent or not",
+        fixtures=CASES, inputs=cases, examples=15, variants={"q instead of the residual": partial(law_equality, correct="target")},
+    ),
+    Claim(
+        "speculative.M1s", f"{SOURCE}, exactness", "The batch sampler draws every sequence as often as sequential decoding does",
+        "equality", ("monte-carlo",), sampled_law, f"Hoeffding for {25 * PATHS} paths at the suite's false-alarm share", fixtures=(LINE, LONG),
+        variants={"q instead of the residual": partial(sampled_law, correct="target")},
+    ),
+    Claim(
+        "speculative.M2", f"{SOURCE}, rounds", "rounds <= ceil(n/L) + rejections on every path",
+        "upper", ("enumeration",), rounds_bound, f"integers; {ROUNDING}", fixtures=CASES, inputs=cases, examples=10,
+        variants={"one round fewer": partial(rounds_bound, spare=1)},
+    ),
+    Claim(
+        "speculative.M3", f"{SOURCE}, step acceptance", "E rejections = E sum of TV(p, q) over examined steps, with one where the order changes",
+        "equality", ("rational", "enumeration"), rejections, f"none in fractions; {ROUNDING}", fixtures=CASES, inputs=cases, examples=15,
+        variants={"twice the variation": partial(rejections, share=2)},
+    ),
+    Claim(
+        "speculative.M3s", f"{SOURCE}, step acceptance", "The batch sampler's mean rounds, rejections and mismatches are those of the sweep",
+        "equality", ("monte-carlo",), sampled_rejections, f"Hoeffding for {25 * PATHS} paths at the suite's false-alarm share", fixtures=(LINE, LONG),
+        variants={"a tenth more": partial(sampled_rejections, shift=0.1)},
+    ),
+    Claim(
+        "speculative.M4", f"{SOURCE}, checks", "Independent positions: no rejection, ceil(n/L) rounds, in a fixed and in a confidence order",
+        "equality", ("rational", "enumeration"), independence, f"none in fractions; {ROUNDING}", assumptions="product laws", inputs=products, examples=15,
+        fixtures=({"factors": [[7, 3], [2, 9], [5, 5]], "order": "confidence", "window": 2}, {"factors": [[1, 2, 3], [4, 1, 1]], "order": [1, 0], "window": 2}),
+        variants={"one rejection": partial(independence, missing=1)},
+    ),
+    Claim(
+        "speculative.M5", f"{SOURCE}, step acceptance", "True conditionals and a fixed order: E TV <= sqrt(I(X_l; X_S | z) / 2), S the drafted predecessors",
+        "upper", ("enumeration",), information_bound, "square root of the rounding of an entropy, for the bound is a square root", assumptions="exact conditionals of a law; z all masked",
+        inputs=laws, examples=20, fixtures=({"n": 3, "d": 2, "weights": BITS["weights"]}, {"n": 2, "d": 2, "weights": [6, 5, 5, 6]}),
+        variants={"I / 2": partial(information_bound, power=1.0)},
+    ),
+    Claim(
+        "speculative.M6", f"{SOURCE}, rounds", "Five bits, L = 5: between 1.1 and 1.5 rounds in a fixed order, between 2 and 2.5 in a confidence order",
+        "empirical", ("enumeration",), order_matters, "none: exact rounds of stated tables", assumptions="40 Dirichlet(1) tables; the notes' tables (1.24 and 2.25) are not given",
+        fixtures=({"tables": 40, "window": 5},), variants={"confidence first": partial(order_matters, swap=True)},
+    ),
+)  # fmt: skip

@@ -1,0 +1,228 @@
+"""Speculative decoding of masked sequences: draft from frozen conditionals, accept or draw the residual.
+
+Target chain: at state z reveal the position that the order puts first, its token from p(. | z): sequential
+decoding. Draft: the conditionals of the window's first state, for the first L positions that the order lists there
+(speculative notes, 7). Each step has law min(p, q) + (q - p)_+ = q, so the output law is the target's for
+any denoiser. A drafted position that is not the target's is a rejection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Generator, Tensor
+
+from theory import states
+from theory.errors import InvalidInput
+from theory.speculation.accounting import CallCount
+
+Denoise = Callable[[Int[Tensor, "batch n"]], Float[Tensor, "batch n d"]]
+"""States to log-conditionals."""
+
+Priority = Callable[[Float[Tensor, "batch n d"]], Float[Tensor, "batch n"]]
+"""From log-conditionals to a number for each position; the masked position of the greatest is revealed next."""
+
+Residual = Literal["residual", "target"]
+DIGITS = 12
+"""Decimals to which confidences are compared; ties go to the lower index in spite of rounding."""
+
+
+def confidence(log_p: Float[Tensor, "batch n d"]) -> Float[Tensor, "batch n"]:
+    """Return the largest conditional: the surest position first."""
+    return torch.round(log_p.max(-1).values.exp(), decimals=DIGITS)
+
+
+def left_to_right(log_p: Float[Tensor, "batch n d"]) -> Float[Tensor, "batch n"]:
+    """Return minus the index: a fixed order."""
+    n = log_p.shape[-2]
+    return -torch.arange(n, dtype=log_p.dtype, device=log_p.device).expand(log_p.shape[:-1])
+
+
+def fixed(order: Sequence[int]) -> Priority:
+    """Return the priority of a permutation, its first entry revealed first."""
+    if sorted(order) != list(range(len(order))):
+        raise InvalidInput(f"order {list(order)}; expected a permutation of 0..{len(order) - 1}")
+    rank = [-float(order.index(i)) for i in range(len(order))]
+
+    def priority(log_p: Tensor) -> Tensor:
+        if log_p.shape[-2] != len(order):
+            raise InvalidInput(f"order of {len(order)} positions for n = {log_p.shape[-2]}; expected one for each")
+        return log_p.new_tensor(rank).expand(log_p.shape[:-1])
+
+    return priority
+
+
+def tempered(denoise: Denoise, temperature: float) -> Denoise:
+    """Return the denoiser with conditionals proportional to p^(1 / temperature)."""
+    if not temperature > 0:
+        raise InvalidInput(f"temperature {temperature:g}; expected > 0: for the mode use a small positive one")
+    return lambda z: torch.log_softmax(denoise(z) / temperature, -1)
+
+
+@dataclass(frozen=True)
+class MaskedRun:
+    """Sequences and counts of each path. `mismatches` are the rejections by order, a part of `rejections`."""
+
+    sequences: Int[Tensor, "paths n"]
+    rounds: Int[Tensor, "paths"]
+    rejections: Int[Tensor, "paths"]
+    mismatches: Int[Tensor, "paths"]
+    sequential_calls: Int[Tensor, "paths"]
+    evaluations: Int[Tensor, "paths"]
+    expected_rejections: Float[Tensor, "paths"]
+
+
+def speculate(
+    denoise: Denoise,
+    n: int,
+    d: int,
+    window: int,
+    paths: int,
+    priority: Priority = left_to_right,
+    generator: Generator | None = None,
+    correct: Residual = "residual",
+    device: torch.device | None = None,
+) -> MaskedRun:
+    """Decode `paths` sequences from all masks, in windows of L; counts are those of a bidirectional denoiser.
+
+    All paths reveal one token a step. `expected_rejections` sums TV(p, q) over examined steps, one at a mismatch.
+    Raises InvalidInput for n, d, window or paths < 1, or a denoiser of another shape.
+    """
+    for name, value in (("n", n), ("d", d), ("window L", window), ("paths", paths)):
+        if value < 1:
+            raise InvalidInput(f"{name} = {value}; expected at least 1")
+    z = torch.full((paths, n), d, device=device)
+    count = CallCount(paths, n, window, frozen=True, lookahead=True, device=device)
+    frozen, listing = torch.zeros(paths, n, d, dtype=torch.float64, device=device), torch.zeros_like(z)
+    wrong, variation = torch.zeros_like(count.age), torch.zeros(paths, dtype=torch.float64, device=device)
+    for k in range(n):
+        fresh = count.open(k)
+        log_q = _checked(denoise, z, n, d)
+        order = _order(priority, log_q, z == d)
+        frozen = torch.where(fresh[:, None, None], log_q.exp(), frozen)
+        listing = torch.where(fresh[:, None], order, listing)
+        place, drafted = order[:, 0], listing.gather(1, count.age[:, None])[:, 0]
+        p, q = _rows(frozen, drafted), _rows(log_q.exp(), place)
+        token = _draw(p, generator)
+        u = torch.rand(paths, dtype=torch.float64, generator=generator, device=device)
+        agree = drafted == place
+        kept = agree & (u * _at(p, token) < _at(q, token))
+        rest = (q - p).clamp(min=0.0)
+        usable = (agree & (rest.sum(-1) > 0))[:, None]
+        law = torch.where(usable, rest, q) if correct == "residual" else q
+        token = torch.where(kept, token, _draw(law, generator))
+        z = z.scatter(1, place[:, None], token[:, None])
+        wrong += ~agree
+        variation += torch.where(agree, (q - p).abs().sum(-1) / 2, 1.0)
+        count.close(k, kept)
+    return MaskedRun(z, count.rounds, count.rejections, wrong, count.calls, count.evaluations, variation)
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The exact output law over d^n sequences and expectations; `coins` + `mismatches` are all rejections."""
+
+    law: Float[Tensor, "cells"]
+    rounds: float
+    coins: float
+    mismatches: float
+
+    @property
+    def rejections(self) -> float:
+        """Return E[rejections]."""
+        return self.coins + self.mismatches
+
+
+def sweep(
+    table: Float[Tensor, "states n d"],
+    window: int,
+    priority: Priority = left_to_right,
+    correct: Residual = "residual",
+) -> Sweep:
+    """Return the speculative sampler's exact law from the log-conditionals of all (d + 1)^n states, in index order.
+
+    The mass sits on pairs (state that the window froze, state now); each step reveals one token, so one pass over
+    the number of revealed tokens suffices. Memory is (d + 1)^2n numbers; rounding n (d + 1)^n eps.
+    """
+    n, d = table.shape[-2:]
+    if len(table) != (d + 1) ** n:
+        raise InvalidInput(f"table of {len(table)} states; expected (d + 1)^n = {(d + 1) ** n}, in index order")
+    if window < 1:
+        raise InvalidInput(f"window L = {window}; expected at least 1")
+    size = len(table)
+    states.require_memory(4 * size**2 * d, f"pairs of states for n = {n}, d = {d}")
+    z, p = states.all_states(n, d), table.exp()
+    order, revealed, rows = _order(priority, table, z == d), (z != d).sum(-1), torch.arange(size)
+    places = states.place_values(n, d)
+    starts = torch.zeros(size, dtype=torch.float64)
+    starts[-1] = 1.0
+    joint = torch.zeros(size, size, dtype=torch.float64)
+    rounds = coins = mismatches = 0.0
+    for c in range(n):
+        now = (revealed == c).nonzero()[:, 0]
+        rounds += float(starts[now].sum())
+        joint[now, now] += starts[now]
+        target, live = order[now, 0], ((revealed <= c) & (revealed > c - window)).nonzero()[:, 0]
+        q = p[now, target]
+        age = c - revealed[live]
+        drafted = order[live, age]
+        agree = drafted[:, None] == target
+        mass = joint[live[:, None], now]
+        shared = torch.minimum(p[live, drafted][:, None], q) * agree[..., None]
+        refused = mass * (1 - shared.sum(-1)).clamp(min=0.0)
+        coins += float(refused[agree].sum())
+        mismatches += float(refused[~agree].sum())
+        rest = (q - shared) * mass[..., None] if correct == "residual" else refused[..., None] * q
+        after = rows[now, None] + (torch.arange(d) - d) * places[target, None]
+        goes_on = (age + 1 < window).to(torch.float64)[:, None, None]
+        kept = shared * mass[..., None]
+        joint.index_put_((live[:, None, None], after), kept * goes_on, accumulate=True)
+        starts.index_add_(0, after.flatten(), (rest + kept * (1 - goes_on)).sum(0).flatten())
+    final = starts + joint.sum(0) * (revealed == n)
+    return Sweep(final[states.sequence_index(n, d)], rounds, coins, mismatches)
+
+
+def sequential_law(table: Float[Tensor, "states n d"], priority: Priority = left_to_right) -> Float[Tensor, "cells"]:
+    """Return the law of the target chain, as the product of its conditionals along each sequence's own path."""
+    n, d = table.shape[-2:]
+    order = _order(priority, table, states.all_states(n, d) == d)
+    x = states.all_sequences(n, d)
+    z, log_law = torch.full_like(x, d), torch.zeros(len(x), dtype=torch.float64)
+    for _ in range(n):
+        index = states.index_of(z, d)
+        place = order[index, 0]
+        token = x.gather(1, place[:, None])
+        log_law += table[index, place].gather(1, token)[:, 0]
+        z = z.scatter(1, place[:, None], token)
+    return log_law.exp()
+
+
+def _order(
+    priority: Priority, log_p: Float[Tensor, "batch n d"], hidden: Bool[Tensor, "batch n"]
+) -> Int[Tensor, "batch n"]:
+    """Return the positions, masked ones first, in falling priority; ties by index."""
+    score = torch.where(hidden, priority(log_p), -torch.inf)
+    return score.argsort(dim=-1, descending=True, stable=True)
+
+
+def _checked(denoise: Denoise, z: Tensor, n: int, d: int) -> Float[Tensor, "batch n d"]:
+    log_p = denoise(z)
+    if tuple(log_p.shape) != (len(z), n, d):
+        raise InvalidInput(f"denoiser returns shape {tuple(log_p.shape)}; expected (paths, n, d) = {(len(z), n, d)}")
+    return log_p.double()
+
+
+def _rows(p: Float[Tensor, "batch n d"], place: Int[Tensor, "batch"]) -> Float[Tensor, "batch d"]:
+    return p[torch.arange(len(p), device=p.device), place]
+
+
+def _at(p: Float[Tensor, "batch d"], token: Int[Tensor, "batch"]) -> Float[Tensor, "batch"]:
+    return p.gather(1, token[:, None])[:, 0]
+
+
+def _draw(p: Float[Tensor, "batch d"], generator: Generator | None) -> Int[Tensor, "batch"]:
+    return torch.multinomial(p, 1, generator=generator)[:, 0]
