@@ -120,6 +120,8 @@ def check_states(z: Tensor, n: int, d: int) -> Int[Tensor, "*batch n"]:
     """Return z as int64; raise InvalidInput for a wrong length or a token outside 0..d."""
     if z.ndim < 1 or z.shape[-1] != n:
         raise InvalidInput(f"states of shape {tuple(z.shape)}; expected n = {n} positions on the last axis")
+    if z.is_floating_point():
+        raise InvalidInput(f"states of dtype {z.dtype}; expected integer tokens: use z.long()")
     tokens = z.long()
     if tokens.numel() and not (int(tokens.min()) >= 0 and int(tokens.max()) <= d):
         raise InvalidInput(f"token {int(tokens.min())}..{int(tokens.max())}; expected 0..{d - 1}, or {d} for the mask")

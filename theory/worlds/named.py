@@ -12,6 +12,11 @@ from theory.states import all_sequences
 from theory.worlds.base import SupportWorld, TableWorld, distinct
 
 
+def _check_size(n: int, d: int) -> None:
+    if n < 1 or d < 2:
+        raise InvalidInput(f"n = {n}, d = {d}; expected n >= 1 positions and d >= 2 symbols")
+
+
 def beta_toy_left() -> SupportWorld:
     """Return the left target of Fig. 4, arXiv 2509.13866: uniform on {aaaaa, bbbbb} (a = 0, b = 1)."""
     return repetition(5, 2, name="two sentences")
@@ -26,16 +31,19 @@ def beta_toy_right() -> SupportWorld:
 
 def copied_pairs(pairs: int, d: int = 2) -> SupportWorld:
     """Return independent uniform pairs (X_0 = X_1), (X_2 = X_3), ...; n = 2 * pairs."""
+    _check_size(pairs, d)
     return SupportWorld(all_sequences(pairs, d).repeat_interleave(2, -1), d=d, name=f"{pairs} copied pairs")
 
 
 def repetition(n: int, d: int = 2, name: str = "repetition") -> SupportWorld:
     """Return one uniform token repeated n times (an MDS code of dimension 1)."""
+    _check_size(n, d)
     return SupportWorld(torch.arange(d)[:, None].expand(d, n).clone(), d=d, name=name)
 
 
 def even_parity(n: int, d: int = 2) -> SupportWorld:
     """Return the uniform law on sequences whose tokens sum to 0 modulo d (dimension n - 1)."""
+    _check_size(n, d)
     x = all_sequences(n, d)
     return SupportWorld(x[x.sum(-1) % d == 0], d=d, name="even parity")
 
@@ -63,6 +71,7 @@ def dirichlet(
     support: int | None = None,
 ) -> TableWorld:
     """Return a Dirichlet-random law, dense, or on `support` cells chosen at random."""
+    _check_size(n, d)
     cells = d**n
     keep = cells if support is None else support
     if not 1 <= keep <= cells or not concentration > 0:

@@ -136,6 +136,8 @@ def markov_chain(
 
 def sticky_chain(n: int, stay: float = 0.9, d: int = 2) -> TreeWorld:
     """Return the uniform-start chain that keeps its token with probability `stay`."""
+    if n < 1 or d < 2 or not 0 <= stay <= 1:
+        raise InvalidInput(f"n = {n}, d = {d}, stay = {stay}; expected n >= 1, d >= 2 and 0 <= stay <= 1")
     move = (1 - stay) / (d - 1)
     matrix = torch.full((d, d), move, dtype=torch.float64).fill_diagonal_(stay)
     return markov_chain(n, matrix, name=f"Markov chain, stay {stay:g}")

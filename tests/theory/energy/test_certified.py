@@ -32,7 +32,7 @@ def test_max_boxes_is_respected() -> None:
 @pytest.mark.parametrize("box", [[], [(1, 0)], [(0, math.inf)], [(math.nan, 1)], [("x", 1)], [0]])
 def test_bad_box_is_refused(box: object) -> None:
     with pytest.raises(InvalidInput, match="expected"):
-        certify_nonnegative(lambda p: arb(1), box)  # type: ignore[arg-type]
+        certify_nonnegative(lambda p: arb(1), box)
 
 
 def test_balls_enclose_their_ends() -> None:

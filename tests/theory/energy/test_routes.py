@@ -33,7 +33,7 @@ WEIGHTS = [3, 0, 5, 1, 2, 7, 0, 4]
     ids=lambda f: f.__name__,
 )
 def test_symbolic_residuals_vanish(derivation: object) -> None:
-    assert all(residual == 0 for residual in derivation().values())  # type: ignore[operator]
+    assert all(residual == 0 for residual in derivation().values())
 
 
 def test_symbolic_least_energy_and_its_nonnegative_integrand() -> None:
@@ -59,10 +59,10 @@ def test_euler_lagrange_rejects_other_powers() -> None:
 
 @pytest.mark.parametrize("integrand", [kinetic_integrand, conditional_integrand, geodesic_integrand])
 def test_integrands_agree_between_fractions_floats_and_arrays(integrand: object) -> None:
-    exact = integrand(rational_law(3, 2, WEIGHTS), 2, Moment.at(Fraction(1, 3), Fraction(2)))  # type: ignore[operator]
+    exact = integrand(rational_law(3, 2, WEIGHTS), 2, Moment.at(Fraction(1, 3), Fraction(2)))
     law = float_law(3, 2, WEIGHTS)
-    single = integrand(law, 2, Moment.at(1 / 3, 2.0))  # type: ignore[operator]
-    many = integrand(law, 2, Moment(np.array([1 / 3, 0.5]), np.array([2 / 3, 0.5]), np.array([2.0, 1.0])))  # type: ignore[operator]
+    single = integrand(law, 2, Moment.at(1 / 3, 2.0))
+    many = integrand(law, 2, Moment(np.array([1 / 3, 0.5]), np.array([2 / 3, 0.5]), np.array([2.0, 1.0])))
     assert isinstance(exact, Fraction)
     assert single == pytest.approx(float(exact), rel=1e-13)
     assert many[0] == pytest.approx(float(exact), rel=1e-13)

@@ -25,7 +25,7 @@ def rng(seed: int = 0) -> Generator:
 
 
 def holds(evidence: object) -> bool:
-    return all(e.holds for e in evidence)  # type: ignore[attr-defined]
+    return all(e.holds for e in evidence)
 
 
 def test_score_is_the_gradient_of_the_log_density_at_every_noise_level() -> None:
@@ -223,7 +223,7 @@ def test_forty_thousand_paths_of_a_hundred_steps_stay_within_twenty_seconds() ->
 )
 def test_bad_input_says_what_was_given_and_expected(call: object, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
-        call()  # type: ignore[operator]
+        call()
 
 
 def test_noise_of_a_chain_has_its_shape() -> None:

@@ -119,4 +119,4 @@ def test_planted_residual_breaks_the_law_in_fractions() -> None:
 )
 def test_bad_input_says_what_was_given_and_expected(call: object, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
-        call()  # type: ignore[operator]
+        call()
