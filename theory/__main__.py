@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Column, Table
 
@@ -118,7 +119,7 @@ def show_list(command: List) -> int:
         return 0
     table = Table(Column("claim", no_wrap=True), "kind", "expected", "statement", title=f"{len(claims)} claims")
     for c in claims.values():
-        table.add_row(c.id, c.kind, _coloured(c.expected), c.statement)
+        table.add_row(c.id, c.kind, _coloured(c.expected), escape(c.statement))
     console.print(table)
     return 0
 
@@ -166,7 +167,7 @@ def explain(command: Explain) -> int:
     rows = {
         "claim": c.id, "statement": c.statement, "source": c.source, "assumptions": c.assumptions or "none",
         "kind": c.kind, "expected": c.expected, "see also": c.see, "routes": ", ".join(c.routes),
-        "tolerance": c.tolerance, "how": (c.check.__doc__ or "").strip(),
+        "tolerance": c.tolerance, "how": (getattr(c.check, "func", c.check).__doc__ or "").strip(),
         "fixtures": "\n".join(str(dict(f)) for f in c.fixtures[:6]),
         "inputs": f"{c.examples} drawn by Hypothesis" if c.inputs else "fixtures only",
         "false variants": "; ".join(c.variants),
@@ -174,7 +175,7 @@ def explain(command: Explain) -> int:
     table = Table(show_header=False, box=None)
     for key, value in rows.items():
         if value:
-            table.add_row(f"[bold]{key}[/bold]", value)
+            table.add_row(f"[bold]{key}[/bold]", escape(value))
     if last is None:
         table.add_row("[bold]last evidence[/bold]", f"none yet; run: python -m theory check {c.id}")
     else:
@@ -191,7 +192,7 @@ def explain(command: Explain) -> int:
             "witness",
         )
         found = "\n".join(f"{k}: {last[k]}" for k in keys if last.get(k) not in (None, ""))
-        table.add_row("[bold]last evidence[/bold]", found)
+        table.add_row("[bold]last evidence[/bold]", escape(found))
     console.print(table)
     return 0
 
@@ -228,16 +229,24 @@ def evaluate(command: Evaluate) -> int:
             rows.append(row)
     found = evaluation.report(rule, rows)
     table = Table(
-        "world", "E[NFE]", "KL (nats)", "above the optimum (nats)", "built-in rules that beat it", title=rule.name
+        "world",
+        "E[NFE]",
+        "KL (nats)",
+        "path KL above the best deterministic rule",
+        "built-in rules that beat it",
+        title=rule.name,
     )
     for own in found.mine():
         rivals = [s for s in found.scores if s.world == own.world and not s.mine]
-        better = [s.rule for s in rivals if s.calls <= own.calls + 1e-9 and s.divergence < own.divergence - 1e-9]
+        better = [s.rule for s in rivals if s.dominates(own)]
         excess = "outside the family" if math.isnan(own.excess) else f"{own.excess:.4g}"
         table.add_row(own.world, f"{own.calls:.4g}", f"{own.divergence:.4g}", excess, "; ".join(better[:2]) or "none")
     console.print(table)
     inside = "it stays in the family of the theorems" if not found.remarks else "; ".join(found.remarks)
-    console.print(f"{inside}; furthest from the optimum on {found.worst().world}; KL is exact, in nats")
+    worst = found.worst()
+    where = "its path KL is optimal everywhere" if worst.excess == 0 else f"furthest from the optimum on {worst.world}"
+    exact = "one random draw of the rule was measured" if found.erratic else "KL is exact, in nats"
+    console.print(f"{inside}; {where}; {exact}")
     evaluation.plot(found, command.out)
     console.print(f"drawn in {command.out}")
     if command.json is not None:

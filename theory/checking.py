@@ -128,7 +128,10 @@ def replay(path: Path) -> tuple[Claim, list[Evidence]]:
         claim, instance = catalogue.claim(saved["claim"]), saved["instance"]
     except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
         raise InvalidInput(f"{path} is no saved instance ({error}); expected the JSON that tightest writes") from error
-    return claim, list(claim.check(**instance))
+    try:
+        return claim, list(claim.check(**instance))
+    except (TypeError, ValueError, KeyError, IndexError) as error:
+        raise InvalidInput(f"the instance in {path} does not fit claim {claim.id!r}: {error}") from error
 
 
 def smallest_witness(claim: Claim, examples: int) -> Instance | None:

@@ -49,8 +49,8 @@ class Schedule:
 
 def uniform_grid(steps: int) -> Float[ndarray, "nodes"]:
     """Return k / K for k = 0..K. Raises InvalidInput for K < 1."""
-    if steps < 1:
-        raise InvalidInput(f"K = {steps} steps; expected K >= 1: a sampler needs at least one step")
+    if steps != int(steps) or steps < 1:
+        raise InvalidInput(f"K = {steps} steps; expected a whole number K >= 1: a sampler needs at least one step")
     return np.arange(steps + 1) / steps
 
 

@@ -80,7 +80,7 @@ def test_geometric_grids() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: LINEAR.grid(0), "K = 0 steps; expected K >= 1"),
+        (lambda: LINEAR.grid(0), "K = 0 steps; expected a whole number K >= 1"),
         (lambda: schedules.check_grid([0, 0.7, 0.5, 1]), "out of order at step 1: it falls by 0.2"),
         (lambda: schedules.check_grid([0.1, 1]), "grid runs from 0.1 to 1.0"),
         (lambda: schedules.check_grid([0, np.nan, 1]), "NaN"),

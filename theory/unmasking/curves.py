@@ -8,6 +8,7 @@ output law. Both are gaps between a curve and a left-endpoint step approximation
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -77,7 +78,15 @@ def many_step_constant(curve: Float[Tensor, "n"], mask: Schedule) -> float:
         alpha = torch.as_tensor(mask(t), dtype=torch.float64)
         return float(smoothed_curve_derivative(curve, alpha)) * float(mask.derivative(np.asarray(t))) ** 2
 
-    return len(curve) / 2 * float(integrate.quad(speed, 0, 1, limit=200, epsabs=1e-12, epsrel=1e-11)[0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", integrate.IntegrationWarning)
+        try:
+            found = integrate.quad(speed, 0, 1, limit=200, epsabs=1e-12, epsrel=1e-11)[0]
+        except integrate.IntegrationWarning as error:
+            raise InvalidInput(
+                f"the many-step constant of {mask.name} does not converge: alpha' is too steep"
+            ) from error
+    return len(curve) / 2 * float(found)
 
 
 def best_many_step_constant(curve: Float[Tensor, "n"]) -> float:

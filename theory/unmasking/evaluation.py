@@ -36,6 +36,7 @@ from theory.worlds.tree import sticky_chain
 
 BUDGETS = (0.0, 0.05, 0.2, 0.5, 1.0)
 HORIZON = 1e-9
+ERRATIC = "two calls on the same batch differ: list the sets it may pick in `choices`"
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,11 @@ class Score:
     excess: float
     mine: bool = False
 
+    def dominates(self, other: Score) -> bool:
+        """Return whether this score has no more calls and no more divergence, and less of one."""
+        fewer, closer = other.calls - self.calls, other.divergence - self.divergence
+        return min(fewer, closer) >= -HORIZON and max(fewer, closer) > HORIZON
+
 
 @dataclass(frozen=True)
 class Report:
@@ -83,6 +89,11 @@ class Report:
     scores: tuple[Score, ...]
     hulls: dict[str, tuple[tuple[float, float], ...]]
     remarks: tuple[str, ...]
+
+    @property
+    def erratic(self) -> bool:
+        """Return whether the rule differs between two calls on the same batch, so that its numbers are one draw."""
+        return ERRATIC in self.remarks
 
     def mine(self) -> list[Score]:
         """Return the researcher's own scores."""
@@ -166,7 +177,7 @@ def family_remarks(rule: Rule) -> list[str]:
     _weights, together = rule.choices(log_p, masked)
     remarks = []
     if not torch.equal(together, rule.choices(log_p, masked)[1]):
-        remarks.append("two calls on the same batch differ: list the sets it may pick in `choices`")
+        remarks.append(ERRATIC)
     alone = torch.cat([rule.choices(log_p[k : k + 1], masked[k : k + 1])[1] for k in range(len(masked))])
     if not remarks and not torch.equal(together, alone):
         remarks.append("its choice for one sequence depends on the others in the batch")

@@ -150,7 +150,8 @@ def path_divergence(
 
 
 def mixed_divergence(law: Float[Tensor, "*worlds cells"], steps: Tensor, n: int, d: int) -> Float[Tensor, "*batch"]:
-    """Return KL(mu || nu-bar) of the sampler with exact conditionals."""
+    """Return KL(mu || nu-bar) of the sampler with exact conditionals. Raises InvalidInput for a bad law."""
+    states.check_law(law, n, d)
     return information.kullback_leibler(law, output_law(table_kernel(law, n, d), steps))
 
 

@@ -95,8 +95,15 @@ def optimal_sizes(curve: object, steps: int) -> list[Sizes]:
 
 
 def optimal_sizes_learned(cross_entropy: Float[Tensor, "n"], entropy: float, steps: int) -> list[Sizes]:
-    """Return the sizes of least sum_k s_k CE_{N_{k-1}} - H(X), the path KL of a learned denoiser."""
+    """Return the sizes of least sum_k s_k CE_{N_{k-1}} - H(X), the path KL of a learned denoiser.
+
+    `entropy` is H(X) in nats; it shifts the errors only, so 0 serves where it is unknown.
+    """
     ce = torch.as_tensor(cross_entropy, dtype=torch.float64).numpy()
+    if not (np.isfinite(ce).all() and (ce >= 0).all()):
+        raise InvalidInput(
+            f"cross-entropies from {ce.min():.3g} to {ce.max():.3g}; expected finite numbers >= 0, in nats"
+        )
     sums, nodes = least_riemann_sums(np.arange(len(ce) + 1.0), ce, steps)
     return [Sizes(tuple(int(s) for s in np.diff(a)), float(v) - entropy) for v, a in zip(sums, nodes, strict=True)]
 

@@ -140,7 +140,7 @@ class _Sweep:
         hidden = z == self.d
         log_p = check_conditionals(self.model(world, z), z, self.d)
         true = row_conditionals(self.table, world, z, self.n, self.d)
-        weights, chosen = rule.for_states(z).choices(log_p, hidden)
+        weights, chosen = rule.for_states(z).choices(log_p, hidden.clone())
         if not bool(((weights.sum(-1) - 1).abs() < 1e-9).all()):
             raise InvalidInput(f"rule {rule.name!r}: choice probabilities sum to {float(weights.sum(-1).max()):.6g}")
         for k in range(weights.shape[1]):
