@@ -49,7 +49,7 @@ def experiments(module: str, sources: Path) -> tuple[str, ...]:
     for node in syntax_tree(path).body if path else ():
         targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
         if "EXPERIMENTS" in {getattr(target, "id", None) for target in targets}:
-            return tuple(ast.literal_eval(node.value))  # type: ignore[attr-defined]
+            return tuple(ast.literal_eval(node.value))  # type: ignore[attr-defined]  # an assignment
     raise InvalidInput(f"{module} defines no EXPERIMENTS; add a tuple of experiment names")
 
 

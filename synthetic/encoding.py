@@ -59,7 +59,7 @@ def encode_config(config: Any) -> dict[str, Any]:
     """Return the JSON form of a frozen dataclass."""
     if not dataclasses.is_dataclass(config) or isinstance(config, type):
         raise InvalidInput(f"a config is an instance of a frozen dataclass, not {config!r}")
-    if not type(config).__dataclass_params__.frozen:  # type: ignore[attr-defined]
+    if not type(config).__dataclass_params__.frozen:  # type: ignore[attr-defined]  # a dataclass
         raise InvalidInput(f"{type(config).__name__} must be frozen: @dataclass(frozen=True)")
     encoded: dict[str, Any] = encode(dataclasses.asdict(config), type(config).__name__)
     return encoded

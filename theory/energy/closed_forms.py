@@ -30,7 +30,7 @@ def schedule_integral(problem: Problem) -> float:
     Raises InvalidInput when J is infinite.
     """
     return sum(
-        integral(lambda t, m=mask, w=weight: _density(m, w, t))  # type: ignore[misc]
+        integral(lambda t, m=mask, w=weight: _density(m, w, t))  # type: ignore[misc]  # defaults bind
         for mask, weight in (
             (problem.mask, problem.weight),
             (problem.backward_mask, problem.backward_weight),

@@ -115,21 +115,21 @@ def rates(n: int, d: int, noise: float, count: int = 20) -> dict[str, int]:
     return found
 
 
-def test_notes_17_of_20_below_the_elbo_and_20_of_20_below_uniform() -> None:
+def test_rates_below_the_elbo_and_below_uniform_are_pinned_at_one_noise() -> None:
     """An earlier computation names no family. Measured here, V = 3, L = 4, noise .5: 18 and 20 of 20."""
     found = rates(4, 3, 0.5)
     assert (found["below ELBO"], found["below uniform"]) == (18, 20)
 
 
-def test_notes_12_of_12_oracle_above_minus_entropy_and_mixture_wins() -> None:
+def test_oracle_and_mixture_rates_are_pinned_at_one_noise() -> None:
     """V = 2, L = 4, noise .7: both 12 of 12; log p^unif beats the optimum on most, the notes' 'often'."""
     found = rates(4, 2, 0.7, 12)
     assert (found["oracle above -H"], found["mixture wins"]) == (12, 12)
     assert 6 < found["uniform wins"] < 12
 
 
-def test_notes_oracle_sums_2_9_to_4_3() -> None:
-    """V = 3, L = 4, noise .6, ten tables: within the notes' range, which names no family."""
+def test_oracle_sums_reach_the_noted_range_at_a_chosen_noise() -> None:
+    """Noise .6 is chosen to lie in the notes' range, of no named family: no reproduction (.5 gives 2.58 to 3.03)."""
     sums = [likelihood.oracle_sum(terms) for _, _, terms in family(4, 3, 0.6, 10)]
     assert min(sums) > 2.8 and max(sums) < 4.3
 
