@@ -45,5 +45,5 @@ $(STAMP): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "error: no python3 found; install Python 3.11 or newer" >&2; exit 1; }
 	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("error: Python 3.11 or newer is needed, %s is %d.%d; name another with make PYTHON=..." % (sys.executable, v[0], v[1]))'
 	@if [ -e $@ ]; then rm $@; else $(PYTHON) -m venv --clear .venv; fi
-	$(RUN) -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev,notebooks]'
+	$(RUN) -m pip install --disable-pip-version-check -c constraints.txt -e '.[dev,notebooks,cluster]'
 	@touch $@

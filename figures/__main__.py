@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,8 +15,9 @@ from figures.gallery import FIGURES, Entry
 from figures.stamps import STYLE, Plan, fingerprint, plan, write_stamp
 from synthetic.digest import PROJECT
 from synthetic.loading import load
-from synthetic.progress import Progress, reporter
+from synthetic.progress import reporter
 from synthetic.records import PRESETS, Record, Store
+from synthetic.sweep import Pool, compute
 from theory.errors import InvalidInput, unknown
 from theory.files import make_folder
 
@@ -34,6 +36,8 @@ class Options:
     """Say what would be computed and drawn, and why; do neither."""
     force: bool = False
     """Compute and draw everything again."""
+    jobs: int = os.cpu_count() or 1
+    """How many processes share the experiments, each on one thread."""
 
 
 def main(
@@ -79,27 +83,24 @@ def _explain(plans: list[Plan]) -> None:
 def _draw_all(options: Options, figures: Mapping[str, Entry], store: Store) -> None:
     plans, out = _plans(options, figures, store), _out(options)
     make_folder(out)
-    with reporter() as progress:
-        records: dict[str, Record] = {}
-        for each in plans:
-            if not each.reasons and not options.force:
-                print(f"{each.name}: up to date")
-                continue
-            for experiment in each.statuses:
-                if experiment not in records:
-                    records[experiment] = _record(experiment, options, store, progress)
-            mine = {experiment: records[experiment] for experiment in each.statuses}
-            _draw(each.name, figures[each.name], mine, options.preset, store, out)
+    due = [each for each in plans if each.reasons or options.force]
+    records = _records({experiment for each in due for experiment in each.statuses}, options, store)
+    for each in plans:
+        if each not in due:
+            print(f"{each.name}: up to date")
+            continue
+        mine = {experiment: records[experiment] for experiment in each.statuses}
+        _draw(each.name, figures[each.name], mine, options.preset, store, out)
     gallery.write_page(figures, out, "" if options.preset == "laptop" else f" --preset {options.preset}")
 
 
-def _record(experiment: str, options: Options, store: Store, progress: Progress) -> Record:
-    config = store.preset(experiment, options.preset)
-    computes = options.force or not store.status(experiment, config).fresh
-    record = store.get_or_compute(experiment, config, force=options.force, progress=progress)
-    if computes:
-        print(f"  {experiment}: {len(record.table)} rows computed in {record.seconds:.1f} s")
-    return record
+def _records(experiments: set[str], options: Options, store: Store) -> dict[str, Record]:
+    """Compute what is not fresh, all at once, and return every record."""
+    configs = {name: store.preset(name, options.preset) for name in sorted(experiments)}
+    stale = {name: config for name, config in configs.items() if options.force or not store.status(name, config).fresh}
+    with reporter() as progress:
+        compute(store, stale, Pool(options.jobs), progress, force=options.force)
+    return {name: store.get_or_compute(name, config) for name, config in configs.items()}
 
 
 def _draw(name: str, entry: Entry, records: dict[str, Record], preset: str, store: Store, out: Path) -> None:

@@ -135,6 +135,30 @@ class Store:
         key = hashlib.sha256(canonical([experiment, encode_config(config)])).hexdigest()
         return self.root / experiment / f"{key[:16]}.json"
 
+    def parts(self, experiment: str, config: Any) -> tuple[Any, ...]:
+        """Return the configs that `config` is made of, each a record of its own; none where it is one run."""
+        divide = getattr(load(self.module(experiment), self.sources)[0], "parts", None)
+        return () if divide is None else tuple(divide(config))
+
+    def missing(self, experiment: str, config: Any) -> list[Any]:
+        """Return the runs still to be computed: the parts without a fresh record, or the config itself."""
+        if self.status(experiment, config).fresh:
+            return []
+        parts = self.parts(experiment, config) or (config,)
+        return [part for part in parts if not self.status(experiment, part).fresh]
+
+    def _joined(self, experiment: str, parts: tuple[Any, ...], progress: Progress) -> tuple[Any, dict[str, Scalar]]:
+        """Return the rows of all parts one after the other; a scalar must have its own name in each."""
+        import pandas as pd
+
+        records = [self.get_or_compute(experiment, part, progress=progress) for part in parts]
+        scalars: dict[str, Scalar] = {}
+        for record in records:
+            if twice := scalars.keys() & record.scalars.keys():
+                raise InvalidInput(f"{experiment}: parts share the scalar {sorted(twice)[0]!r}; put it in the table")
+            scalars |= record.scalars
+        return pd.concat([record.table for record in records], ignore_index=True), scalars
+
     def _inspect(self, experiment: str, config: Any) -> tuple[Status, dict[str, Any] | None]:
         modules = code_digest(self.module(experiment), self.sources)
         path, encoded = self.path(experiment, config), encode_config(config)
@@ -166,8 +190,9 @@ class Store:
     def _compute(self, experiment: str, config: Any, progress: Progress) -> dict[str, Any]:
         name = self.module(experiment)
         module, modules = load(name, self.sources)
+        parts = self.parts(experiment, config)
         start = time.perf_counter()
-        result = module.run(config, progress)
+        result = self._joined(experiment, parts, progress) if parts else module.run(config, progress)
         seconds = time.perf_counter() - start
         if not isinstance(result, tuple) or len(result) != 2:
             raise InvalidInput(f"{name}.run returns (table, scalars), not {type(result).__name__}")

@@ -6,6 +6,11 @@ A public module of this package is an experiment under its own name, and defines
     PRESETS                    dict[str, Config] with the keys "smoke", "laptop" and "gpu"
     run(config, progress)      returns (table: pandas.DataFrame, scalars: dict)
 
+and, where it is made of many runs (tasks, seeds),
+
+    parts(config)              the configs of its runs, each kept as a record of its own; () for a single run
+    models(config)             the models (synthetic.models.ModelSpec) that a run needs trained
+
 It is imported whenever a preset is looked up, so it imports torch, pandas and `theory` inside
 `run`, not at the top. Its first docstring line is what `python -m synthetic list` shows.
 """

@@ -1,0 +1,44 @@
+"""The verdicts on the empirical claims as text: for a terminal, and as a page of the documentation."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from synthetic.claims.base import Finding, Judgement
+
+
+def lines(judgements: Iterable[Judgement]) -> list[str]:
+    """Return the verdicts for a terminal: one line a claim, then one a finding."""
+    found = []
+    for judged in judgements:
+        found.append(f"{judged.claim.id:<14} {judged.verdict:<10} {judged.claim.statement}")
+        found += [f"{'':<14} {finding.verdict:<10} {_measured(finding)}" for finding in judged.findings]
+    return found
+
+
+def page(judgements: Iterable[Judgement], preset: str) -> str:
+    """Return the verdicts as a Markdown page, by paper."""
+    judged = list(judgements)
+    rows = [
+        "# What holds for trained models",
+        "",
+        f"Written by `python -m synthetic check --preset {preset} --write`: every verdict is computed from 95 % bootstrap",
+        "intervals over seeds and items. A claim is supported when all its findings are, refuted when one is.",
+    ]
+    for source in dict.fromkeys(each.claim.source for each in judged):
+        rows += ["", f"## {source}", "", "| claim | verdict | says | measured |", "|---|---|---|---|"]
+        rows += [_row(each) for each in judged if each.claim.source == source]
+    return "\n".join(rows) + "\n"
+
+
+def _row(judged: Judgement) -> str:
+    measured = "<br>".join(f"{_measured(finding)}: {finding.verdict}" for finding in judged.findings)
+    return f"| `{judged.claim.id}` | **{judged.verdict}** | {judged.claim.statement} | {measured} |".replace("\n", " ")
+
+
+def _measured(finding: Finding) -> str:
+    found, sign = finding.interval, ">" if finding.claimed == "above" else "<"
+    return (
+        f"{finding.measure} = {found.mean:.4g} [{found.low:.4g}, {found.high:.4g}], claimed {sign} "
+        f"{finding.threshold:.4g} ({found.size:,} values, {found.seeds} seeds)"
+    )
