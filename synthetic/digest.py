@@ -17,8 +17,11 @@ from theory.errors import InvalidInput
 PROJECT = Path(__file__).resolve().parent.parent
 
 
-def code_digest(module: str, sources: Path = PROJECT) -> dict[str, str]:
-    """Return the sha256 of every module under `sources` that importing `module` can reach."""
+def code_digest(module: str, sources: Path = PROJECT, without: tuple[str, ...] = ()) -> dict[str, str]:
+    """Return the sha256 of every module under `sources` that importing `module` can reach, those `without` aside.
+
+    A module left out is not followed either: a package that only lists its members by name, say.
+    """
     if source_path(module, sources) is None:
         raise InvalidInput(f"no module {module} under {sources}; check its dotted name")
     digests: dict[str, str] = {}
@@ -26,7 +29,7 @@ def code_digest(module: str, sources: Path = PROJECT) -> dict[str, str]:
     while pending:
         name = pending.pop()
         path = source_path(name, sources)
-        if path is None or name in digests:
+        if path is None or name in digests or name in without:
             continue
         digests[name], imports = _scan(path, name)
         pending.extend(_with_parents(name))

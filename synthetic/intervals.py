@@ -49,7 +49,7 @@ def verdict(interval: Interval, threshold: float = 0.0, claimed: Literal["above"
     return "refuted" if high < limit else "undecided"
 
 
-def _resampled_means(table: Float[ndarray, "seeds items"], rng: np.random.Generator) -> Float[ndarray, "resamples"]:
+def _resampled_means(table: Float[ndarray, "seeds items"], rng: np.random.Generator) -> Float[ndarray, " resamples"]:
     seeds, items = table.shape
     means = np.empty(RESAMPLES)
     for k in range(RESAMPLES):

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
 
 T = TypeVar("T")
+Label = str | Callable[[], str]
+"""What a bar is called; a function is asked again after every item."""
 
 
 class Progress(Protocol):
     """What an experiment's `run` is given to report with."""
 
-    def track(self, items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
+    def track(self, items: Iterable[T], label: Label, total: int | None = None) -> Iterator[T]:
         """Yield the items, counting them under `label`; `total` where they have no length."""
         ...
 
@@ -24,7 +26,7 @@ class Progress(Protocol):
 class Silent:
     """Progress that shows nothing."""
 
-    def track(self, items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
+    def track(self, items: Iterable[T], label: Label, total: int | None = None) -> Iterator[T]:
         yield from items
 
 
@@ -34,13 +36,14 @@ class Bars:
     def __init__(self, display: RichProgress) -> None:
         self._display = display
 
-    def track(self, items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
+    def track(self, items: Iterable[T], label: Label, total: int | None = None) -> Iterator[T]:
         length = total if total is not None else getattr(items, "__len__", lambda: None)()
-        task = self._display.add_task(label, total=length)
+        ask = label if callable(label) else lambda: str(label)
+        task = self._display.add_task(ask(), total=length)
         try:
             for item in items:
                 yield item
-                self._display.advance(task)
+                self._display.update(task, advance=1, description=ask())
         finally:
             self._display.remove_task(task)
 

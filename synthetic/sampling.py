@@ -25,14 +25,14 @@ from theory.unmasking.rules.proxies import token_entropy
 class Trace:
     """One entry for each step of each sequence, in the order of the calls."""
 
-    row: Int[Tensor, "entries"]
-    step: Int[Tensor, "entries"]
+    row: Int[Tensor, " entries"]
+    step: Int[Tensor, " entries"]
     revealed: Bool[Tensor, "entries n"]
     entropy: Float[Tensor, "entries n"]
     """Predicted entropies in nats before the step, 0 where nothing was masked."""
 
     @property
-    def bound(self) -> Float[Tensor, "entries"]:
+    def bound(self) -> Float[Tensor, " entries"]:
         """Return the part of EB's budget that each step used: its entropies but the largest, in nats."""
         h = torch.where(self.revealed, self.entropy, 0.0)
         return h.sum(-1) - h.amax(-1)
@@ -43,7 +43,7 @@ class Samples:
     """Complete sequences with what they cost: `nfe` denoiser calls each, `evaluated` sequences in all calls."""
 
     tokens: Int[Tensor, "rows n"]
-    nfe: Int[Tensor, "rows"]
+    nfe: Int[Tensor, " rows"]
     evaluated: int
     trace: Trace | None
 
@@ -106,7 +106,9 @@ def sample_sizes(
     return Samples(tokens, (sizes > 0).sum(-1), evaluated, None)
 
 
-def per_token_sizes(alpha: Float[Tensor, "nodes"], masked: Int[Tensor, "rows"], seed: int) -> Int[Tensor, "rows steps"]:
+def per_token_sizes(
+    alpha: Float[Tensor, " nodes"], masked: Int[Tensor, " rows"], seed: int
+) -> Int[Tensor, "rows steps"]:
     """Return the block sizes of a grid alpha_0 = 0 < ... < 1 when every token draws its step on its own."""
     most = int(masked.max())
     noise = torch.rand(len(masked), most, dtype=torch.float64, generator=Generator().manual_seed(seed + 3))

@@ -22,8 +22,9 @@ def page(judgements: Iterable[Judgement], preset: str) -> str:
     rows = [
         "# What holds for trained models",
         "",
-        f"Written by `python -m synthetic check --preset {preset} --write`: every verdict is computed from 95 % bootstrap",
-        "intervals over seeds and items. A claim is supported when all its findings are, refuted when one is.",
+        f"Written by `python -m synthetic check --preset {preset} --write`: every verdict is computed from 95 %",
+        "bootstrap intervals over seeds and items. A claim is supported when all its findings are and refuted when",
+        "one is.",
     ]
     for source in dict.fromkeys(each.claim.source for each in judged):
         rows += ["", f"## {source}", "", "| claim | verdict | says | measured |", "|---|---|---|---|"]

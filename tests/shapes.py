@@ -30,6 +30,16 @@ MODULES = (
     "theory.energy.closed_forms",
     "theory.energy.rates",
     "theory.energy.sphere",
+    "synthetic.tasks.draws",
+    "synthetic.tasks.pairs",
+    "synthetic.tasks.parity",
+    "synthetic.tasks.repetition",
+    "synthetic.tasks.dyck",
+    "synthetic.tasks.product",
+    "synthetic.tasks.sudoku4",
+    "synthetic.tasks.sudoku9",
+    "synthetic.tasks.digits",
+    "synthetic.tasks.text",
 )
 
 check = beartype(conf=BeartypeConf(is_pep484_tower=True))
