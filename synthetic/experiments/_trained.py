@@ -1,0 +1,112 @@
+"""What the experiments on trained models share: which models, their conditionals in float64, their start states.
+
+One table of models, so that experiments that ask the same task at the same scale share the same weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from synthetic.models import ModelSpec
+    from synthetic.progress import Progress
+    from synthetic.tasks import Examples, Task
+    from theory.unmasking.rules.base import Denoise
+
+C = TypeVar("C")
+
+
+@dataclass(frozen=True)
+class Size:
+    """An architecture and how long and fast it is trained."""
+
+    width: int
+    depth: int
+    steps: int
+    rate: float = 2e-3
+    batch: int = 64
+    ema: float = 0.99
+
+
+SIZES: dict[str, dict[str, Size]] = {
+    "smoke": {"": Size(16, 1, 40, batch=16)},
+    "laptop": {
+        "": Size(64, 3, 800),
+        "small": Size(32, 2, 800),
+        "maze5": Size(64, 4, 1500),
+        "text": Size(64, 3, 1200),
+    },
+    "gpu": {"": Size(256, 8, 50_000, rate=5e-4, batch=256, ema=0.9995), "small": Size(64, 3, 10_000, batch=256)},
+}
+"""By scale, then by task or its family (the name before a slash); "" is the rest."""
+
+
+def spec(task: str, scale: str, seed: int) -> ModelSpec:
+    """Return the model of a task at a scale."""
+    from synthetic.denoisers import Architecture
+    from synthetic.models import ModelSpec
+    from synthetic.training import Training
+
+    sizes = SIZES[scale]
+    size = sizes.get(task) or sizes.get(task.split("/")[0]) or sizes[""]
+    quarter = max(1, size.steps // 4)
+    training = Training(
+        steps=size.steps, batch=size.batch, rate=size.rate, warmup=max(1, size.steps // 20), ema=size.ema,
+        evaluate_every=quarter, checkpoint_every=quarter,
+    )  # fmt: skip
+    return ModelSpec(task, Architecture(size.width, size.depth, heads=4), training, seed)
+
+
+def runs(config: C) -> tuple[C, ...]:
+    """Return a config for each task and seed of a config with fields `tasks` and `seeds`; () where it has one."""
+    found: Any = config
+    pairs = [(task, seed) for task in found.tasks for seed in found.seeds]
+    if len(pairs) == 1:
+        return ()
+    return tuple(replace(found, tasks=(task,), seeds=(seed,)) for task, seed in pairs)
+
+
+def specs(config: Any) -> tuple[ModelSpec, ...]:
+    """Return the models of a config with fields `tasks`, `seeds` and `scale`."""
+    return tuple(spec(task, config.scale, seed) for task in config.tasks for seed in config.seeds)
+
+
+def denoiser(config: Any, progress: Progress) -> tuple[Task, Denoise]:
+    """Return the task and the trained denoiser of a run: one task, one seed."""
+    from synthetic.models import trained
+    from synthetic.tasks import task
+
+    (name,), (seed,) = config.tasks, config.seeds
+    return task(name), conditionals(trained(spec(name, config.scale, seed), progress))
+
+
+def conditionals(model: Any, batch: int = 2048) -> Denoise:
+    """Return a network as a denoiser of the rules: log-conditionals in float64, exactly normalised."""
+    import torch
+
+    @torch.no_grad()
+    def denoise(z: Tensor) -> Tensor:
+        return torch.cat([model(part).double().log_softmax(-1) for part in z.split(batch)])
+
+    return denoise
+
+
+def blank(examples: Examples, d: int) -> Tensor:
+    """Return the start states of examples: given tokens shown, all else masked."""
+    import torch
+
+    return torch.where(examples.given, examples.tokens, d)
+
+
+def some(examples: Examples, count: int) -> Examples:
+    """Return the first `count` examples."""
+    return examples.rows(slice(0, count))
+
+
+def chunks(total: int, size: int) -> Iterator[slice]:
+    """Yield slices that cover a range."""
+    return (slice(start, min(start + size, total)) for start in range(0, total, size))

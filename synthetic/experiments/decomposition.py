@@ -1,0 +1,161 @@
+"""Every error of trained models exactly: their conditionals at all states, walked by every unmasking rule.
+
+Table: task, seed, rule, family, parameter, by, nfe (E[NFE] of the sampler), kl (of the output law), model_error,
+joint_dependence, bound (the entropy bound under the world's entropies) and model_bound (under the model's own), all
+summed along paths of the data, in nats; exceeds, the share of multi-token steps whose joint dependence error is above
+EB's budget, and correlation, between model_bound and joint dependence over those steps; mc_path and mc_error, a
+Monte-Carlo estimate of model_error + joint_dependence with its standard error (nan where the rule draws).
+Scalars per task and seed: NELBO minus entropy by enumeration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from synthetic.experiments import _trained
+from synthetic.progress import Progress
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+
+    from synthetic.models import ModelSpec
+    from theory.unmasking.rules.base import SetRule
+    from theory.unmasking.walks import Walk
+
+PROXIES = ("confidence", "entropy", "margin")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Tasks with enumerable states, seeds of the models, EB's budgets in nats, sequences of the estimates."""
+
+    scale: str = "laptop"
+    tasks: tuple[str, ...] = (
+        "small/Markov chain", "small/copied pairs", "small/Dirichlet", "small/digit patches", "small/four-token chain",
+    )  # fmt: skip
+    seeds: tuple[int, ...] = (0, 1, 2)
+    budgets: tuple[float, ...] = (0.001, 0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2)
+    samples: int = 4000
+
+
+PRESETS = {
+    "smoke": Config("smoke", ("small/Markov chain", "small/copied pairs"), (0, 1), (0.01, 0.3), 400),
+    "laptop": Config(),
+    "gpu": Config("gpu", seeds=(0, 1, 2, 3, 4), budgets=tuple(k / 100 for k in range(1, 200)), samples=100_000),
+}
+
+
+def parts(config: Config) -> tuple[Config, ...]:
+    """One run for each task and seed."""
+    return _trained.runs(config)
+
+
+def models(config: Config) -> tuple[ModelSpec, ...]:
+    """Return the models measured."""
+    return _trained.specs(config)
+
+
+def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Tabulate one model and walk every rule."""
+    import pandas as pd
+
+    from theory import states
+
+    task, denoise = _trained.denoiser(config, progress)
+    (name,), (seed,) = config.tasks, config.seeds
+    assert task.world is not None
+    table = denoise(states.all_states(task.n, task.d))
+    law = task.world.law()
+    found = [
+        {"task": name, "seed": seed, "family": family, "parameter": parameter, "by": by, **measured(rule, law, table)}
+        | estimated(rule, task.world, denoise, config.samples, seed)
+        for family, parameter, by, rule in progress.track(list(rules(config, task.n)), "rules")
+    ]
+    return pd.DataFrame(found), {f"{name}/{seed}/NELBO - entropy": nelbo_gap(law, table)}
+
+
+def rules(config: Config, n: int) -> Iterator[tuple[str, float, str, SetRule]]:
+    """Yield family, parameter, proxy and rule."""
+    from theory.unmasking.rules.sets import EntropyBounded, LeftToRight, RandomOne, TopK
+
+    yield "random one", 1.0, "", RandomOne()
+    for k in range(1, n + 1):
+        yield "left to right", float(k), "", LeftToRight(k)
+    for by in PROXIES:
+        for k in range(1, n + 1):
+            yield "Top-k", float(k), by, TopK(k, by)
+        for budget in config.budgets:
+            yield "EB", budget, by, EntropyBounded(budget, by)
+
+
+def measured(rule: SetRule, law: Tensor, table: Tensor) -> dict[str, Any]:
+    """Return the exact errors of one rule with one tabulated model."""
+    from theory.unmasking.walks import SAMPLER, table_model, walk
+
+    n, d = table.shape[1:]
+    found = walk(rule, law, n, d, table_model(table[None]))
+    bound = model_bounds(rule, table)
+    return {
+        "rule": rule.name, "nfe": float(found.mean_nfe[SAMPLER, 0]), "kl": float(found.divergence[0]),
+        "model_error": float(found.total(found.model_error)[0]),
+        "joint_dependence": float(found.total(found.joint_dependence)[0]), "bound": float(found.total(found.bound)[0]),
+        "model_bound": float(found.total(bound[None])[0]), **_against_budget(rule, found, bound),
+    }  # fmt: skip
+
+
+def model_bounds(rule: SetRule, table: Tensor) -> Tensor:
+    """Return at every state the entropy bound of the block that the rule reveals, by the model's own entropies."""
+    import torch
+
+    from theory import states
+    from theory.unmasking.rules.proxies import token_entropy
+
+    n, d = table.shape[1:]
+    masked = states.all_states(n, d) == d
+    masked[states.sequence_index(n, d)] = True  # complete states are never asked; rules want a masked position
+    weight, chosen = rule.choices(table, masked)
+    h = torch.where(chosen, token_entropy(table)[:, None], 0.0)
+    return (weight * (h.sum(-1) - h.amax(-1))).sum(-1)
+
+
+def _against_budget(rule: SetRule, found: Walk, bound: Tensor) -> dict[str, float]:
+    """Compare joint dependence, over the multi-token steps on paths of the data, with the budget and the bound."""
+    import torch
+
+    from theory.unmasking.walks import DATA
+
+    budget = getattr(rule, "budget", float("inf"))
+    weight = found.visits[DATA, 0] * found.several[0]
+    total = float(weight.sum())
+    if total < 1e-12:
+        return {"exceeds": float("nan"), "correlation": float("nan")}
+    several = weight > 0
+    pair = torch.stack((bound[several], found.joint_dependence[0, several]))
+    covariance = torch.cov(pair, aweights=weight[several], correction=0)
+    spread = (covariance[0, 0] * covariance[1, 1]).sqrt()
+    return {
+        "exceeds": float((weight * (found.joint_dependence[0] > budget)).sum() / total),
+        "correlation": float(covariance[0, 1] / spread) if spread > 1e-15 else float("nan"),
+    }
+
+
+def estimated(rule: SetRule, world: Any, denoise: Any, samples: int, seed: int) -> dict[str, float]:
+    """Return a teacher-forced Monte-Carlo estimate of the path KL and its standard error."""
+    import torch
+
+    from theory.unmasking.long_walks import sample_walk
+
+    found = sample_walk(rule, world, samples, torch.Generator().manual_seed(seed), denoise).path_divergence
+    return {"mc_path": found.mean, "mc_error": found.standard_error}
+
+
+def nelbo_gap(law: Tensor, table: Tensor) -> float:
+    """Return NELBO minus entropy by the sum over all states: the mean over orders of the model error."""
+    from theory.unmasking.rules.sets import RandomOne
+    from theory.unmasking.walks import table_model, walk
+
+    n, d = table.shape[1:]
+    return float(walk(RandomOne(), law, n, d, table_model(table[None])).path_divergence[0])
