@@ -9,7 +9,12 @@ import re
 from theory.errors import InvalidInput, unknown
 from theory.ledger import Claim
 
-SUBJECTS = ("theory.energy.claims", "theory.unmasking.claims", "theory.speculation.claims")
+SUBJECTS = (
+    "theory.energy.claims",
+    "theory.unmasking.claims",
+    "theory.speculation.claims",
+    "theory.remasking.claims",
+)
 
 
 @functools.cache

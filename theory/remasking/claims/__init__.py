@@ -1,0 +1,16 @@
+"""The ledger of remasking: the star-shaped process and its guided sampler (arXiv 2510.08369), ReMDM (2503.00307)."""
+
+from __future__ import annotations
+
+from theory.remasking.claims import guidance, laws, losses, predictors, remdm_schedules, remdm_steps, samplers, steps
+
+CLAIMS = (
+    *remdm_steps.CLAIMS,
+    *remdm_schedules.CLAIMS,
+    *steps.CLAIMS,
+    *losses.CLAIMS,
+    *predictors.CLAIMS,
+    *laws.CLAIMS,
+    *guidance.CLAIMS,
+    *samplers.CLAIMS,
+)

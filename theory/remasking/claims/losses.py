@@ -1,0 +1,163 @@
+"""G-Star 3-5: the star-shaped bound by brute force and in closed form, against masked diffusion's, and its growth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from functools import partial
+
+import torch
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from theory import definitions as plain
+from theory import information, strategies
+from theory.ledger import Claim, Evidence, Instance, at_least, at_most, equal, rounding
+from theory.remasking import bounds, chain, literal
+from theory.remasking.claims.inputs import F1, F2, F3, NOTES, STAR, case, denoisers, merged, triples
+from theory.remasking.schedules import plan, rescale, standard, star
+
+LONG = 4096
+TERMS = "rounding of sums over steps, mask counts and positions"
+
+
+def star_bound(
+    n: int, d: int, weights: Sequence[int], rows: Sequence[int], steps: int, power: int = 1
+) -> Iterator[Evidence]:
+    """Sum KL over all pairs of states and steps, and compare with sum of alpha_next^power E[masked cross-entropy]."""
+    world, process = case(n, d, weights, rows), star(steps)
+    fill = literal.independent(world.conditional, d)
+    brute = [literal.divergence_bound(x, fill, triples(process), d) for x in plain.sequences(n, d)]
+    alphas = [float(s.alpha_now) for s in process]
+    closed = bounds.weighted(bounds.loss_profile(world.log_p), alphas, [float(s.alpha_next) ** power for s in process])
+    slack = _slack(world.d, n, steps, max(brute))
+    yield equal("enumeration", brute, closed, slack, effective=steps > 1, note="KL summed over states")
+    yield equal(
+        "closed form", bounds.negative_bound(world.log_p, process), closed, slack, note="weights of the posterior"
+    )
+
+
+def upper_bound(
+    n: int, d: int, weights: Sequence[int], rows: Sequence[int], steps: int, shorten: float = 1.0
+) -> Iterator[Evidence]:
+    """Compare the bound with -ln p(x) from the transition matrices, by the engine and by every path written out."""
+    world, process = case(n, d, weights, rows), star(steps)
+    exact = -chain.output_law(world.factorised, process).log()
+    paths = literal.output_law(literal.independent(world.conditional, d), triples(process), n, d)
+    slack = _slack(d, n, steps, float(exact.max()))
+    yield equal("enumeration", exact, [-math.log(p) for p in world.listed(paths)], slack, note="-ln p(x), two routes")
+    bound = shorten * bounds.negative_bound(world.log_p, process)
+    yield at_least("enumeration", bound, exact, slack, effective=steps > 1 and n > 1, note="bound >= -ln p(x)")
+
+
+def few_steps(n: int, d: int, weights: Sequence[int], rows: Sequence[int], steps: int) -> Iterator[Evidence]:
+    """Compare the two bounds for T <= 2, where every step starts from nothing shown or ends at the data."""
+    world = case(n, d, weights, rows)
+    left, right = bounds.negative_bound(world.log_p, star(steps)), bounds.negative_bound(world.log_p, standard(steps))
+    yield equal("closed form", left, right, _slack(d, n, steps, float(right.max())), note="star = standard")
+
+
+def excess(
+    n: int, d: int, weights: Sequence[int], rows: Sequence[int], steps: int, eta: int = 4, power: int = 1
+) -> Iterator[Evidence]:
+    """Compare the gap to masked diffusion with the sum of sigma alpha_now / (1 - alpha_now) cross-entropies; it is > 0."""
+    world = case(n, d, weights, rows)
+    base, losses = bounds.negative_bound(world.log_p, standard(steps)), bounds.loss_profile(world.log_p)
+    plans = {"star": star(steps), "partial": plan([k / steps for k in range(steps + 1)], rescale(eta / 8))}
+    for name, process in plans.items():
+        gap = bounds.negative_bound(world.log_p, process) - base
+        alphas, weight = [float(s.alpha_now) for s in process], [w**power for w in bounds.excess_weights(process)]
+        slack = _slack(d, n, steps, float(base.max()) + float(gap.max()))
+        yield equal("closed form", gap, bounds.weighted(losses, alphas, weight), slack, note=f"gap, {name}")
+        if steps > 2 and (name == "star" or eta):
+            yield at_least("closed form", gap, 1e-6, 0.0, note=f"strict, {name}")
+    fill = literal.independent(world.conditional, d)
+    brute = [literal.divergence_bound(x, fill, triples(plans["partial"]), d) for x in plain.sequences(n, d)]
+    found = bounds.negative_bound(world.log_p, plans["partial"])
+    yield equal("enumeration", brute, found, _slack(d, n, steps, max(brute)), note="KL summed over states")
+
+
+def one_token(weights: Sequence[int], steps: int, shift: int = 2) -> Iterator[Evidence]:
+    """Compare the mean star bound of one token with H (T + 1)(T + 2) / (6T), and the standard one with H."""
+    world = case(1, len(weights), weights)
+    entropy = float(information.entropy(world.law))
+    grown, base = (_mean(world.law, bounds.negative_bound(world.log_p, p(steps))) for p in (star, standard))
+    slack = rounding(4 * steps, max(grown, 1.0))
+    closed = entropy * (steps + 1) * (steps + shift) / (6 * steps)
+    yield equal("closed form", grown, closed, slack, effective=entropy > 0 and steps > 1, note="star")
+    yield equal("closed form", base, entropy, slack, note="standard")
+
+
+def growth(n: int, d: int, weights: Sequence[int], shift: int = 1) -> Iterator[Evidence]:
+    """Compare the star bound over T at T = 4096 with its limit, and the standard bound with the entropy; 1%."""
+    world = case(n, d, weights)
+    losses = bounds.loss_profile(world.log_p)
+    profile = torch.where(world.law[:, None] > 0, world.law[:, None] * losses, 0.0).sum(0)
+    yield equal("closed form", profile, bounds.entropy_profile(world.law, n, d), world.slack(), note="h_k, two routes")
+    limit = bounds.star_growth(profile) if shift == 1 else math.fsum(
+        float(h) * (n - k + shift) / ((n + 1) * (n + 2)) for k, h in enumerate(profile))  # fmt: skip
+    grown = _mean(world.law, bounds.negative_bound(world.log_p, star(LONG))) / LONG
+    effective = limit > 1e-9
+    yield at_most("closed form", abs(grown - limit), limit / 100, 1e-15, effective=effective, note="star bound / T")
+    entropy = float(information.entropy(world.law))
+    base = _mean(world.law, bounds.negative_bound(world.log_p, standard(LONG)))
+    yield at_most("closed form", abs(base - entropy), entropy / 100, 1e-12, effective=effective, note="standard bound")
+    summed = bounds.standard_limit(profile)
+    yield equal("closed form", summed, entropy, world.slack(), effective=effective, note="sum of h_k / k = H")
+
+
+def _mean(law: torch.Tensor, bound: torch.Tensor) -> float:
+    return float(torch.where(law > 0, law * bound, 0.0).sum())
+
+
+def _slack(d: int, n: int, steps: int, scale: float) -> float:
+    return rounding(steps * n * (2 * d + 2) ** n, scale)
+
+
+def _steps(most: int, least: int = 1) -> SearchStrategy[Instance]:
+    return st.fixed_dictionaries({"steps": st.integers(least, most)})
+
+
+PAIR: Instance = {
+    "n": 2,
+    "d": 3,
+    "weights": [1] * 9,
+    "rows": [5, 1, 2, 1, 1, 7, 3, 3, 1, 2, 9, 1, 1, 4, 4, 6, 1, 1, 2, 2, 5, 8, 1, 3],
+}
+SHORT: Instance = {"n": 2, "d": 2, "weights": [1] * 4, "rows": [5, 4, 9, 1, 1, 1, 2, 1, 1, 8, 4, 1]}
+
+CLAIMS = (
+    Claim(
+        "gstar.3a", f"{STAR}, variational bound; {NOTES}, bounds", "The star bound is sum over steps of alpha_next E[masked cross-entropy]",
+        "equality", ("enumeration", "closed form"), star_bound, TERMS, assumptions="any denoiser that carries visible tokens over; linear alpha",
+        fixtures=({**PAIR, "steps": 8}, {**PAIR, "steps": 3}, {**SHORT, "steps": 5}), inputs=lambda: merged(denoisers(), _steps(6)), examples=5,
+        variants={"alpha_next squared": partial(star_bound, power=2)},
+    ),
+    Claim(
+        "gstar.3b", f"{STAR}, variational bound", "It is at least -ln p(x) of the sampler, for every sequence",
+        "lower", ("enumeration",), upper_bound, TERMS, fixtures=({**PAIR, "steps": 4}, {**SHORT, "steps": 6}),
+        inputs=lambda: merged(denoisers(), _steps(4)), examples=5, variants={"half the bound": partial(upper_bound, shorten=0.5)},
+    ),
+    Claim(
+        "gstar.4a", f"{NOTES}, bounds", "For T <= 2 the star bound is masked diffusion's, sequence by sequence",
+        "equality", ("closed form",), few_steps, TERMS, fixtures=({**PAIR, "steps": 2}, {**PAIR, "steps": 1}),
+        inputs=lambda: merged(denoisers(), _steps(2)), examples=15, variants={"one step more": lambda steps, **rest: few_steps(steps=steps + 1, **rest)},
+    ),
+    Claim(
+        "gstar.4b", f"{NOTES}, bounds", "For every sigma the bound exceeds masked diffusion's by the sum of sigma alpha_now / (1 - alpha_now) E[masked cross-entropy], strictly for T >= 3",
+        "equality", ("closed form", "enumeration"), excess, TERMS, assumptions="positive conditionals; sigma = 1 - alpha_next, and half of the largest",
+        fixtures=({**PAIR, "steps": 5}, {**SHORT, "steps": 3}, {**SHORT, "steps": 4, "eta": 8}), inputs=lambda: merged(denoisers(), _steps(4, 3)), examples=4,
+        variants={"excess squared": partial(excess, power=2)},
+    ),
+    Claim(
+        "gstar.5a", f"{NOTES}, bounds", "One token, linear alpha, exact denoiser: the star bound is H (T + 1)(T + 2) / (6T), the standard one H",
+        "equality", ("closed form",), one_token, "rounding of T terms", fixtures=({"weights": [3, 1, 5], "steps": 64}, {"weights": [1, 1], "steps": 1000}),
+        inputs=lambda: st.fixed_dictionaries({"weights": st.lists(st.integers(0, 9), min_size=1, max_size=4).map(lambda w: [*w, 1]), "steps": st.integers(1, 200)}),
+        examples=15, variants={"(T + 1)^2": partial(one_token, shift=1)},
+    ),
+    Claim(
+        "gstar.5b", f"{NOTES}, bounds", "The star bound / T tends to sum of h_k (n - k + 1) / ((n + 1)(n + 2)): within 1% at T = 4096, where the standard bound is within 1% of H",
+        "asymptotic", ("closed form",), growth, "1%", assumptions="linear alpha, exact denoiser", fixtures=(F1, F2, F3),
+        inputs=lambda: strategies.laws(n=(1, 4), cells=27), examples=10, variants={"n - k + 2": partial(growth, shift=2)},
+    ),
+)  # fmt: skip

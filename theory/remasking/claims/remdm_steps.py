@@ -1,0 +1,237 @@
+"""ReMDM's step: marginals, what its forward process knows, predictor and corrector, Props 4.2-4.4; as printed too."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from functools import partial
+from typing import Any
+
+import sympy
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from theory import information
+from theory.ledger import Claim, Evidence, Instance, at_least, at_most, equal
+from theory.remasking import chain, literal
+from theory.remasking.claims.inputs import F2, GRID, NOTES, REMDM, alphas, case, fraction
+from theory.remasking.posterior import (
+    Posterior,
+    corrector,
+    corrector_matrix,
+    largest_corrector_sigma,
+    largest_sigma,
+    posterior,
+    predictor,
+    star_sigma,
+)  # fmt: skip
+
+ZERO = Fraction(0)
+
+
+def marginals(now: int, after: int, share: int, extra: Fraction = ZERO) -> Iterator[Evidence]:
+    """Step the marginal of one token at an admissible sigma: alpha_next comes out; by the cases as printed too."""
+    t, s = fraction(now), fraction(after)
+    sigma = fraction(share) * Fraction(largest_sigma(t, s))
+    found = posterior(t, s, sigma)
+    kept = Posterior(found.keep - extra, found.reveal)
+    yield equal("rational", Fraction(kept.revealed(t)), s, ZERO, effective=sigma > 0 and t > 0, note="alpha_next")
+    shown, hidden = (literal.token_law(token, 0, t, s, sigma, 1) for token in (0, 1))
+    yield equal(
+        "rational", [Fraction(found.keep), Fraction(found.reveal)], [shown[0], hidden[0]], ZERO, note="as printed"
+    )
+    least = min(*shown.values(), *hidden.values())
+    yield at_least("rational", Fraction(least), ZERO, ZERO, effective=sigma > 0, note="no negative chance")
+    at_limit = literal.token_law(1, 0, t, s, Fraction(largest_sigma(t, s)) + Fraction(1, GRID), 1)
+    beyond = min(*at_limit.values(), 1 - Fraction(largest_sigma(t, s)) - Fraction(1, GRID))
+    yield at_most(
+        "rational", Fraction(beyond), -Fraction(1, 100 * GRID), ZERO, effective=t > 0, note="none beyond the limit"
+    )
+
+
+def identities(wrong: bool = False) -> Iterator[Evidence]:
+    """Simplify the marginal and the composition as rational functions of alpha_now, alpha_next and sigma."""
+    t, s, sigma = sympy.symbols("t s sigma", positive=True)
+    reveal = (s - (1 - sigma) * t) / (1 - t)
+    first, second = (s - t) / (1 - t), sigma * (t if wrong else s) / (1 - s)
+    gaps: list[Any] = [(1 - sigma) * t + (1 - t) * reveal - s, first * (1 - sigma) + (1 - first) * second - reveal]
+    for gap in gaps:
+        yield equal("symbolic", int(sympy.simplify(gap) == 0), 1, ZERO, note="difference is zero")
+
+
+def forward(now: int, after: int, share: int, marginal: int = 0) -> Iterator[Evidence]:
+    """Reverse one token's step by Bayes: P(z_now = x | z_next masked) = sigma alpha_now / (1 - alpha_next), which knows x."""
+    t, s = fraction(now), fraction(after)
+    if s == 1:
+        return
+    sigma = fraction(share) * Fraction(largest_sigma(t, s))
+    shown, hidden = (literal.token_law(token, 0, t, s, sigma, 1) for token in (0, 1))
+    both = t * shown[1]
+    masked = both + (1 - t) * hidden[1]
+    found = both / masked
+    yield equal(
+        "rational", found, sigma * (s if marginal else t) / (1 - s), ZERO, effective=sigma * t > 0, note="mask to x"
+    )
+
+
+def composition(now: int, after: int, share: int, strict: bool = True, level: str = "next") -> Iterator[Evidence]:
+    """Compare ReMDM's step with its predictor followed by the corrector at alpha_next, and ask that both are kernels.
+
+    With `strict` sigma is a share of what the corrector admits, else of what the posterior admits, as printed.
+    """
+    t, s = fraction(now), fraction(after)
+    most = (
+        min(Fraction(largest_sigma(t, s)), Fraction(largest_corrector_sigma(s)))
+        if strict
+        else Fraction(largest_sigma(t, s))
+    )
+    sigma = fraction(share) * most
+    at = s if level == "next" else t
+    step, second = posterior(t, s, sigma), corrector_matrix(at, sigma)
+    both = predictor(t, s).then(second)
+    effective = 0 < t < s < 1 and sigma > 0
+    found, wanted = [Fraction(both.keep), Fraction(both.reveal)], [Fraction(step.keep), Fraction(step.reveal)]
+    if s < 1:
+        yield equal("rational", found, wanted, ZERO, effective=effective, note="predictor, then corrector")
+        yield equal(
+            "rational",
+            Fraction(corrector_matrix(s, sigma).revealed(s)),
+            s,
+            ZERO,
+            effective=effective,
+            note="keeps alpha_next",
+        )
+    yield equal("enumeration", int(second.is_kernel), 1, ZERO, effective=effective, note="the corrector is a kernel")
+    if strict and level == "next":
+        same = corrector(s, sigma)
+        yield equal("rational", Fraction(same.reveal), Fraction(second.reveal), ZERO, effective=False, note="accepted")
+
+
+def star_corrector(now: int, after: int, share: int, power: int = 1) -> Iterator[Evidence]:
+    """Check that sigma = 1 - alpha_next never exceeds the corrector's limit."""
+    t, s = fraction(now), fraction(after)
+    limit = min(Fraction(1), (1 - s) / s) if s else Fraction(1)
+    sigma = Fraction(star_sigma(t, s)) * power
+    yield at_most("rational", sigma, limit, ZERO, effective=0 < s < 1, note="star")
+
+
+def composed_twice(
+    n: int, d: int, weights: Sequence[int], now: float, after: float, sigma: float, same: bool = False
+) -> Iterator[Evidence]:
+    """Give predictor and corrector a denoiser call each: the law is not that of ReMDM's one-call step."""
+    world = case(n, d, weights)
+    law = chain.marginal_law(world.law, n, d, now)
+    one = chain.posterior_step(law, world.factorised, posterior(now, after, sigma))
+    first = chain.posterior_step(law, world.factorised, predictor(now, after))
+    two = one if same else chain.posterior_step(first, world.factorised, corrector(after, sigma))
+    yield at_least("enumeration", information.total_variation(one, two), 0.005, 0.0, note="TV between the two")
+
+
+def forward_backward(now: int, after: int, share: int, at_next: bool = False) -> Iterator[Evidence]:
+    """Compare the corrector at sigma = (alpha_next - alpha_now) / alpha_now with an Euler step of both rates."""
+    t, s = fraction(now), fraction(after)
+    if t == 0 or s > 2 * t or s == 1:
+        return
+    sigma = (s - t) / t
+    found = corrector_matrix(s if at_next else t, sigma)
+    effective = s > t
+    yield equal("rational", Fraction(found.keep), 1 - (s - t) / t, ZERO, effective=effective, note="noising rate")
+    yield equal("rational", Fraction(found.reveal), (s - t) / (1 - t), ZERO, effective=effective, note="denoising rate")
+    if s <= Fraction(largest_sigma(t, s)) * t + t:
+        step = posterior(t, s, sigma)
+        rate = 2 * (s - t) / (1 - t)
+        yield equal(
+            "rational", Fraction(step.reveal), rate, ZERO, effective=effective, note="with the predictor's rate"
+        )
+
+
+def flow_matching(now: int, after: int, share: int, extra: int = 1) -> Iterator[Evidence]:
+    """Compare an Euler step of the flow-matching corrector, (1 + beta) forward and beta backward, with ReMDM's."""
+    t, s = fraction(now), fraction(after)
+    if t in (0, s) or s == 1:
+        return
+    beta = fraction(share) * Fraction(largest_sigma(t, s)) * t / (s - t)
+    step = posterior(t, s, beta * (s - t) / t)
+    effective = beta > 0
+    yield equal("rational", Fraction(1 - step.keep), beta * (s - t) / t, ZERO, effective=effective, note="masks")
+    revealed = (extra + beta) * (s - t) / (1 - t)
+    yield equal("rational", Fraction(step.reveal), revealed, ZERO, effective=effective, note="reveals")
+
+
+def constant_alpha(now: int, share: int, rate: int = 0) -> Iterator[Evidence]:
+    """Let alpha stand still: the flow-matching step is the identity for every beta, ReMDM's is not."""
+    t = fraction(now)
+    if not 0 < t < 1:
+        return
+    change = Fraction(rate, GRID)
+    beta = 1 + share
+    idle = Posterior(1 - beta * change / t, (1 + beta) * change / (1 - t))
+    yield equal(
+        "rational", [Fraction(idle.keep), Fraction(idle.reveal)], [Fraction(1), ZERO], ZERO, note="flow matching"
+    )
+    sigma = Fraction(largest_sigma(t, t)) * fraction(max(1, share))
+    step = posterior(t, t, sigma)
+    yield at_least("rational", Fraction(step.reveal), Fraction(1, GRID**2), ZERO, note="ReMDM reveals")
+    yield equal("rational", Fraction(step.revealed(t)), t, ZERO, note="and keeps alpha")
+
+
+def _levels() -> SearchStrategy[Instance]:
+    return st.fixed_dictionaries({"now": st.integers(1, GRID - 1), "share": st.integers(0, GRID)})
+
+
+INNER: Instance = {"now": 9, "after": 12, "share": 12}
+EARLY: Instance = {"now": 5, "after": 19, "share": 24}
+ANY = (
+    INNER,
+    EARLY,
+    {"now": 6, "after": 12, "share": 24},
+    {"now": 0, "after": 4, "share": 6},
+    {"now": 20, "after": 24, "share": 24},
+)
+NONE = "none: fractions"
+ADMISSIBLE = "0 <= sigma <= min(1, (1 - alpha_next) / alpha_now)"
+
+CLAIMS = (
+    Claim(
+        "remdm.3.1", f"{REMDM}, Thm 3.1 and eq. (5)", "For every admissible sigma the revealed fraction after the step is alpha_next; beyond min(1, (1 - alpha_next) / alpha_now) a chance is negative",
+        "equality", ("rational",), marginals, NONE, assumptions=ADMISSIBLE, fixtures=ANY, inputs=alphas, examples=60, variants={"one in a hundred lost": partial(marginals, extra=Fraction(1, 100))},
+    ),
+    Claim(
+        "remdm.3.1s", f"{REMDM}, Thms 3.1 and 4.1", "Marginals and composition as identities of rational functions", "equality", ("symbolic",), identities, "none: computer algebra",
+        fixtures=({},), variants={"corrector at the level before": partial(identities, wrong=True)},
+    ),
+    Claim(
+        "remdm.3.2", f"{REMDM}, section 3; {NOTES}, family", "Noising knows the data: P(z_now = x | z_next masked) = sigma alpha_now / (1 - alpha_next), zero only for sigma = 0",
+        "equality", ("rational",), forward, NONE, assumptions=ADMISSIBLE, fixtures=ANY, inputs=alphas, examples=40, variants={"alpha_next in its place": partial(forward, marginal=1)},
+    ),
+    Claim(
+        "remdm.4.1.printed", f"{REMDM}, Thm 4.1 as printed", "For every admissible sigma the step is masked diffusion's predictor followed by a corrector that is a transition kernel",
+        "equality", ("rational", "enumeration"), partial(composition, strict=False), NONE, assumptions=ADMISSIBLE, expected="refuted", see="remdm.4.1", fixtures=(EARLY, *ANY), inputs=alphas, examples=20,
+    ),
+    Claim(
+        "remdm.4.1", f"{REMDM}, Thm 4.1; {NOTES}, corrector", "The step is masked diffusion's predictor, then a corrector at alpha_next that masks with sigma, reveals with sigma alpha_next / (1 - alpha_next) and keeps alpha_next",
+        "equality", ("rational", "enumeration"), composition, NONE, assumptions="sigma <= min(1, (1 - alpha_next) / alpha_next): only there is the corrector a kernel", fixtures=ANY, inputs=alphas, examples=60,
+        variants={"corrector at alpha_now": partial(composition, level="now")},
+    ),
+    Claim(
+        "remdm.4.1star", f"{NOTES}, corrector", "The star-shaped sigma = 1 - alpha_next is below the corrector's limit", "upper", ("rational",), star_corrector, NONE,
+        fixtures=ANY, inputs=alphas, examples=40, variants={"twice": partial(star_corrector, power=2)},
+    ),
+    Claim(
+        "remdm.4.1calls", f"{NOTES}, corrector", "The composition holds given x: with one denoiser call each, predictor and corrector have another law than the step, TV above .005",
+        "lower", ("enumeration",), composed_twice, "none: a margin of a tenth", fixtures=({**F2, "now": 0.2, "after": 0.5, "sigma": 0.5},), variants={"one call": partial(composed_twice, same=True)},
+    ),
+    Claim(
+        "remdm.4.2", f"{REMDM}, Prop. 4.2; {NOTES}, corrector", "At sigma = (alpha_next - alpha_now) / alpha_now the corrector at level alpha_now is an Euler step of the forward-backward corrector",
+        "equality", ("rational",), forward_backward, NONE, assumptions="alpha_next <= 2 alpha_now; both compared at level alpha_now", fixtures=(INNER, {"now": 12, "after": 15, "share": 0}), inputs=alphas, examples=80,
+        variants={"at level alpha_next": partial(forward_backward, at_next=True)},
+    ),
+    Claim(
+        "remdm.4.3", f"{REMDM}, Prop. 4.3", "At sigma = beta (alpha_next - alpha_now) / alpha_now the step is an Euler step of the flow-matching corrector with rates 1 + beta and beta",
+        "equality", ("rational",), flow_matching, NONE, assumptions=ADMISSIBLE, fixtures=(INNER, EARLY), inputs=alphas, examples=60, variants={"rates 2 + beta": partial(flow_matching, extra=2)},
+    ),
+    Claim(
+        "remdm.4.4", f"{REMDM}, Prop. 4.4", "Where alpha stands still the flow-matching corrector does nothing for any beta, while ReMDM's step remasks and keeps alpha",
+        "equality", ("rational",), constant_alpha, NONE, fixtures=({"now": 12, "share": 3},), inputs=_levels, examples=20, variants={"alpha moves": partial(constant_alpha, rate=1)},
+    ),
+)  # fmt: skip

@@ -1,0 +1,105 @@
+"""The Bayes-optimal error predictor, exactly: the chance that a token of a draft differs from the drawn original.
+
+Meshchaninov et al., arXiv 2510.08369: a predictor g(x^) is trained on one-shot completions x^ of masked data x with
+labels e_i = 1[x^_i != x_i]. Its optimum under binary cross-entropy is
+    g*_i(x^) = sum over M with i of W(M | x^) (1 - q(x^_i | x^ off M)),
+W(M | x^) proportional to w_|M| q(x^ off M) prod over j in M of p_j(x^_j | x^ off M), w_m the mean of
+(1 - alpha)^m alpha^(n - m) over training times (remasking notes, predictor).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from theory import states
+from theory.errors import InvalidInput
+from theory.remasking.chain import Proposal, draft_layout
+from theory.schedules import LINEAR, Schedule
+
+Predictor = Callable[[Int[Tensor, "batch n"]], Float[Tensor, "batch n"]]
+"""From complete sequences to a logit of each token being an error."""
+
+NODES = 200
+CLAMP = 1e-12
+"""Distance from 0 and 1 at which error probabilities become logits."""
+
+
+def mask_weights(n: int, schedule: Schedule = LINEAR) -> Float[Tensor, "counts"]:
+    """Return w_m, the mean of (1 - alpha)^m alpha^(n - m) over uniform times; for linear alpha 1 / ((n+1) C(n, m)).
+
+    Other schedules by Gauss-Legendre quadrature with 200 nodes, exact for polynomials of degree 399.
+    """
+    if schedule is LINEAR:
+        return torch.tensor([1 / ((n + 1) * math.comb(n, m)) for m in range(n + 1)], dtype=torch.float64)
+    x, w = np.polynomial.legendre.leggauss(NODES)
+    shown, hidden = schedule.value((1 + x) / 2), schedule.complement((1 + x) / 2)
+    return torch.tensor([float((w / 2 * hidden**m * shown ** (n - m)).sum()) for m in range(n + 1)]).double()
+
+
+def error_probabilities(
+    law: Float[Tensor, "cells"], proposal: Proposal, weights: Float[Tensor, "counts"] | None = None
+) -> Float[Tensor, "cells n"]:
+    """Return g* for every sequence and position; 1/2 for a sequence that is never drafted.
+
+    `weights` are those of `mask_weights` (linear schedule, uniform time, unless given).
+    """
+    n, d = proposal.n, proposal.d
+    table = draft_layout(n, d)
+    chance = _draft_masses(law, proposal, weights)
+    q = states.marginal_table(states.check_law(law, n, d), n, d)
+    context, places = q[table.state], states.place_values(n, d)
+    total = chance.new_zeros(d**n).index_add(0, table.cell, chance)
+    found = []
+    for i in range(n):
+        shown = q[table.state + torch.where(table.flags[:, i], (table.tokens[:, i] - d) * places[i], 0)]
+        wrong = torch.where(context > 0, 1 - shown / context.clamp(min=1e-300), 1 - 1 / d) * table.flags[:, i]
+        found.append(chance.new_zeros(d**n).index_add(0, table.cell, chance * wrong))
+    return torch.where(total[:, None] > 0, torch.stack(found, -1) / total.clamp(min=1e-300)[:, None], 0.5)
+
+
+def drafted_law(
+    law: Float[Tensor, "cells"], proposal: Proposal, weights: Float[Tensor, "counts"] | None = None
+) -> Float[Tensor, "cells"]:
+    """Return the law of the training drafts x^."""
+    chance = _draft_masses(law, proposal, weights)
+    table = draft_layout(proposal.n, proposal.d)
+    return chance.new_zeros(len(law)).index_add(0, table.cell, chance)
+
+
+def error_logits(
+    law: Float[Tensor, "cells"], proposal: Proposal, weights: Float[Tensor, "counts"] | None = None
+) -> Float[Tensor, "cells n"]:
+    """Return ln(g* / (1 - g*)), g* kept a distance 1e-12 from 0 and 1."""
+    return torch.logit(error_probabilities(law, proposal, weights), eps=CLAMP)
+
+
+def tabulated(logits: Float[Tensor, "cells n"], d: int) -> Predictor:
+    """Return the predictor that looks logits up by sequence, on the device of its tokens."""
+    n = logits.shape[-1]
+    if len(logits) != d**n:
+        raise InvalidInput(f"logits of {len(logits)} sequences; expected d^n = {d**n}, in the order of a law")
+    places = torch.tensor([d ** (n - 1 - i) for i in range(n)])
+
+    def predict(tokens: Int[Tensor, "batch n"]) -> Float[Tensor, "batch n"]:
+        index = (tokens * places.to(tokens.device)).sum(-1)
+        return logits.to(tokens.device)[index]
+
+    return predict
+
+
+def _draft_masses(law: Tensor, proposal: Proposal, weights: Tensor | None) -> Float[Tensor, "drafts"]:
+    n, d = proposal.n, proposal.d
+    if proposal.chance.ndim != 1:
+        raise InvalidInput(f"proposal of batch {tuple(proposal.chance.shape[:-1])}; expected that of one denoiser")
+    w = mask_weights(n) if weights is None else weights
+    if tuple(w.shape) != (n + 1,) or not bool((w >= 0).all()):
+        raise InvalidInput(f"weights of shape {tuple(w.shape)}; expected n + 1 = {n + 1} nonnegative numbers")
+    table = draft_layout(n, d)
+    q = states.marginal_table(states.check_law(law, n, d), n, d)
+    return w.double()[table.sizes] * q[table.state] * proposal.chance
