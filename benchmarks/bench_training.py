@@ -1,0 +1,85 @@
+"""Speed of a training step, as a ratio within one run."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from benchmarks.harness import Timing, benchmark, ratio
+from synthetic.denoisers import Architecture
+from synthetic.tasks import Examples, unconditional
+from synthetic.training import Run, Training
+
+ARCHITECTURE = Architecture(width=128, depth=4, heads=4)
+SHAPE, D, BATCH = (9, 9), 9, 64
+
+
+EXAMPLES = unconditional(torch.randint(D, (1024, 81), generator=torch.Generator().manual_seed(0)))
+
+
+@dataclass(frozen=True)
+class Grids:
+    """Random 9 x 9 grids of nine symbols."""
+
+    name: str = "grids"
+    shape: tuple[int, ...] = SHAPE
+    d: int = D
+    train: Examples = EXAMPLES
+    test: Examples = EXAMPLES
+    world: None = None
+
+
+@benchmark(at_most=1.2)
+def training_step() -> Timing:
+    """compiled training step (width 128, depth 4, n 81, batch 64, one thread), over its layers' matrix products"""
+    return step_against_products(compiled=True)
+
+
+@benchmark(at_most=1.4)
+def training_step_eager() -> Timing:
+    """the same without a compiler"""
+    return step_against_products(compiled=False)
+
+
+def step_against_products(compiled: bool) -> Timing:
+    """Time whole steps (batch, masks, loss, gradient, clipping, AdamW, averaging) and the products of their layers."""
+    with one_thread(), tempfile.TemporaryDirectory() as folder:
+        training = Training(batch=BATCH, compile=compiled)
+        run = Run(Grids(), ARCHITECTURE, training, 0, Path(folder), torch.device("cpu"))
+        return ratio(run.advance, layer_products(), repeats=15)
+
+
+def layer_products() -> Callable[[], object]:
+    """Return the products of every linear layer, and of queries with keys and weights with values, both ways."""
+    width, inner, tokens = ARCHITECTURE.width, ARCHITECTURE.expansion * ARCHITECTURE.width, BATCH * 81
+    linear = [(width, 3 * width), (width, width), (width, inner), (inner, width)]
+    heads, size = BATCH * ARCHITECTURE.heads, width // ARCHITECTURE.heads
+    pairs = [(torch.randn(tokens, a), torch.randn(a, b)) for a, b in linear]
+    pairs += [(torch.randn(heads, 81, size), torch.randn(heads, size, 81))]
+    pairs += [(torch.randn(heads, 81, 81), torch.randn(heads, 81, size))]
+    upstream = [torch.randn_like(left @ right) for left, right in pairs]
+
+    def products() -> None:
+        for _ in range(ARCHITECTURE.depth):
+            for (left, right), gradient in zip(pairs, upstream, strict=True):
+                left @ right
+                gradient @ right.mT
+                left.mT @ gradient
+
+    return products
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread, as the workers of a sweep do."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)

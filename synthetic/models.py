@@ -1,0 +1,144 @@
+"""Trained denoisers by what they are: trained where missing, resumed where interrupted, reused where finished.
+
+A model's folder is named by the sha256 of its spec, of the code that determines its weights and of torch's version,
+so a stale model is never found. One process at a time trains a model; others wait and load it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import fcntl
+import hashlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from synthetic import checkpoints, provenance
+from synthetic.denoisers import Architecture, Denoiser, preset
+from synthetic.devices import device as choose_device
+from synthetic.digest import PROJECT, code_digest
+from synthetic.encoding import canonical, encode_config
+from synthetic.training import Trained, Training, train
+from theory.errors import unknown
+from theory.files import make_folder
+
+if TYPE_CHECKING:
+    from synthetic.progress import Progress
+
+CODE = ("synthetic.denoisers", "synthetic.losses", "synthetic.training")
+LISTS = ("synthetic.tasks",)
+"""Packages that name every task: an edit to another task leaves a model as it is."""
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """A task by name, an architecture (or the name of a preset), how it is trained, and the seed of all of it.
+
+    The task's data are those of seed 0 for every model: seeds differ in initial weights, batches and masks.
+    """
+
+    task: str
+    architecture: Architecture | str = "small"
+    training: Training = dataclasses.field(default_factory=Training)
+    seed: int = 0
+
+    @property
+    def label(self) -> str:
+        """Name the model in tables and on progress bars."""
+        found = self.architecture
+        size = found if isinstance(found, str) else f"{found.width} x {found.depth}"
+        return f"{self.task}, {size}, seed {self.seed}"
+
+    def resolved(self) -> ModelSpec:
+        """Return the spec with a preset's name replaced by what it stands for."""
+        return dataclasses.replace(self, architecture=_architecture(self))
+
+
+def trained(spec: ModelSpec, progress: Progress, device: str | None = None, root: Path | None = None) -> Denoiser:
+    """Return the averaged denoiser of a spec in eval mode, trained first where it is not on disk.
+
+    Raises InvalidInput as `synthetic.training.train` does.
+    """
+    return finished(spec, progress, device, root).denoiser
+
+
+def finished(spec: ModelSpec, progress: Progress, device: str | None = None, root: Path | None = None) -> Trained:
+    """Return the finished run of a spec: the denoiser with its history, held-out NELBO and entropy."""
+
+    where = folder(spec, root)
+    with _locked(where):
+        return _stored(spec, where, device) or _train(spec, where, progress, device)
+
+
+def summary(spec: ModelSpec, progress: Progress, device: str | None = None, root: Path | None = None) -> dict[str, Any]:
+    """Return one row of a table: task, seed, parameters, nelbo, standard_error, entropy (nats; nan where unknown)."""
+    run = finished(spec, progress, device, root)
+    return {
+        "task": spec.task,
+        "seed": spec.seed,
+        "parameters": sum(p.numel() for p in run.denoiser.parameters()),
+        "nelbo": run.held_out.nelbo,
+        "standard_error": run.held_out.standard_error,
+        "entropy": float("nan") if run.entropy is None else run.entropy,
+    }
+
+
+def folder(spec: ModelSpec, root: Path | None = None) -> Path:
+    """Return the folder of a model: under `root`, else $UNMASKED_MODELS, else `models/` in the project."""
+    base = root or Path(os.environ.get("UNMASKED_MODELS") or PROJECT / "models")
+    return base / spec.task.replace("/", "-") / key(spec)[:16]
+
+
+def key(spec: ModelSpec) -> str:
+    """Return the sha256 of the spec, of the code that determines the weights and of torch's version."""
+    modules = (*CODE, _task_module(spec.task))
+    code = {name: digest for module in modules for name, digest in code_digest(module, without=LISTS).items()}
+    return hashlib.sha256(canonical([encode_config(spec.resolved()), code, provenance.version("torch")])).hexdigest()
+
+
+def _stored(spec: ModelSpec, where: Path, device: str | None) -> Trained | None:
+    """Return the run where its last step is on disk; this needs none of the task's data."""
+    found = checkpoints.load(where)
+    if found is None or found.step < spec.training.steps:
+        return None
+    with torch.random.fork_rng(devices=[]):
+        denoiser = Denoiser(_architecture(spec), tuple(found.config["shape"]), found.config["d"])
+    prefix = "average/"
+    denoiser.load_state_dict({k.removeprefix(prefix): v for k, v in found.tensors.items() if k.startswith(prefix)})
+    return Trained.of(denoiser.to(choose_device(device)).requires_grad_(False).eval(), found.facts)
+
+
+def _train(spec: ModelSpec, where: Path, progress: Progress, device: str | None) -> Trained:
+    from synthetic.tasks import task
+
+    return train(task(spec.task), _architecture(spec), spec.training, spec.seed, where, progress, device)
+
+
+def _architecture(spec: ModelSpec) -> Architecture:
+    return preset(spec.architecture) if isinstance(spec.architecture, str) else spec.architecture
+
+
+def _task_module(name: str) -> str:
+    """Return the module that builds a task. Raises InvalidInput for an unknown name."""
+    from synthetic import tasks
+
+    builders = tasks._builders()
+    if name not in builders:
+        raise unknown("task", name, builders)
+    build = builders[name]
+    module: str = getattr(build, "func", build).__module__
+    return module
+
+
+@contextlib.contextmanager
+def _locked(where: Path) -> Iterator[None]:
+    """Hold the model's lock; wait for it while another process does. A killed process lets go of it."""
+    make_folder(where)
+    with (where / "lock").open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
