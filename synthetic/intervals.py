@@ -28,14 +28,18 @@ class Interval:
 
 
 def bootstrap(values: Float[ndarray, "seeds items"], level: float = 0.95, seed: int = 0) -> Interval:
-    """Return the percentile interval of the mean: seeds are resampled, then items within each drawn seed.
+    """Return the percentile interval of the mean: seeds and items are resampled, each across the whole table.
 
-    Give differences item by item for a paired comparison. Raises InvalidInput for NaN or without items.
+    Items that all seeds share, and noise of each (seed, item) alone, are both accounted for (the pigeonhole
+    bootstrap; Owen, Annals of Applied Statistics 1, 2007). Give differences item by item for a paired comparison.
+    Raises InvalidInput for NaN or without items.
     """
     table = np.atleast_2d(np.asarray(values, dtype=np.float64))
     if table.ndim != 2 or not table.size or np.isnan(table).any():
         raise InvalidInput(f"values of shape {table.shape}; expected (seeds, items) without NaN, at least one of each")
-    means = _resampled_means(table, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    rows, columns = (_shares(rng, size) for size in table.shape)
+    means = ((rows @ table) * columns).sum(-1)
     low, high = np.quantile(means, ((1 - level) / 2, (1 + level) / 2))
     return Interval(float(table.mean()), float(low), float(high), table.size, len(table))
 
@@ -49,11 +53,6 @@ def verdict(interval: Interval, threshold: float = 0.0, claimed: Literal["above"
     return "refuted" if high < limit else "undecided"
 
 
-def _resampled_means(table: Float[ndarray, "seeds items"], rng: np.random.Generator) -> Float[ndarray, " resamples"]:
-    seeds, items = table.shape
-    means = np.empty(RESAMPLES)
-    for k in range(RESAMPLES):
-        drawn = rng.integers(seeds, size=seeds)
-        counts = rng.multinomial(items, np.full(items, 1 / items), size=seeds)
-        means[k] = (table[drawn] * counts).sum() / table.size
-    return means
+def _shares(rng: np.random.Generator, size: int) -> Float[ndarray, "resamples size"]:
+    """Return the share of each index in resamples with replacement, one a row."""
+    return rng.multinomial(size, np.full(size, 1 / size), size=RESAMPLES) / size
