@@ -134,6 +134,22 @@ FIGURES: dict[str, Entry] = {
         "figures.trained_schedules", ENERGY, "Fig. 5 and Table 1, with the computed schedule of arXiv 2511.04647",
         "Schedules computed from measured losses have the least path KL on Sudoku; for pairs linear is best.",
     ),
+    "trained_punt": Entry(
+        "figures.trained_punt", PUNT, "section 4: quality at equal calls, and Assumption 3.3, on trained models",
+        "PUNT is ahead of Top-k and EB on an exact chain, level on a trained one; tests on pairs seldom mislead.",
+    ),
+    "trained_infogain": Entry(
+        "figures.trained_infogain", INFO_GAIN, "cumulative entropy and Case 1, on trained models at equal compute",
+        "On a chain eight candidates cut Htilde by 4 nats and output entropy by 27; in a x b = c factors are late.",
+    ),
+    "trained_speculative": Entry(
+        "figures.trained_speculative", SPECULATIVE, "Algorithm 4 on masked chains, with trained models",
+        "In a random order a trained chain takes a quarter of the calls at unchanged law; Top-k pays in KL.",
+    ),
+    "gstar_trained": Entry(
+        "figures.gstar_trained", STAR, "Figs. 2 and 3 and section 4.5, with trained predictors and exact laws",
+        "Trained guidance helps in few evaluations and on constraints; on soft laws many evaluations make it harmful.",
+    ),
 }  # fmt: skip
 
 

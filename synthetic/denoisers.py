@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -96,7 +96,6 @@ class Denoiser(nn.Module):
         self.n = math.prod(shape)
         width = architecture.width
         self.symbols = nn.Parameter(_embedding(d + 1, width))
-        self.given = nn.Parameter(_embedding(1, width)[0])
         self.positions = nn.ParameterList(nn.Parameter(_embedding(length, width)) for length in shape)
         self.blocks = nn.ModuleList(Block(architecture) for _ in range(architecture.depth))
         self.norm = nn.LayerNorm(width, bias=False)
@@ -104,25 +103,19 @@ class Denoiser(nn.Module):
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
-    def forward(
-        self, z: Int[Tensor, "batch n"], given: Bool[Tensor, "batch n"] | None = None
-    ) -> Float[Tensor, "batch n d"]:
-        """Return ln p(x_i = v | z) in nats; `given` marks conditioning tokens, which are never masked.
+    def forward(self, z: Int[Tensor, "batch n"]) -> Float[Tensor, "batch n d"]:
+        """Return ln p(x_i = v | z) in nats; a conditioning token is shown like any revealed one.
 
         Raises InvalidInput in eval mode for states of another length or with tokens outside 0..d.
         """
         if not self.training:
             check_states(z, self.n, self.d)
-        return self.head(self.features(z, given)).float().log_softmax(-1)
+        return self.head(self.features(z)).float().log_softmax(-1)
 
-    def features(
-        self, z: Int[Tensor, "batch n"], given: Bool[Tensor, "batch n"] | None = None
-    ) -> Float[Tensor, "batch n width"]:
+    def features(self, z: Int[Tensor, "batch n"]) -> Float[Tensor, "batch n width"]:
         """Return the last hidden states, normalised: what the head sees."""
         symbol = z[..., None] == torch.arange(self.d + 1, device=z.device)
         hidden = symbol.to(self.symbols.dtype) @ self.symbols + self._places()  # a look-up with a repeatable gradient
-        if given is not None:
-            hidden = hidden + given[..., None] * self.given
         for block in self.blocks:
             hidden = block(hidden)
         return self.norm(hidden)
@@ -160,11 +153,9 @@ class ErrorPredictor(nn.Module):
         for part in self._changing():
             part.requires_grad_(True)
 
-    def forward(
-        self, tokens: Int[Tensor, "batch n"], given: Bool[Tensor, "batch n"] | None = None
-    ) -> Float[Tensor, "batch n"]:
+    def forward(self, tokens: Int[Tensor, "batch n"]) -> Float[Tensor, "batch n"]:
         """Return the logit that the token at each position is wrong."""
-        return self.head(self.backbone.features(tokens, given)).squeeze(-1).float()
+        return self.head(self.backbone.features(tokens)).squeeze(-1).float()
 
     def _changing(self) -> Iterator[nn.Module]:
         if self.trainable == "full":

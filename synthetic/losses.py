@@ -24,8 +24,8 @@ from theory.errors import InvalidInput, unknown
 
 Form = Literal["count", "time"]
 Masks = tuple[Bool[Tensor, "batch n"], Float[Tensor, " batch"]]
-Conditionals = Callable[[Int[Tensor, "batch n"], Bool[Tensor, "batch n"]], Float[Tensor, "batch n d"]]
-"""States and given positions to log-conditionals, as a `Denoiser` has them."""
+Conditionals = Callable[[Int[Tensor, "batch n"]], Float[Tensor, "batch n d"]]
+"""States to log-conditionals."""
 
 EXACT_COUNTS = 8
 """Up to this many free tokens a held-out NELBO takes every count, beyond it a stratified sample of them."""
@@ -128,7 +128,7 @@ def held_out_losses(
         quantiles = (strata + torch.rand(len(x), generator=generator, dtype=torch.float64)) / repeats
         masks = count_masks(kept.cpu(), quantiles, generator)
         masked, weight = (part.to(x.device) for part in masks)
-        losses = masked_loss(denoise(x.masked_fill(masked, d), kept), x, masked, weight)
+        losses = masked_loss(denoise(x.masked_fill(masked, d)), x, masked, weight)
         means.append(losses.double().view(-1, repeats).mean(-1).cpu())
     return torch.cat(means)
 

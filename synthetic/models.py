@@ -18,13 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from synthetic import checkpoints, provenance
+from synthetic import checkpoints, provenance, tasks
 from synthetic.denoisers import Architecture, Denoiser, preset
 from synthetic.devices import device as choose_device
 from synthetic.digest import PROJECT, code_digest
 from synthetic.encoding import canonical, encode_config
 from synthetic.training import Trained, Training, train
-from theory.errors import unknown
 from theory.files import make_folder
 
 if TYPE_CHECKING:
@@ -96,7 +95,7 @@ def folder(spec: ModelSpec, root: Path | None = None) -> Path:
 
 def key(spec: ModelSpec) -> str:
     """Return the sha256 of the spec, of the code that determines the weights and of torch's version."""
-    modules = (*CODE, _task_module(spec.task))
+    modules = (*CODE, tasks.module(spec.task))
     code = {name: digest for module in modules for name, digest in code_digest(module, without=LISTS).items()}
     return hashlib.sha256(canonical([encode_config(spec.resolved()), code, provenance.version("torch")])).hexdigest()
 
@@ -114,25 +113,11 @@ def _stored(spec: ModelSpec, where: Path, device: str | None) -> Trained | None:
 
 
 def _train(spec: ModelSpec, where: Path, progress: Progress, device: str | None) -> Trained:
-    from synthetic.tasks import task
-
-    return train(task(spec.task), _architecture(spec), spec.training, spec.seed, where, progress, device)
+    return train(tasks.task(spec.task), _architecture(spec), spec.training, spec.seed, where, progress, device)
 
 
 def _architecture(spec: ModelSpec) -> Architecture:
     return preset(spec.architecture) if isinstance(spec.architecture, str) else spec.architecture
-
-
-def _task_module(name: str) -> str:
-    """Return the module that builds a task. Raises InvalidInput for an unknown name."""
-    from synthetic import tasks
-
-    builders = tasks._builders()
-    if name not in builders:
-        raise unknown("task", name, builders)
-    build = builders[name]
-    module: str = getattr(build, "func", build).__module__
-    return module
 
 
 @contextlib.contextmanager

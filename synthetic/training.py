@@ -164,12 +164,10 @@ def run_config(task: Trainable, architecture: Architecture, training: Training, 
     }
 
 
-def nelbo_objective(
-    module: Denoiser, z: Tensor, given: Tensor, tokens: Tensor, masked: Tensor, weight: Tensor
-) -> Float[Tensor, ""]:
+def nelbo_objective(module: Denoiser, z: Tensor, tokens: Tensor, masked: Tensor, weight: Tensor) -> Float[Tensor, ""]:
     """Return the batch's mean NELBO estimate in nats per token; in bfloat16 on a GPU."""
     with torch.autocast("cuda", torch.bfloat16, enabled=z.is_cuda):
-        log_p = module(z, given)
+        log_p = module(z)
     return masked_loss(log_p, tokens, masked, weight).mean() / module.n
 
 
@@ -220,7 +218,7 @@ class Run:
         world, (tokens, given) = self.task.world, self._test
         if world is None or self.entropy is None:
             return None
-        return held_out_losses(lambda z, _: world(z), tokens.cpu(), given.cpu(), self.task.d) - self.entropy
+        return held_out_losses(world, tokens.cpu(), given.cpu(), self.task.d) - self.entropy
 
     def advance(self) -> None:
         """Take one step."""
@@ -229,7 +227,7 @@ class Run:
         rows = torch.randint(len(train.tokens), (self.training.batch,), generator=generator)
         tokens, given = train.tokens[rows], train.given[rows]
         masked, weight = draw_masks(self.training.loss, given, generator)
-        batch = (tokens.masked_fill(masked, self.task.d), given, tokens, masked, weight)
+        batch = (tokens.masked_fill(masked, self.task.d), tokens, masked, weight)
         self._unchecked.append(self.optimiser.step(self.step, *(part.to(self.device) for part in batch)))
         self.step += 1
 

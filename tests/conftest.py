@@ -1,8 +1,9 @@
-"""Checks every array shape in theory/, and keeps a laboratory: a small project with one experiment and one figure."""
+"""Checks array shapes, keeps trained models apart, and keeps a laboratory: one experiment and one figure."""
 
 from __future__ import annotations
 
 import importlib
+import os
 import secrets
 import sys
 from collections.abc import Callable, Iterator
@@ -103,6 +104,12 @@ class Lab:
     def runs(self) -> int:
         log = self.source("tiny").with_name("tiny.py.runs")
         return log.read_text().count("run") if log.exists() else 0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def models(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the models that tests train out of the project."""
+    os.environ["UNMASKED_MODELS"] = str(tmp_path_factory.mktemp("models"))
 
 
 @pytest.fixture

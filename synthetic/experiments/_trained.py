@@ -37,7 +37,7 @@ SIZES: dict[str, dict[str, Size]] = {
     "laptop": {
         "": Size(64, 3, 800),
         "small": Size(32, 2, 800),
-        "maze5": Size(64, 4, 1500),
+        "maze5": Size(64, 4, 1500, batch=32),
         "text": Size(64, 3, 1200),
     },
     "gpu": {"": Size(256, 8, 50_000, rate=5e-4, batch=256, ema=0.9995), "small": Size(64, 3, 10_000, batch=256)},

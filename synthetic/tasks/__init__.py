@@ -7,7 +7,7 @@ from collections.abc import Callable
 from synthetic.tasks.base import Examples, Success, Task, unconditional
 from theory.errors import unknown
 
-__all__ = ["Examples", "Success", "Task", "names", "task", "unconditional"]
+__all__ = ["Examples", "Success", "Task", "module", "names", "task", "unconditional"]
 
 
 def task(name: str, seed: int = 0) -> Task:
@@ -15,15 +15,25 @@ def task(name: str, seed: int = 0) -> Task:
 
     Raises InvalidInput for an unknown name, and where a data set's package is missing.
     """
-    builders = _builders()
-    if name not in builders:
-        raise unknown("task", name, builders)
-    return builders[name](seed)
+    return _builder(name)(seed)
 
 
 def names() -> tuple[str, ...]:
     """Return the names of all tasks."""
     return tuple(_builders())
+
+
+def module(name: str) -> str:
+    """Return the dotted module that builds a task. Raises InvalidInput for an unknown name."""
+    build = _builder(name)
+    return str(getattr(build, "func", build).__module__)
+
+
+def _builder(name: str) -> Callable[[int], Task]:
+    builders = _builders()
+    if name not in builders:
+        raise unknown("task", name, builders)
+    return builders[name]
 
 
 def _builders() -> dict[str, Callable[[int], Task]]:

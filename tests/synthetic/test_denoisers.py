@@ -58,13 +58,6 @@ def test_positions_differ_by_row_and_by_column(denoiser) -> None:
     assert [tuple(p.shape) for p in denoiser.positions] == [(2, 16), (3, 16)]
 
 
-def test_given_tokens_are_marked(denoiser) -> None:
-    z = states()
-    nothing = torch.zeros_like(z, dtype=torch.bool)
-    assert torch.equal(denoiser(z), denoiser(z, nothing))
-    assert not torch.allclose(denoiser(z), denoiser(z, ~nothing))
-
-
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_have_the_size_they_claim(name: str) -> None:
     low, high = SIZES[name]

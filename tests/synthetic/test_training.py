@@ -284,7 +284,7 @@ def test_an_error_of_the_batch_itself_is_raised(monkeypatch) -> None:
     optimiser = Optimiser(Denoiser(SMALL, (2, 3), 2), training.nelbo_objective, Schedule(9), compiled=True)
     z, nothing = torch.zeros(4, 6, dtype=torch.long), torch.zeros(4, 6, dtype=torch.bool)
     with pytest.raises((IndexError, RuntimeError), match="out of"):
-        optimiser.step(0, z, nothing, z + 99, nothing, torch.ones(4))
+        optimiser.step(0, z, z + 99, nothing, torch.ones(4))
 
 
 def test_long_runs_compile() -> None:

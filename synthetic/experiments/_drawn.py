@@ -1,0 +1,133 @@
+"""Sequences drawn by set rules and by PUNT with what the path knows, and the entropy of a Markov projection. Nats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Generator, Tensor
+
+from theory.errors import InvalidInput
+from theory.unmasking.rules.base import SetRule, check_conditionals, check_selection
+from theory.unmasking.rules.proxies import token_entropy
+
+if TYPE_CHECKING:
+    from theory.unmasking.rules.base import Denoise
+    from theory.unmasking.rules.punt import Punt
+
+Watch = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], None]
+"""Sees, at each step, which rows are open, their states, candidate tokens, positions revealed and
+log-conditionals."""
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Complete sequences, their denoiser calls and steps, and sums along each path.
+
+    `log_p` adds ln p(x_i | z) of the revealed tokens: where x alone decides the path (deterministic set rules, PUNT
+    with in-order tests and value-free ranks) it is ln p_out(x). `surprise` is the cumulative entropy Htilde.
+    """
+
+    tokens: Int[Tensor, "rows n"]
+    calls: Int[Tensor, " rows"]
+    steps: Int[Tensor, " rows"]
+    log_p: Float[Tensor, " rows"]
+    surprise: Float[Tensor, " rows"]
+
+
+def draw(
+    denoise: Denoise, rule: SetRule | Punt, start: Int[Tensor, "rows n"], d: int, seed: int, watch: Watch | None = None
+) -> Drawn:
+    """Complete every row at temperature 1; each denoiser call evaluates one sequence, so calls are the compute too."""
+    generator = Generator(start.device).manual_seed(seed)
+    z, counts = start.clone(), torch.zeros(2, len(start), dtype=torch.long, device=start.device)
+    sums = torch.zeros(2, len(start), dtype=torch.float64, device=start.device)
+    while len(rows := (z == d).any(-1).nonzero()[:, 0]):
+        here = z[rows]
+        log_p = check_conditionals(denoise(here), here, d)
+        y = candidates(log_p, here, d, generator)
+        kept, spent = _kept(denoise, rule, here, y, d, log_p, generator)
+        if watch is not None:
+            watch(rows, here, y, kept, log_p)
+        own = log_p.gather(-1, y.clamp(max=d - 1)[..., None])[..., 0]
+        found = torch.stack((own, token_entropy(log_p))).double()
+        sums[:, rows] += torch.where(kept, found, 0.0).sum(-1)
+        counts[:, rows] += torch.stack((spent, torch.ones_like(spent)))
+        z[rows] = torch.where(kept, y, here)
+    return Drawn(z, counts[0], counts[1], sums[0], sums[1])
+
+
+def candidates(
+    log_p: Float[Tensor, "rows n d"], z: Int[Tensor, "rows n"], d: int, generator: Generator
+) -> Int[Tensor, "rows n"]:
+    """Return a token drawn at every masked position, and the tokens that are there."""
+    weights = torch.where((z == d)[..., None], log_p, 0.0).exp().reshape(-1, d)
+    y = torch.multinomial(weights, 1, generator=generator).reshape(z.shape)
+    return torch.where(z == d, y, z)
+
+
+def _kept(
+    denoise: Denoise, rule: SetRule | Punt, z: Tensor, y: Tensor, d: int, log_p: Tensor, generator: Generator
+) -> tuple[Bool[Tensor, "rows n"], Int[Tensor, " rows"]]:
+    if not isinstance(rule, SetRule):
+        return rule.keep(denoise, z, y, d, log_p)
+    chosen = rule.for_states(z).select(log_p, z == d, generator)
+    return check_selection(rule.name, chosen, z == d, z), torch.ones(len(z), dtype=torch.long, device=z.device)
+
+
+def markov_entropy(x: Int[Tensor, "rows n"], d: int) -> Float[Tensor, " rows"]:
+    """Return jackknife pseudo-values of the entropy of the Markov chain that has the pair marginals of neighbours.
+
+    That chain M is the projection of the law p_out of the rows on Markov chains: H(M) >= H(p_out), and for a Markov
+    chain p KL(p_out || p) = KL(p_out || M) + KL(M || p), so E_out[-ln p] - H(M) = KL(M || p) is a lower bound of it.
+    The mean of the pseudo-values is H(M) estimated with bias of order 1 / rows^2; they are items for a bootstrap.
+    """
+    if len(x) < 2:
+        raise InvalidInput(f"{len(x)} sequences; expected at least two to leave one out")
+    pairs = x[:, :-1] * d + x[:, 1:]
+    return _pseudo_entropy(pairs, d * d).sum(-1) - _pseudo_entropy(x[:, 1:-1], d).sum(-1)
+
+
+def pooled_markov_entropy(x: Int[Tensor, "rows n"], d: int) -> Float[Tensor, " rows"]:
+    """Return pseudo-values of H(X_1) + (n - 1) H(next | token), neighbours pooled over positions.
+
+    Entropy is concave, so this is at least the entropy of the Markov projection, and E_out[-ln p] minus it is still a
+    lower bound of KL(p_out || p), for few sequences a less noisy one.
+    """
+    pair, left = pooled_entropy(x[:, :-1] * d + x[:, 1:], d * d), pooled_entropy(x[:, :-1], d)
+    return _pseudo_entropy(x[:, :1], d)[:, 0] + (x.shape[1] - 1) * (pair - left)
+
+
+def pooled_entropy(cell: Int[Tensor, "rows m"], cells: int) -> Float[Tensor, " rows"]:
+    """Return jackknife pseudo-values, a row left out at a time, of the entropy of all cells pooled."""
+    if len(cell) < 2:
+        raise InvalidInput(f"{len(cell)} sequences; expected at least two to leave one out")
+    counts = torch.zeros(len(cell), cells, dtype=torch.float64)
+    counts.scatter_add_(1, cell, torch.ones(cell.shape, dtype=torch.float64))
+    size, left = counts.sum(), counts.sum(0) - counts
+    whole = size.log() - torch.xlogy(counts.sum(0), counts.sum(0)).sum() / size
+    less = size - cell.shape[1]
+    return len(cell) * whole - (len(cell) - 1) * (less.log() - torch.xlogy(left, left).sum(-1) / less)
+
+
+def _pseudo_entropy(cell: Int[Tensor, "rows m"], cells: int) -> Float[Tensor, "rows m"]:
+    """Return S H - (S - 1) H_without_s of the plug-in entropy of each column."""
+    rows = len(cell)
+    counts = torch.nn.functional.one_hot(cell, cells).sum(0).double()
+    own = counts.expand(rows, *counts.shape).gather(-1, cell[..., None])[..., 0]
+    total = torch.xlogy(counts, counts).sum(-1)
+    without = total - torch.xlogy(own, own) + torch.xlogy(own - 1, own - 1)
+    size = torch.tensor([float(rows), float(rows - 1)], dtype=torch.float64)
+    whole, less = size * size.log()
+    return (whole - total) - (less - without)
+
+
+def grouped(values: Tensor, size: int) -> list[float]:
+    """Return the means of consecutive groups of rows: the items of a table that stays small."""
+    if len(values) % size:
+        raise InvalidInput(f"{len(values)} rows in groups of {size}; choose a number of rows that the size divides")
+    means: list[float] = values.double().reshape(-1, size).mean(-1).tolist()
+    return means

@@ -1,0 +1,130 @@
+"""Samplers that refine, measured: exactly where all sequences fit in a list, else on samples; and what they cost.
+
+Evaluations are those of `theory.remasking.sampling`, in the mean over a sequence's own chance: the denoiser where a
+state has masks, the predictor where there is a choice of what to mask again. A pass of either counts as one.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+
+from theory import information, states
+from theory.remasking import chain, sampling
+from theory.remasking.schedules import Step, counted, standard
+from theory.remasking.selection import RANDOM
+from theory.unmasking.rules.sets import RandomOne
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from synthetic.tasks import Task
+    from theory.remasking.predictor import Predictor
+    from theory.unmasking.rules.base import Denoise
+
+Plan = tuple[Step, ...]
+MOST_STEPS = 512
+
+
+def window(steps: int, on: float) -> Plan:
+    """Return masked diffusion with refinement at the paper's times t <= on: the last `on` of the run."""
+    return counted(steps, (1 - on, 1.0))
+
+
+def evaluations(steps: Sequence[Step], n: int, guided: bool) -> float:
+    """Return the expected evaluations of both networks for one sequence of n tokens, from all masks."""
+    total, hidden = 0.0, 1.0
+    for step in steps:
+        count = RANDOM.counts(float(step.alpha_next), n)
+        refined = step.kind == "counted"
+        total += hidden + (float(count[1:n].sum()) if guided and refined else 0.0)
+        hidden = 1 - float(count[0]) if refined else 1 - float(step.alpha_next) ** n
+    return total
+
+
+def within(budget: float, plan: Callable[[int], Plan], n: int, guided: bool = False) -> Plan:
+    """Return the plan of the most steps whose evaluations stay within the budget."""
+    steps = (plan(k) for k in range(1, MOST_STEPS + 1))
+    inside = list(itertools.takewhile(lambda found: evaluations(found, n, guided) <= budget + 1e-9, steps))
+    return inside[-1] if inside else standard(1)
+
+
+class Bench(Protocol):
+    """Runs a plan with a predictor, with random sets (None), or one token at a time in random order."""
+
+    def refined(self, plan: Plan, predictor: Any) -> dict[str, list[float]]:
+        """Return values of each measure."""
+        ...
+
+    def one_by_one(self) -> dict[str, list[float]]:
+        """Return values of each measure of masked diffusion in the limit of many steps."""
+        ...
+
+
+@dataclass(frozen=True)
+class Exact:
+    """The output laws themselves: tv and kl (nats) from the data, entropy (nats). Predictors are their logits."""
+
+    law: Tensor
+    table: Tensor
+
+    @cached_property
+    def proposal(self) -> chain.Proposal:
+        """Return how the denoiser fills masks."""
+        return chain.factorised(self.table)
+
+    def refined(self, plan: Plan, predictor: chain.Refinement | None) -> dict[str, list[float]]:
+        """Measure the output law."""
+        return self._measures(chain.output_law(self.proposal, plan, predictor))
+
+    def one_by_one(self) -> dict[str, list[float]]:
+        """Measure the law of random order, one token a step."""
+        from theory.unmasking.walks import table_model, walk
+
+        n, d = self.table.shape[1:]
+        return self._measures(walk(RandomOne(), self.law, n, d, table_model(self.table[None])).output[0])
+
+    def refinement(self, predictor: Predictor) -> chain.Refinement:
+        """Tabulate a predictor's choices."""
+        n, d = self.table.shape[1:]
+        return chain.refinement(RANDOM, predictor(states.all_sequences(n, d)), d)
+
+    def _measures(self, output: Tensor) -> dict[str, list[float]]:
+        tv, kl = chain.distances(self.law, output)
+        return {"tv": [float(tv)], "kl": [float(kl)], "entropy": [float(information.entropy(output))]}
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """The share of successes of every chunk of the samples. Predictors map tokens to logits."""
+
+    task: Task
+    denoise: Denoise
+    samples: int
+    chunks: int
+    seed: int
+
+    def refined(self, plan: Plan, predictor: Predictor | None) -> dict[str, list[float]]:
+        """Sample with the plan."""
+        generator = torch.Generator().manual_seed(self.seed)
+        start = sampling.masked_batch(self.samples, self.task.n, self.task.d)
+        found = sampling.sample(self.denoise, plan, start, predictor=predictor, generator=generator)
+        return self._measures(found.tokens)
+
+    def one_by_one(self) -> dict[str, list[float]]:
+        """Sample one token a step."""
+        from synthetic.sampling import sample
+
+        start = torch.full((self.samples, self.task.n), self.task.d)
+        return self._measures(sample(self.denoise, RandomOne(), start, self.task.d, seed=self.seed).tokens)
+
+    def _measures(self, tokens: Tensor) -> dict[str, list[float]]:
+        from synthetic.tasks import unconditional
+
+        good = self.task.success(tokens, unconditional(tokens))
+        return {"success": [float(part.mean()) for part in good.chunk(self.chunks)]}

@@ -1,0 +1,190 @@
+"""NELBO against entropy under several mask schedules, and DUEL's likelihood of every rule, on trained models.
+
+Table: a row for each task, seed, test item and estimate of its log-likelihood (nats): n (its length), kind, rule,
+parameter, value, calls (of the denoiser; nan where that means nothing). Kinds: "data", ln q of the exact law where
+there is one; "elbo", by number of revealed tokens; "time", the same quantity with masks drawn by the mask schedule
+named in `rule` and weighted; "duel", exact under the deterministic rule, with k or EB's budget as parameter; on small
+tasks also "random order" (ln mean over all orders) and "oracle" (the best order of each sequence, no likelihood).
+Scalars, on small tasks and per seed: "log oracle sum" (the logarithm of the oracle's sum over all sequences) and,
+averaged over the exact law, "law/oracle", "law/left to right", "law/best rule" (dynamic programming over all rules of
+one token a step) and "law/data" (minus the entropy).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from synthetic.experiments import _trained
+from synthetic.progress import Progress
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+
+    from synthetic.models import ModelSpec
+    from synthetic.tasks import Task
+    from theory.unmasking.rules.base import Denoise, SetRule
+
+SMALL = "small/"
+SHAPES = (0.3, 0.9)
+"""The Beta mask schedule of the estimates: their variance is finite where a > 1/4 and b > 1/2.
+
+Near the end 1 - alpha falls as (1 - t)^(2b) and the weight grows as 1 / (1 - t). Linear, b = 1/2, is the border: its
+variance grows with the logarithm of the number of draws.
+"""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Tasks, seeds of the models, test items, the most tokens in them, block sizes, EB's budgets, strata of time.
+
+    Masks are drawn by the model's seed, so that their noise is independent from model to model.
+    """
+
+    scale: str = "laptop"
+    tasks: tuple[str, ...] = (
+        "chain", "digits", "text", "sudoku4 free", "small/Markov chain", "small/copied pairs", "small/digit patches",
+    )  # fmt: skip
+    seeds: tuple[int, ...] = (0, 1, 2)
+    items: int = 128
+    tokens: int = 2560
+    blocks: tuple[int, ...] = (1, 2, 4)
+    budgets: tuple[float, ...] = (0.3, 1.0, 3.0)
+    draws: int = 32
+
+
+PRESETS = {
+    "smoke": Config("smoke", ("sudoku4 free", "small/Markov chain"), (0, 1), 4, budgets=(0.3, 3.0), draws=2),
+    "laptop": Config(),
+    "gpu": Config("gpu", seeds=(0, 1, 2, 3, 4), items=192, tokens=2**20, draws=64),
+}
+
+
+def parts(config: Config) -> tuple[Config, ...]:
+    """One run for each task and seed."""
+    return _trained.runs(config)
+
+
+def models(config: Config) -> tuple[ModelSpec, ...]:
+    """Return the models measured."""
+    return _trained.specs(config)
+
+
+def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Score the test items of one task with one model in every way."""
+    import pandas as pd
+
+    task, denoise = _trained.denoiser(config, progress)
+    (name,), (seed,) = config.tasks, config.seeds
+    found: dict[str, float] = {}
+    if name.startswith(SMALL):
+        rows, scalars = enumerated(config, task, denoise)
+        found = {f"{name}/{seed}/{key}": value for key, value in scalars.items()}
+    else:
+        rows = sampled(config, task, denoise, progress)
+    table = pd.DataFrame(rows, columns=["item", "kind", "rule", "parameter", "value", "calls"])
+    table.insert(0, "task", name)
+    table.insert(1, "seed", seed)
+    table.insert(2, "n", task.n)
+    return table, found
+
+
+def items(config: Config, task: Task) -> int:
+    """Return how many test items are scored: fewer where they are long."""
+    return max(2, min(config.items, config.tokens // task.n))
+
+
+def rules(config: Config, d: int) -> Iterator[tuple[str, float, SetRule]]:
+    """Yield family, parameter and rule. Of two tokens, margin and entropy rank as confidence does: left out."""
+    from theory.unmasking.rules.sets import EntropyBounded, LeftToRight, TopK
+
+    for k in config.blocks:
+        yield "left to right", float(k), LeftToRight(k)
+        yield "confidence", float(k), TopK(k, "confidence")
+        if d > 2:
+            yield "margin", float(k), TopK(k, "margin")
+            yield "entropy", float(k), TopK(k, "entropy")
+    for budget in config.budgets:
+        yield "EB", budget, EntropyBounded(budget)
+
+
+def sampled(config: Config, task: Task, denoise: Denoise, progress: Progress) -> list[tuple[Any, ...]]:
+    """Return the rows of a task whose ELBO is estimated: by count, by time, and DUEL of every rule."""
+    from synthetic.experiments import _losses
+    from theory import schedules
+    from theory.unmasking.likelihood import log_likelihood
+
+    (seed,) = config.seeds
+    examples = _trained.some(task.test, items(config, task))
+    rows = _rows("elbo", "by count", 1.0, -_losses.by_count(denoise, examples, task.d, 1, 2 * seed).sum(-1))
+    if task.world is not None:
+        rows += _rows("data", "exact law", 1.0, task.world.log_prob(examples.tokens))
+    masks = (schedules.LINEAR, schedules.SQUARED_SINE, schedules.beta_mask(*SHAPES))
+    for mask in progress.track(masks, "schedules"):
+        found = _losses.by_time(denoise, examples, task.d, mask, config.draws, 2 * seed + 1)
+        rows += _rows("time", mask.name, float(config.draws), -found)
+    for family, parameter, rule in progress.track(list(rules(config, task.d)), "rules"):
+        score = log_likelihood(rule, denoise, examples.tokens, task.d)
+        rows += _rows("duel", family, parameter, score.log_likelihood, score.calls)
+    return rows
+
+
+def enumerated(config: Config, task: Task, denoise: Denoise) -> tuple[list[tuple[Any, ...]], dict[str, float]]:
+    """Return the rows of a task whose sequences fit in a list, every one exact, and the averages over its law."""
+    import torch
+
+    from theory import states
+    from theory.unmasking import best_rules, likelihood
+    from theory.unmasking.rules.sets import LeftToRight
+
+    assert task.world is not None
+    n, d = task.n, task.d
+    table, law = denoise(states.all_states(n, d)), task.world.law()
+
+    def look_up(z: Tensor) -> Tensor:
+        return table[states.index_of(z, d)]
+
+    x = states.all_sequences(n, d)
+    terms = likelihood.order_terms(look_up, x, d)
+    oracle = likelihood.best_order(terms)[0]
+    along = likelihood.along(terms, torch.arange(n))
+    best = best_rules.best_rule(law, n, d, denoise=look_up, largest=1)
+    tokens = _trained.some(task.test, config.items).tokens
+    own = tokens @ _places(n, d)
+    rows = _rows("elbo", "all orders", 1.0, likelihood.elbo(terms)[own])
+    rows += _rows("data", "exact law", 1.0, law[own].log())
+    rows += _rows("random order", "ln mean", 1.0, likelihood.log_uniform(terms)[own])
+    rows += _rows("oracle", "best order", 1.0, oracle[own])
+    for family, rule in {"left to right": LeftToRight(1), **_adaptive(d)}.items():
+        score = likelihood.log_likelihood(rule, look_up, tokens, d)
+        rows += _rows("duel", family, 1.0, score.log_likelihood, score.calls)
+    return rows, {
+        "log oracle sum": float(oracle.logsumexp(0)),
+        "law/oracle": float(law @ oracle),
+        "law/left to right": float(law @ along),
+        "law/best rule": best_rules.expected_log_likelihood(best, law),
+        "law/data": float(torch.xlogy(law, law).sum()),
+    }
+
+
+def _adaptive(d: int) -> dict[str, SetRule]:
+    from theory.unmasking.rules.sets import TopK
+
+    proxies = ("confidence", "margin", "entropy") if d > 2 else ("confidence",)
+    return {by: TopK(1, by) for by in proxies}
+
+
+def _places(n: int, d: int) -> Tensor:
+    import torch
+
+    return d ** torch.arange(n - 1, -1, -1)
+
+
+def _rows(kind: str, rule: str, parameter: float, values: Tensor, calls: Tensor | None = None) -> list[tuple[Any, ...]]:
+    spent = [float("nan")] * len(values) if calls is None else calls.tolist()
+    return [
+        (item, kind, rule, parameter, float(f"{value:.9g}"), call)
+        for item, (value, call) in enumerate(zip(values.tolist(), spent, strict=True))
+    ]

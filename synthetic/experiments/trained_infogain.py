@@ -1,0 +1,302 @@
+"""Info-Gain on trained models: cumulative entropy, quality and diversity, at equal calls and at equal compute.
+
+Yang et al., arXiv 2602.18176. Three forms of the objective against entropy-greedy decoding, Top-k and Best-of-N (of N
+entropy-greedy draws the one of least cumulative entropy Htilde). Calls are batched: a look-ahead at N candidates is
+one call that evaluates N sequences (duplicates too), and its winner's conditionals serve the next step. Each task is
+decoded with its trained denoiser and with exact conditionals ("exact"; on small tasks, which are walked and have no
+chance in them, beside seed 0 only). Entropies in nats.
+
+Table: part, task, seed, denoiser ("trained", "exact"), rule ("entropy-greedy", "Info-Gain", "Top-k", "Best-of-N"),
+form ("mean", "sum", "look-ahead", else empty), candidates (N), size (tokens a step, k), items (how many) and lists of
+one value an item, empty where there is none: calls, evaluated (sequences), surprise (Htilde) and quality (-ln p(x),
+given what was shown; empty where a sequence is impossible).
+part "argmax": most probable tokens, all masked positions as candidates, from test rows partly masked; by row.
+part "drawn": temperature 1 from all masks, with entropy of the output (on a chain an upper bound by neighbours) and
+kl, KL(p_out || p) (on a chain a lower bound by neighbours); by sequence, one item on small tasks.
+part "case" (a x b = c): first, factors and product, the probabilities that a factor is decoded first, both factors
+before any digit of the product, and the product before any factor; one item.
+Scalars per task and seed: entropy of the data law.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from synthetic.experiments import _trained
+from synthetic.progress import Progress
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+
+    from synthetic.models import ModelSpec
+    from synthetic.tasks import Task
+    from theory.unmasking.rules.base import Denoise, ValueRule
+    from theory.unmasking.rules.info_gain import SampledInfoGain
+
+CASE = "small/a x b = c"
+FORMS = ("mean", "sum", "look-ahead")
+LISTS = ("calls", "evaluated", "surprise", "quality", "entropy", "kl", "first", "factors", "product")
+
+
+@dataclass(frozen=True)
+class Config:
+    """Tasks, model seeds, candidates, the k of Info-Gain's parallel form, and sequences of each part."""
+
+    scale: str = "laptop"
+    tasks: tuple[str, ...] = ("chain", "small/four-token chain", "small/Markov chain", CASE)
+    seeds: tuple[int, ...] = (0, 1, 2)
+    candidates: int = 8
+    tau_position: float = 0.1
+    parallel: int = 4
+    argmax: int = 24
+    masks: int = 16
+    argmax_small: int = 256
+    trained: int = 24
+    exact: int = 96
+
+
+PRESETS = {
+    "smoke": Config("smoke", ("small/four-token chain", CASE), (0, 1), 2, 0.1, 2, 4, 4, 16, 4, 4),
+    "laptop": Config(),
+    "gpu": Config("gpu", seeds=(0, 1, 2, 3, 4), argmax=512, argmax_small=4096, trained=2048, exact=2048),
+}
+
+
+def parts(config: Config) -> tuple[Config, ...]:
+    """One run for each task and seed."""
+    return _trained.runs(config)
+
+
+def models(config: Config) -> tuple[ModelSpec, ...]:
+    """Return the models measured."""
+    return _trained.specs(config)
+
+
+def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Decode with one model and with the exact conditionals of its task."""
+    import pandas as pd
+
+    from theory import states
+    from theory.errors import InvalidInput
+
+    task, denoise = _trained.denoiser(config, progress)
+    (name,), (seed,) = config.tasks, config.seeds
+    if task.world is None:
+        raise InvalidInput(f"task {name!r} has no law to measure quality by; choose one with a world")
+    small, rows = name.startswith("small/"), []
+    sides = [("trained", denoise), ("exact", task.world)]
+    for side, asked in progress.track(sides[: 1 if small and seed else 2], f"{name}, {seed}"):
+        if small:
+            table = asked(states.all_states(task.n, task.d))
+            asked = lambda z, table=table: table[states.index_of(z, task.d)]  # noqa: E731
+        found = [*decoded(config, task, asked, seed)]
+        found += walked(config, task, asked) if small else sampled(config, task, asked, side, seed)
+        found += case(config, task, asked) if name == CASE else []
+        rows += [{"task": name, "seed": seed, "denoiser": side, **row} for row in found]
+    entropy = task.world.entropy()
+    return pd.DataFrame([_listed(row) for row in rows]), {f"{name}/{seed}/entropy": float(entropy or 0.0)}
+
+
+def decoded(config: Config, task: Task, denoise: Denoise, seed: int) -> Iterator[dict[str, Any]]:
+    """Yield the decoders with most probable tokens, from test rows with random masks."""
+    import torch
+
+    from theory.unmasking.rules.info_gain import InfoGain, SampledInfoGain
+
+    assert task.world is not None
+    small = task.name.startswith("small/")
+    x = task.test.tokens[: config.argmax_small if small else config.argmax]
+    noise = torch.rand(x.shape, generator=torch.Generator().manual_seed(seed))
+    start = torch.where(noise.argsort(-1).argsort(-1) < (task.n - 1 if small else config.masks), task.d, x)
+    shown = task.world.log_marginal(start)
+    rules: list[tuple[str, str, ValueRule]] = [("entropy-greedy", "", SampledInfoGain(1, greedy=True))]
+    rules += [("Info-Gain", form, InfoGain(form, "argmax")) for form in FORMS]  # type: ignore[arg-type]
+    for rule, form, used in rules:
+        tokens, surprise, steps = follow(denoise, used, start, task.d, seed)
+        masked = (start == task.d).sum(-1)
+        evaluated = masked * (masked + 1) // 2 if form else masked
+        quality = shown - task.world.log_prob(tokens)
+        yield {
+            "part": "argmax", "rule": rule, "form": form, "candidates": 0 if form else 1, "size": 1,
+            "calls": steps.tolist(), "evaluated": evaluated.tolist(), "surprise": surprise.tolist(),
+            "quality": quality.tolist() if bool(torch.isfinite(quality).all()) else [],
+        }  # fmt: skip
+
+
+def follow(denoise: Denoise, rule: ValueRule, start: Tensor, d: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the sequences that a rule completes, their cumulative entropy and the steps taken."""
+    import torch
+
+    from theory.unmasking.rules.proxies import token_entropy
+
+    generator, z = torch.Generator().manual_seed(seed), start.clone()
+    surprise, steps = torch.zeros(len(z), dtype=torch.float64), torch.zeros(len(z), dtype=torch.long)
+    while len(rows := (z == d).any(-1).nonzero()[:, 0]):
+        here = z[rows]
+        log_p = denoise(here)
+
+        def asked(states_: Tensor, here: Tensor = here, log_p: Tensor = log_p) -> Tensor:
+            return log_p if torch.equal(states_, here) else denoise(states_)
+
+        z[rows] = rule.step(asked, here, d, generator)[0]  # type: ignore[attr-defined]
+        surprise[rows] += torch.where((here == d) & (z[rows] != d), token_entropy(log_p), 0.0).sum(-1)
+        steps[rows] += 1
+    return z, surprise, steps
+
+
+def sampled(config: Config, task: Task, denoise: Denoise, side: str, seed: int) -> Iterator[dict[str, Any]]:
+    """Yield every sampler of a long chain, by sequence."""
+    import torch
+
+    from synthetic.experiments._drawn import draw
+    from theory.unmasking.rules.sets import TopK
+
+    count = config.trained if side == "trained" else config.exact
+    start = torch.full((count, task.n), task.d)
+    for size in (1, config.parallel):
+        top = draw(denoise, TopK(size, "entropy"), start, task.d, seed)
+        label = {"rule": "entropy-greedy" if size == 1 else "Top-k", "form": "", "candidates": 1, "size": size}
+        yield {"part": "drawn", **label, **_costs(top.steps, 1), **_of(task, top.tokens, top.surprise)}
+    for rule in samplers(config, task.n):
+        tokens, surprise, steps = follow(denoise, rule, start, task.d, seed)
+        label = {"rule": "Info-Gain", "form": rule.form, "candidates": rule.count, "size": rule.k}
+        yield {"part": "drawn", **label, **_costs(steps, rule.count), **_of(task, tokens, surprise)}
+    many = draw(denoise, TopK(1, "entropy"), start.repeat(config.candidates, 1), task.d, seed + 1)
+    best = many.surprise.reshape(config.candidates, count).argmin(0) * count + torch.arange(count)
+    label = {"rule": "Best-of-N", "form": "", "candidates": config.candidates, "size": 1}
+    costs = {"calls": many.steps[best].tolist(), "evaluated": (config.candidates * many.steps[best]).tolist()}
+    yield {"part": "drawn", **label, **costs, **_of(task, many.tokens[best], many.surprise[best])}
+
+
+def samplers(config: Config, n: int) -> Iterator[SampledInfoGain]:
+    """Yield one candidate, N by each form, and k tokens a step with as many candidates."""
+    from theory.unmasking.rules.info_gain import SampledInfoGain
+
+    yield SampledInfoGain(1, "mean", config.tau_position)
+    for form in FORMS:
+        yield SampledInfoGain(config.candidates, form, config.tau_position)  # type: ignore[arg-type]
+    wide = min(config.parallel, 2) if n < 8 else config.parallel
+    yield SampledInfoGain(wide, "mean", config.tau_position, k=wide)
+
+
+def _costs(steps: Tensor, candidates: int) -> dict[str, list[int]]:
+    """Return calls and evaluated sequences: one at first, then the candidates of each step but the last."""
+    evaluated = steps if candidates == 1 else 1 + candidates * (steps - 1)
+    return {"calls": steps.tolist(), "evaluated": evaluated.tolist()}
+
+
+def _of(task: Task, tokens: Tensor, surprise: Tensor) -> dict[str, list[float]]:
+    from synthetic.experiments._drawn import pooled_markov_entropy
+
+    assert task.world is not None
+    quality, entropy = -task.world.log_prob(tokens), pooled_markov_entropy(tokens, task.d)
+    values = {"surprise": surprise, "quality": quality, "entropy": entropy, "kl": quality - entropy}
+    return {name: value.tolist() for name, value in values.items()}
+
+
+def walked(config: Config, task: Task, denoise: Denoise) -> Iterator[dict[str, Any]]:
+    """Yield the exact expectations of every sampler on a small task."""
+    import torch
+
+    from theory import states
+    from theory.unmasking.rules.actions import winning
+    from theory.unmasking.rules.info_gain import immediate_cost
+    from theory.unmasking.rules.sets import TopK
+    from theory.unmasking.walks import SAMPLER, denoiser_model, walk
+
+    assert task.world is not None
+    n, d, law = task.n, task.d, task.world.law()
+    z = states.all_states(n, d)
+    for size in (1, 2):
+        found = walk(TopK(size, "entropy"), law, n, d, denoiser_model(denoise))
+        steps = torch.tensor([-(-n // size)])
+        label = {"rule": "entropy-greedy" if size == 1 else "Top-k", "form": "", "candidates": 1, "size": size}
+        surprise = float(found.total(found.surprise, SAMPLER)[0])
+        yield {"part": "drawn", **label, **_costs(steps, 1), **_exactly(law, found.output[0], surprise)}
+        if size == 1:
+            cost = path_entropy(denoise, n, d)
+            wins = winning(found.output, -cost[None], config.candidates)[0]
+    for rule in samplers(config, n):
+        if rule.k > 1 and d**rule.k > 64:
+            continue
+        found = walk(rule, law, n, d, denoiser_model(denoise))
+        mass = found.visits[SAMPLER, 0]
+        open_ = (z == d).any(-1) & (mass > 0)
+        surprise = float(mass[open_] @ immediate_cost(rule, denoise, z[open_], d))
+        steps = torch.tensor([-(-n // rule.k)])
+        label = {"rule": "Info-Gain", "form": rule.form, "candidates": rule.count, "size": rule.k}
+        yield {"part": "drawn", **label, **_costs(steps, rule.count), **_exactly(law, found.output[0], surprise)}
+    label = {"rule": "Best-of-N", "form": "", "candidates": config.candidates, "size": 1}
+    costs = {"calls": [n], "evaluated": [config.candidates * n]}
+    yield {"part": "drawn", **label, **costs, **_exactly(law, wins, float(wins @ cost))}
+
+
+def path_entropy(denoise: Denoise, n: int, d: int) -> Tensor:
+    """Return Htilde of every sequence along its own entropy-greedy path."""
+    import torch
+
+    from theory import states
+    from theory.unmasking.rules.proxies import token_entropy
+    from theory.unmasking.rules.sets import TopK
+
+    x = states.all_sequences(n, d)
+    z, total = torch.full_like(x, d), torch.zeros(len(x), dtype=torch.float64)
+    for _ in range(n):
+        log_p = denoise(z)
+        chosen = TopK(1, "entropy").select(log_p, z == d)
+        total += torch.where(chosen, token_entropy(log_p), 0.0).sum(-1)
+        z = torch.where(chosen, x, z)
+    return total
+
+
+def _exactly(law: Tensor, output: Tensor, surprise: float) -> dict[str, list[float]]:
+    """Return the expectations under an output law; quality and kl are empty where it leaves the law's support."""
+    import torch
+
+    from theory import information
+
+    entropy = float(information.entropy(output))
+    kl = float(information.kullback_leibler(output, law))
+    inside = bool(torch.isfinite(torch.tensor(kl)))
+    return {
+        "surprise": [surprise], "entropy": [entropy], "kl": [kl] if inside else [],
+        "quality": [kl + entropy] if inside else [],
+    }  # fmt: skip
+
+
+def case(config: Config, task: Task, denoise: Denoise) -> Iterator[dict[str, Any]]:
+    """Yield what each rule decodes first of a x b = c, exactly: positions 0 and 1 are the factors."""
+    from theory import states
+    from theory.unmasking.rules.info_gain import InfoGain, SampledInfoGain
+    from theory.unmasking.walks import SAMPLER, denoiser_model, walk
+
+    assert task.world is not None
+    law, hidden = task.world.law(), states.all_states(task.n, task.d) == task.d
+    rules: list[tuple[str, str, int, ValueRule]] = [
+        ("entropy-greedy", "", 0, SampledInfoGain(1, greedy=True)),
+        ("entropy-greedy", "", 1, SampledInfoGain(1, "mean", config.tau_position)),
+    ]
+    for form in FORMS:
+        most = SampledInfoGain(config.candidates, form, config.tau_position, greedy=True)  # type: ignore[arg-type]
+        rules += [("Info-Gain", form, 0, InfoGain(form, "argmax")), ("Info-Gain", form, config.candidates, most)]  # type: ignore[arg-type]
+    factor, product = ~hidden[:, :2], ~hidden[:, 2:]
+    one = hidden.sum(-1) == task.n - 1
+    where = {
+        "first": one & factor.any(-1), "factors": factor.all(-1) & ~product.any(-1),
+        "product": product.all(-1) & ~factor.any(-1),
+    }  # fmt: skip
+    for rule, form, count, used in rules:
+        mass = walk(used, law, task.n, task.d, denoiser_model(denoise)).visits[SAMPLER, 0]
+        chances = {name: [float(mass[there].sum())] for name, there in where.items()}
+        yield {"part": "case", "rule": rule, "form": form, "candidates": count, "size": 1, **chances}
+
+
+def _listed(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row of the table: its items counted, every list packed."""
+    from synthetic.itemised import pack
+
+    values = {name: pack(row.pop(name, [])) for name in LISTS}
+    return {**row, "items": max(len(text.split()) for text in values.values()), **values}
