@@ -122,7 +122,8 @@ def draw_decoding(axes, tokens, given, call):
     axes.imshow(torch.where(given, -1, call).reshape(4, 4), cmap="Blues", vmin=-2, vmax=max(8, int(call.max()) + 3))
     for cell in range(16):
         y, x = divmod(cell, 4)
-        axes.text(x, y, sudoku.symbols[tokens[cell]], ha="center", va="center", color="grey" if given[cell] else "black")
+        color = "grey" if given[cell] else "black"
+        axes.text(x, y, sudoku.symbols[tokens[cell]], ha="center", va="center", color=color)
         if not given[cell]:
             axes.text(x + 0.32, y - 0.32, int(call[cell]), ha="center", va="center", fontsize=6)
     axes.set(xticks=[], yticks=[])
@@ -170,7 +171,7 @@ RULES = {
     "Top-2": lambda budget: TopK(2),
     "random one": lambda budget: RandomOne(),
 }
-SMALL = [name for name in record("decomposition").table["task"].unique()]
+SMALL = list(record("decomposition").table["task"].unique())
 
 
 def explore(name=SMALL[0], rule="EB", budget=0.5):
@@ -178,7 +179,7 @@ def explore(name=SMALL[0], rule="EB", budget=0.5):
     chosen, model = tasks.task(name), denoiser(name)
     law = chosen.world.law()
     tabulated = model(states.all_states(chosen.n, chosen.d))[None]
-    figure, axes = pyplot.subplots(figsize=(5, 2))
+    _, axes = pyplot.subplots(figsize=(5, 2))
     for y, source in enumerate((None, table_model(tabulated))):
         found = walk(RULES[rule](budget), law, chosen.n, chosen.d, source)
         parts = [float(found.total(each)[0]) for each in (found.model_error, found.joint_dependence)]

@@ -70,14 +70,10 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     assert task.world is not None
     table = denoise(states.all_states(task.n, task.d))
     law = task.world.law()
-
-    def looked_up(z: Tensor) -> Tensor:
-        return table[states.index_of(z, task.d)]
-
     found = [
         {"task": name, "seed": seed, "family": family, "parameter": parameter, "by": by, **measured(rule, law, table)}
-        | estimated(rule, task.world, looked_up, config.samples, seed)
-        for family, parameter, by, rule in progress.track(list(rules(config, task.n)), "rules")
+        | estimated(rule, task.world, looked_up(table), config.samples, 1000 * seed + k)
+        for k, (family, parameter, by, rule) in enumerate(progress.track(list(rules(config, task.n)), "rules"))
     ]
     return pd.DataFrame(found), {f"{name}/{seed}/NELBO - entropy": nelbo_gap(law, table)}
 
