@@ -88,7 +88,7 @@ FIGURES: dict[str, Entry] = {
     ),
     "eb_trained": Entry(
         "figures.eb_trained", EB, "the Sudoku and maze figures, and section D.3, on small trained models",
-        "At equal calls a threshold on entropy solves more puzzles than EB, which takes each step's least sure token.",
+        "On Sudoku a threshold on entropy solves more than EB at equal calls; EB frees each step's least sure token.",
     ),
     "decomposition": Entry(
         "figures.decomposition", EB, "eqs. (7) and (8) on trained models",

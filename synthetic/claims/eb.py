@@ -184,15 +184,15 @@ def known_laws(records: Records) -> tuple[Finding, ...]:
     slack = float(table["slack"].min())
     several = seeds_by_rules(table[(table["family"] == "EB") & table["exceeds"].notna()], "exceeds")
     return (
-        Finding("least of entropy bound - JD over all steps", exact(slack, len(table)), -1e-9),
+        Finding("least of entropy bound - JD over all steps", exact(slack, table), -1e-9),
         Finding("correlation of the model's bound with JD over steps", bootstrap(seeds_by_rules(eb, "correlation"))),
         Finding("share of multi-token steps with JD above the budget", bootstrap(several), RARELY, "below"),
     )
 
 
-def exact(value: float, size: int) -> Interval:
+def exact(value: float, table: pd.DataFrame) -> Interval:
     """Return an interval of no width: nothing was sampled."""
-    return Interval(value, value, value, size, 1)
+    return Interval(value, value, value, len(table), table["seed"].nunique())
 
 
 def seeds_by_rules(table: pd.DataFrame, column: str) -> Float[ndarray, "seeds rules"]:
