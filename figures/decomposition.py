@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from figures.looks import EDGE, shortened
+from figures.looks import EDGE, plain_ticks, shortened
 from synthetic.intervals import bootstrap
 from synthetic.records import Record
 
@@ -55,7 +55,9 @@ def _errors(axes: Axes, table: DataFrame) -> None:
     ):
         axes.errorbar(mine["nfe"], mine["total"], (mine["total"] - mine["low"], mine["high"] - mine["total"]), **bars)
         axes.plot(mine["nfe"], mine["total"], clip_on=False, **{**EDGE, **look})
-    axes.set(xlabel="E[NFE]", ylabel="errors along data paths (nats)")
+    most = round(top["nfe"].max())
+    plain_ticks(axes.xaxis, list(range(1, most + 1, 1 + most // 8)))
+    axes.set(xlabel="E[NFE]", xlim=(0.7, most + 0.3), ylabel="errors along data paths (nats)")
     axes.set_ylim(0, 1.08 * max(top["high"].max(), (error + eb["bound"]).max(), (error + eb["model_bound"]).max()))
     axes.grid(True)
 

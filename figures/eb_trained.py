@@ -118,6 +118,7 @@ def _panel(axes: Axes, points: DataFrame) -> None:
     plain_ticks(axes.xaxis, [tick for tick in (1, 2, 4, 8, 16, 32, 64, 128) if tick <= 1.1 * most])
     if puzzle:
         axes.set_ylim(0, 1.03)
+        plain_ticks(axes.yaxis, [0, 0.2, 0.4, 0.6, 0.8, 1])
     elif points["measure"].iloc[0].startswith("KL ("):
         rooted(axes.yaxis, 1.08 * points["high"].max())
     axes.grid(True)

@@ -80,6 +80,7 @@ def _budgets(axes: Axes, tables: Mapping[str, DataFrame], looks: Mapping[str, An
 def _windows(axes: Axes, tables: Mapping[str, DataFrame], looks: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     found = _ratios(axes, "window", tables, looks)
     rows = next(iter(tables.values())).query("part == 'window'")
+    axes.set_xticks([0.2, 0.4, 0.6, 0.8, 1])
     axes.set(xlabel="start of the window, $t_{on}$", ylabel="error / error of MDLM")
     axes.set_title(f"{rows['budget'].iloc[0]} evaluations")
     return found

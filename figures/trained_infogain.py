@@ -118,6 +118,7 @@ def _case(axes: Axes, rows: DataFrame) -> None:
     axes.axvline(0.5, color="0.4", linestyle="-.", linewidth=1)
     axes.set_yticks(range(len(rows)), labels, fontsize=7)
     axes.invert_yaxis()
+    axes.set_xticks([0, 0.5, 1])
     axes.set(xlim=(0, 1.02), xlabel="probability", title=r"Case 1, $a \times b = c$")
     axes.legend(loc="upper center", bbox_to_anchor=(0.4, -0.2), fontsize=7.5, labelspacing=0.25)
 

@@ -36,6 +36,7 @@ from synthetic.progress import Silent
 from synthetic.records import Store
 from synthetic.sampling import sample
 from theory import states
+from theory.errors import InvalidInput
 from theory.unmasking.long_walks import sample_walk
 from theory.unmasking.rules.sets import EntropyBounded, LeftToRight, RandomOne, Threshold, TopK
 from theory.unmasking.walks import SAMPLER, table_model, walk
@@ -208,5 +209,14 @@ errors = interact(
 
 # %%
 shown = [claim for claim in claims.registry().values() if set(claim.experiments) <= {"eb", "decomposition"}]
-judged = [judge(claim, {name: record(name) for name in claim.experiments}) for claim in shown]
-pd.DataFrame([{"claim": each.claim.id, "verdict": each.verdict, "says": each.claim.statement} for each in judged])
+
+
+def verdict(claim):
+    """Return a claim's verdict, or that the records of this preset are too small to judge it."""
+    try:
+        return judge(claim, {name: record(name) for name in claim.experiments}).verdict
+    except InvalidInput:
+        return "too few values"
+
+
+pd.DataFrame([{"claim": claim.id, "verdict": verdict(claim), "says": claim.statement} for claim in shown])

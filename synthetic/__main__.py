@@ -65,7 +65,7 @@ class Check:
     jobs: int = 1
     """How many processes share the runs, each on one thread."""
     write: bool = False
-    """Write the verdicts to docs/verdicts.md as well."""
+    """Write the verdicts to docs/verdicts.md, and their table to README.md, as well."""
 
 
 Command = (
@@ -152,6 +152,8 @@ def _check(command: Check, store: Store) -> None:
     print("\n".join(verdicts.lines(judged)))
     if command.write:
         write_atomically(PROJECT / "docs" / "verdicts.md", verdicts.page(judged, command.preset).encode())
+        readme = PROJECT / "README.md"
+        write_atomically(readme, verdicts.between_marks(readme.read_text(), verdicts.summary(judged)).encode())
 
 
 def _summary(module: str, sources: Path) -> str:

@@ -23,6 +23,7 @@ from synthetic.denoisers import Architecture, Denoiser, preset
 from synthetic.devices import device as choose_device
 from synthetic.digest import PROJECT, code_digest
 from synthetic.encoding import canonical, encode_config
+from synthetic.loading import load
 from synthetic.training import Trained, Training, train
 from theory.files import make_folder
 
@@ -113,6 +114,8 @@ def _stored(spec: ModelSpec, where: Path, device: str | None) -> Trained | None:
 
 
 def _train(spec: ModelSpec, where: Path, progress: Progress, device: str | None) -> Trained:
+    for module in (*CODE, tasks.module(spec.task)):
+        load(module)  # refuses code that was edited after it was imported
     return train(tasks.task(spec.task), _architecture(spec), spec.training, spec.seed, where, progress, device)
 
 

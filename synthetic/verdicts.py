@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from synthetic.claims.base import Finding, Judgement
+from theory.errors import InvalidInput
+
+MARKS = ("<!-- verdicts -->\n", "<!-- end of verdicts -->\n")
 
 
 def lines(judgements: Iterable[Judgement]) -> list[str]:
@@ -30,6 +33,27 @@ def page(judgements: Iterable[Judgement], preset: str) -> str:
         rows += ["", f"## {source}", "", "| claim | verdict | says | measured |", "|---|---|---|---|"]
         rows += [_row(each) for each in judged if each.claim.source == source]
     return "\n".join(rows) + "\n"
+
+
+def summary(judgements: Iterable[Judgement]) -> str:
+    """Return a Markdown table with the claims of each paper by verdict."""
+    judged = list(judgements)
+    rows = ["| paper | supported | refuted at this scale | undecided |", "|---|---|---|---|"]
+    for source in dict.fromkeys(each.claim.source for each in judged):
+        cells = [
+            ", ".join(f"`{each.claim.id}`" for each in judged if (each.claim.source, each.verdict) == (source, verdict))
+            for verdict in ("supported", "refuted", "undecided")
+        ]
+        rows.append(f"| {source} | {' | '.join(cells)} |")
+    return "\n".join(rows) + "\n"
+
+
+def between_marks(document: str, text: str) -> str:
+    """Return a document with the text between MARKS replaced; InvalidInput where they are missing."""
+    start, end = (document.find(mark) for mark in MARKS)
+    if not 0 <= start < end:
+        raise InvalidInput(f"no {MARKS[0].strip()} ... {MARKS[1].strip()} in the page; put both where the table goes")
+    return document[: start + len(MARKS[0])] + text + document[end:]
 
 
 def _row(judged: Judgement) -> str:

@@ -37,7 +37,7 @@ SIZES: dict[str, dict[str, Size]] = {
     "laptop": {
         "": Size(64, 3, 800),
         "small": Size(32, 2, 800),
-        "maze5": Size(64, 4, 1500, batch=32),
+        "maze5": Size(64, 4, 1500),
         "text": Size(64, 3, 1200),
     },
     "gpu": {"": Size(256, 8, 50_000, rate=5e-4, batch=256, ema=0.9995), "small": Size(64, 3, 10_000, batch=256)},
@@ -85,12 +85,18 @@ def denoiser(config: Any, progress: Progress) -> tuple[Task, Denoise]:
 
 
 def conditionals(model: Any, batch: int = 2048) -> Denoise:
-    """Return a network as a denoiser of the rules: log-conditionals in float64, exactly normalised."""
+    """Return a network as a denoiser of the rules: log-conditionals in float64, exactly normalised.
+
+    States are moved to the network's device and their conditionals back.
+    """
     import torch
+
+    device = next(model.parameters()).device
 
     @torch.no_grad()
     def denoise(z: Tensor) -> Tensor:
-        return torch.cat([model(part).double().log_softmax(-1) for part in z.split(batch)])
+        found = [model(part.to(device)).double().log_softmax(-1) for part in z.split(batch)]
+        return torch.cat(found).to(z.device)
 
     return denoise
 

@@ -40,7 +40,7 @@ class Config:
 
     scale: str = "laptop"
     tasks: tuple[str, ...] = ("sudoku4", "maze5", "chain", "digits", "text")
-    items: tuple[int, ...] = (512, 56, 40, 24, 8)
+    items: tuple[int, ...] = (512, 160, 96, 64, 24)
     seeds: tuple[int, ...] = (0, 1, 2)
     sizes: tuple[int, ...] = (1, 2, 3, 4, 8, 16)
     puzzle_budgets: tuple[float, ...] = (0.0003, 0.001, 0.002, 0.004, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
