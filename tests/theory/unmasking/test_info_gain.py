@@ -1,4 +1,4 @@
-"""Info-Gain: objectives and laws against the pseudocode, ties, beams, the digest's numbers, bad input."""
+"""Info-Gain: objectives and laws against the pseudocode, ties, beams, the notes' numbers, bad input."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def test_P4_three_rules_agree_within_2e_15() -> None:
 
 
 def test_P5_adds_block_correlation_along_the_data_not_along_the_sampler() -> None:
-    """The digest's sum_t E TC needs tokens drawn jointly: along the sampler the entropy added is another."""
+    """The notes' sum_t E TC needs tokens drawn jointly: along the sampler the entropy added is another."""
     q = world_of(GENERIC).law()
     w = walk(TopK(2, "entropy"), q, 3, 2)
     extra = [float(w.total(w.surprise, chain)) - float(information.entropy(q)) for chain in (DATA, SAMPLER)]
@@ -178,7 +178,7 @@ def test_P5_adds_block_correlation_along_the_data_not_along_the_sampler() -> Non
 
 
 def test_P6_selection_lowers_entropies_and_leaves_the_law() -> None:
-    """The digest's tables (H = 2.668) are not given; it has 2.525, 2.376, .17 and 2.269, 1.747, 1.31 for N = 2, 8."""
+    """The notes' tables (H = 2.668) are not given; it has 2.525, 2.376, .17 and 2.269, 1.747, 1.31 for N = 2, 8."""
     laws = on_laws.dirichlet_laws(8, 3, 3, 0.5)
     rows = [np.mean([on_laws.cumulative_entropy(SampledInfoGain(k), q, 3, 3) for q in laws], 0) for k in (1, 2, 8)]
     assert rows[0] == pytest.approx([2.695, 2.695, 0.0], abs=5e-4)
@@ -223,7 +223,7 @@ def test_claim_9_drawn_tokens_may_cost_less_than_the_best_order_with_argmax_toke
     ],
 )
 def test_claims_10_and_11_mean_cumulative_entropies(family: str, digest: tuple, here: tuple) -> None:
-    """Entropy-greedy, mean, sum, LookUM, optimum over 150 laws; the digest's laws are others of the kind."""
+    """Entropy-greedy, mean, sum, LookUM, optimum over 150 laws; the notes' laws are others of the kind."""
     stack = on_laws.STACKS[family](150)
     start = torch.full((stack.support.shape[-1],), stack.d)
     found = [float(cost.mean()) for cost, _ in on_laws.decoders(stack).values()]
