@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
-import torch
 from torch import Generator
 
-from benchmarks.harness import Timing, benchmark, ratio
+from benchmarks.harness import Timing, benchmark, one_thread, ratio
 from theory.speculation.gaussian import TOY, diffusion
 from theory.speculation.sampling import plain, speculate
 
@@ -35,14 +32,3 @@ def speculation_seconds() -> Timing:
         start = time.perf_counter()
         speculate(diffusion(TOY, STEPS), STEPS, PATHS, Generator().manual_seed(0))
         return Timing(time.perf_counter() - start, 1.0)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on one thread: a hundred short steps gain little from more, and wait for each other on a busy machine."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from benchmarks.harness import Timing, benchmark, ratio
+from benchmarks.harness import Timing, benchmark, one_thread, ratio
 from synthetic.denoisers import Architecture
 from synthetic.tasks import Examples, unconditional
 from synthetic.training import Run, Training
@@ -72,14 +71,3 @@ def layer_products() -> Callable[[], object]:
                 left.mT @ gradient
 
     return products
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on one thread, as the workers of a sweep do."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)

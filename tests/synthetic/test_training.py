@@ -66,7 +66,7 @@ def one_thread() -> Iterator[None]:
 
 def run(folder: Path, **changes: object) -> Trained:
     arguments = {"task": repetition(), "architecture": SMALL, "training": SHORT, "seed": 0, "device": "cpu"} | changes
-    return train(folder=folder, progress=Silent(), **arguments)  # type: ignore[arg-type]
+    return train(folder=folder, progress=Silent(), **arguments)  # type: ignore[arg-type]  # a mapping
 
 
 @pytest.fixture(scope="module")

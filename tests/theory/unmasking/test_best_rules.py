@@ -74,7 +74,7 @@ def test_set_optimum_and_hull_against_all_5103_rules(exact: bool) -> None:
     law, denoise = inconsistent(7)
     if exact:
         table = states.marginal_table(law, N, D)
-        denoise = lambda z: states.table_conditionals(table, z, D).log()  # noqa: E731
+        denoise = lambda z: states.table_conditionals(table, z, D).log()  # noqa: E731  # bound to this table
     points = []
     x, entropy = states.all_sequences(N, D), float(information.entropy(law))
     for rule in every_rule(N):
@@ -199,7 +199,7 @@ def test_a_rule_and_its_table_are_one() -> None:
 
 
 LAW = torch.full((8,), 0.125, dtype=torch.float64)
-IMPOSSIBLE: Denoise = lambda z: torch.tensor([0.0, -math.inf], dtype=torch.float64).expand(*z.shape, 2)  # noqa: E731
+IMPOSSIBLE: Denoise = lambda z: torch.tensor([0.0, -math.inf], dtype=torch.float64).expand(*z.shape, 2)  # noqa: E731  # a value
 
 
 @pytest.mark.parametrize(

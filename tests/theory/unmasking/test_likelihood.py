@@ -159,7 +159,7 @@ def test_impossible_sequences_have_minus_infinity() -> None:
     assert likelihood.oracle_sum(terms) == pytest.approx(1.0)
 
 
-UNIFORM: Denoise = lambda z: torch.full((*z.shape, 2), math.log(0.5), dtype=torch.float64)  # noqa: E731
+UNIFORM: Denoise = lambda z: torch.full((*z.shape, 2), math.log(0.5), dtype=torch.float64)  # noqa: E731  # a value
 X = torch.zeros(2, 3, dtype=torch.long)
 
 
