@@ -93,8 +93,8 @@ def _losses(axes: Axes, curves: DataFrame, grids: DataFrame) -> None:
         axes.plot(nodes, np.interp(nodes, mine["share"], mine["loss"]), linestyle="none", marker="|", markersize=7,
                   color=look["color"])  # fmt: skip
     axes.set(xlabel="share of free tokens revealed", ylabel="loss of a masked token,\nrelative to all masked",
-             title="measured losses; ticks: computed grid", ylim=(0, None), xlim=(-0.02, 1.02))  # fmt: skip
-    axes.legend(fontsize=7.5, labelspacing=0.25)
+             title="measured losses; ticks: computed grid", ylim=(0, 1.4), xlim=(-0.02, 1.02))  # fmt: skip
+    axes.legend(fontsize=7.5, labelspacing=0.25, ncol=3, loc="upper right")
     axes.grid(True)
 
 
