@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 
 from benchmarks.harness import Timing, benchmark, ratio
-from theory import states
 from theory.remasking import chain
 from theory.remasking.posterior import posterior, star_sigma
 from theory.remasking.selection import Selection
+from theory.worlds import states
 
 N, D, NOW, NEXT = 8, 2, 0.5, 0.6
 

@@ -8,11 +8,11 @@ from collections.abc import Callable
 import torch
 
 from benchmarks.harness import Timing, benchmark, ratio
-from theory import states
 from theory.unmasking.rules import compiled
 from theory.unmasking.rules.proxies import PROXIES, token_entropy
 from theory.unmasking.rules.sets import EntropyBounded
 from theory.unmasking.walks import walk
+from theory.worlds import states
 
 BUDGETS = (0.0, 0.01, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0, 2.0)
 

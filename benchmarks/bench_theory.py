@@ -10,10 +10,10 @@ import numpy as np
 import torch
 
 from benchmarks.harness import Timing, benchmark, ratio
-from theory import definitions as plain
-from theory import information, states
+from theory.reference import laws as reference
+from theory.reference import samplers as reference_samplers
 from theory.unmasking import laws, optimal
-from theory.unmasking.literal import samplers as literal
+from theory.worlds import information, states
 
 
 def random_law(n: int, d: int) -> torch.Tensor:
@@ -49,13 +49,15 @@ def information_curve() -> Timing:
 def exact_law() -> Timing:
     """literal loop over states, over the exact per-token law on one thread too, at n = 6, d = 2, K = 8"""
     q = random_law(6, 2)
-    law = plain.float_law(6, 2, q.tolist())
+    law = reference.float_law(6, 2, q.tolist())
     reveal, steps = [1 / (8 - k) for k in range(8)], laws.per_token([k / 8 for k in range(9)], 6)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     fast = sorted(seconds(lambda: laws.output_law(laws.table_kernel(q, 6, 2), steps)) for _ in range(101))[50]
     torch.set_num_threads(threads)
-    slow = min(seconds(lambda: literal.chain_law(literal.oracle(law, 2), reveal, 6, 2)) for _ in range(3))
+    slow = min(
+        seconds(lambda: reference_samplers.chain_law(reference_samplers.oracle(law, 2), reveal, 6, 2)) for _ in range(3)
+    )
     return Timing(slow, fast)
 
 
@@ -73,7 +75,7 @@ def total_correlation() -> Timing:
     import dit
 
     q = random_law(4, 4)
-    outcomes = ["".join(map(str, x)) for x in plain.sequences(4, 4)]
+    outcomes = ["".join(map(str, x)) for x in reference.sequences(4, 4)]
     theirs = dit.Distribution(outcomes, q.tolist())
     fast = sorted(seconds(lambda: information.total_correlation(q, 4, 4)) for _ in range(51))[25]
     return Timing(min(seconds(lambda: dit.multivariate.total_correlation(theirs)) for _ in range(3)), fast)

@@ -36,10 +36,11 @@ from figures.looks import SCHEDULES
 from figures.stamps import STYLE
 from synthetic.records import Store
 from synthetic.worlds import WORLDS, curve
-from theory import information, schedules
+from theory import schedules
 from theory.energy.closed_forms import LEAST, beta_landscape, schedule_integral, step_energy
-from theory.energy.definitions import Problem
+from theory.reference.energy import Problem
 from theory.unmasking import curves, optimal
+from theory.worlds import information
 
 PRESET = os.environ.get("UNMASKED_PRESET", "laptop")
 STORE = Store()

@@ -37,11 +37,12 @@ from figures.stamps import STYLE
 from synthetic.experiments import _remasking
 from synthetic.experiments._small import small
 from synthetic.records import Store
-from theory import definitions as plain
-from theory import information, states
-from theory.remasking import chain, literal
+from theory.reference import laws as reference
+from theory.reference import remasking as reference_remasking
+from theory.remasking import chain
 from theory.remasking.posterior import posterior, star_sigma
 from theory.speculation import bounds, coupling, gaussian, masked, sampling
+from theory.worlds import information, states
 
 PRESET = os.environ.get("UNMASKED_PRESET", "laptop")
 STORE = Store()
@@ -99,11 +100,11 @@ stepped = {
     "joint": chain.posterior_step(start, law.joint, step),
     "independent": chain.posterior_step(start, law.independent, step),
 }
-table = plain.float_law(law.n, law.d, law.law.tolist())
-before = dict(zip(plain.states(law.n, law.d), start.tolist(), strict=True))
-drafts = literal.independent(literal.oracle(table, law.d), law.d)
-listed = literal.posterior_step(before, drafts, now, after, 1 - after, law.d)
-listed = torch.tensor([listed.get(z, 0.0) for z in plain.states(law.n, law.d)], dtype=torch.float64)
+table = reference.float_law(law.n, law.d, law.law.tolist())
+before = dict(zip(reference.states(law.n, law.d), start.tolist(), strict=True))
+drafts = reference_remasking.independent(reference_remasking.oracle(table, law.d), law.d)
+listed = reference_remasking.posterior_step(before, drafts, now, after, 1 - after, law.d)
+listed = torch.tensor([listed.get(z, 0.0) for z in reference.states(law.n, law.d)], dtype=torch.float64)
 assert (stepped["independent"] - listed).abs().max() < 1e-14
 pd.Series({f"TV, masks filled {how}": float(information.total_variation(goal, p)) for how, p in stepped.items()})
 

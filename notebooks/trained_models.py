@@ -35,11 +35,11 @@ from synthetic.experiments import _trained
 from synthetic.progress import Silent
 from synthetic.records import Store
 from synthetic.sampling import sample
-from theory import states
 from theory.errors import InvalidInput
 from theory.unmasking.long_walks import sample_walk
 from theory.unmasking.rules.sets import EntropyBounded, LeftToRight, RandomOne, Threshold, TopK
 from theory.unmasking.walks import SAMPLER, table_model, walk
+from theory.worlds import states
 
 PRESET = os.environ.get("UNMASKED_PRESET", "laptop")
 STORE = Store()

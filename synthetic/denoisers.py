@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from theory.errors import InvalidInput, unknown
-from theory.states import check_states
+from theory.worlds.states import check_states
 
 PARTS = ("head", "block", "full")
 

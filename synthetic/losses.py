@@ -5,7 +5,7 @@ Of a sequence with m free tokens (the rest are given, never masked),
     by count    k uniform on 1..m, a uniform set of k free tokens masked, weight m / k
     by time     t uniform on (0, 1], every free token masked with probability t, weight 1 / t
 
-times the sum over masked i of -ln p(x_i | z) has the NELBO of theory/nelbo.py as its mean (arXiv 2406.03736,
+times the sum over masked i of -ln p(x_i | z) has the NELBO of theory/reference/nelbo.py as its mean (arXiv 2406.03736,
 section 3). k and t are stratified over the batch: that of each sequence alone is still uniform.
 """
 

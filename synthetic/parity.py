@@ -34,7 +34,8 @@ from torch import Generator, Tensor, nn
 from synthetic import devices
 from synthetic.denoisers import Block, Denoiser
 from theory.errors import InvalidInput
-from theory.unmasking.rules.proxies import PROXIES, TIE, token_entropy, trusted_first
+from theory.tolerance import SLACK
+from theory.unmasking.rules.proxies import PROXIES, token_entropy, trusted_first
 from theory.unmasking.rules.sets import EntropyBounded, TopK, prefix_bounds
 
 HALF, SINGLE, DOUBLE = 2.0**-9, 2.0**-24, 2.0**-53
@@ -182,7 +183,7 @@ def _apart(ranked: Tensor, slack: Tensor, count: Tensor) -> Bool[Tensor, " batch
     first = torch.arange(ranked.shape[-1]) < count
     highest = torch.where(first, ranked + slack, -torch.inf).amax(-1)
     lowest = torch.where(first, torch.inf, ranked - slack).amin(-1)
-    return (lowest - highest > 2 * TIE) | (lowest == torch.inf)
+    return (lowest - highest > 2 * SLACK) | (lowest == torch.inf)
 
 
 def _log_conditionals(model: Denoiser, z: Tensor) -> Tensor:

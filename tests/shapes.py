@@ -6,8 +6,6 @@ from beartype import BeartypeConf, beartype
 from jaxtyping import install_import_hook
 
 MODULES = (
-    "theory.states",
-    "theory.information",
     "theory.schedules",
     "theory.worlds",
     "theory.unmasking.laws",

@@ -21,7 +21,7 @@ from theory.errors import InvalidInput
 from theory.files import write_atomically
 
 if TYPE_CHECKING:
-    from theory.checking import Result
+    from theory.ledger.checking import Result
 
 console = Console(width=None if sys.stdout.isatty() else 150)
 
@@ -110,7 +110,7 @@ def main(args: Sequence[str] | None = None) -> int:
 
 def show_list(command: List) -> int:
     """Print the index of the ledger."""
-    from theory import catalogue
+    from theory.ledger import catalogue
 
     claims = catalogue.claims()
     if command.json:
@@ -126,7 +126,7 @@ def show_list(command: List) -> int:
 
 def run_check(command: Check) -> int:
     """Check claims and print the table of verdicts."""
-    from theory import catalogue, checking
+    from theory.ledger import catalogue, checking
 
     if command.replay is not None:
         return _replay(command.replay)
@@ -160,7 +160,7 @@ def run_check(command: Check) -> int:
 
 def explain(command: Explain) -> int:
     """Print all that the ledger knows of one claim."""
-    from theory import catalogue, checking
+    from theory.ledger import catalogue, checking
 
     c = catalogue.claim(command.id)
     last = checking.last_evidence(c.id)
@@ -199,8 +199,8 @@ def explain(command: Explain) -> int:
 
 def find_tightest(command: Tightest) -> int:
     """Search, print and save."""
-    from theory import catalogue
-    from theory.tightest import tightest
+    from theory.ledger import catalogue
+    from theory.ledger.tightest import tightest
 
     if command.budget < 1:
         raise InvalidInput(f"--budget {command.budget}; expected at least 1")
@@ -255,7 +255,7 @@ def evaluate(command: Evaluate) -> int:
 
 
 def _replay(path: Path) -> int:
-    from theory import checking
+    from theory.ledger import checking
 
     claim, evidence = checking.replay(path)
     table = Table("route", "computed", "", "claimed", "tolerance", "holds", title=f"{claim.id} on {path}")

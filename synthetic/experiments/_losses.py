@@ -1,7 +1,7 @@
 """A denoiser's losses on held-out sequences, row by row: by number of revealed tokens, and by time under any schedule.
 
-The sum over m of what a masked token costs when m tokens are revealed is the NELBO (theory/nelbo.py); weighted with
-the widths of a grid instead, it is the path code length of that schedule (schedules notes, 7, learned denoiser).
+The sum over m of what a masked token costs when m tokens are revealed is the NELBO (theory/reference/nelbo.py).
+Weighted with the widths of a grid instead, it is the path code length of that schedule (schedules notes, 7).
 """
 
 from __future__ import annotations

@@ -15,11 +15,11 @@ from numpy import ndarray
 from scipy import optimize, special
 from torch import Tensor
 
-from theory import information
 from theory.schedules import uniform_grid
+from theory.tolerance import SLACK
 from theory.unmasking import laws
 from theory.unmasking.optimal import beta_grids
-from theory.worlds import World
+from theory.worlds import World, information
 
 
 @dataclass(frozen=True)
@@ -98,10 +98,10 @@ def best_grid(target: Target, cells: int) -> tuple[Float[ndarray, " nodes"], flo
 def best_sizes(target: Target) -> tuple[tuple[int, ...], Float[Tensor, " cells"]]:
     """Return the sizes of least KL(mu || nu-bar) among all compositions, and their output law.
 
-    Of several within 1e-12, the one whose blocks are most nearly equal.
+    Of several within the slack of `theory.tolerance`, the one whose blocks are most nearly equal.
     """
     found = target.divergence_to(target.mixture.outputs)
-    ties = (found <= found.min() + 1e-12).nonzero()[:, 0]
+    ties = (found <= found.min() + SLACK).nonzero()[:, 0]
     chosen = int(ties[(target.mixture.sizes[ties] ** 2).sum(-1).argmin()])
     return tuple(int(s) for s in target.mixture.sizes[chosen]), target.mixture.outputs[chosen]
 

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
-from theory import information, states
 from theory.remasking import chain, sampling
 from theory.remasking.schedules import Step, counted, standard
 from theory.remasking.selection import RANDOM
 from theory.unmasking.rules.sets import RandomOne
+from theory.worlds import information, states
 
 if TYPE_CHECKING:
     from torch import Tensor

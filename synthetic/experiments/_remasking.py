@@ -11,12 +11,13 @@ from jaxtyping import Float
 from torch import Tensor
 
 from synthetic.experiments._small import Small
-from theory import information, states, worlds
+from theory import worlds
 from theory.errors import unknown
 from theory.remasking import chain, predictor
 from theory.remasking.chain import Proposal, Refinement
 from theory.remasking.schedules import Step, counted, standard, star
 from theory.remasking.selection import Selection
+from theory.worlds import information, states
 from theory.worlds.tree import markov_chain
 
 STAY = 0.85

@@ -33,7 +33,7 @@ class Losses:
         """Return f c~(alpha) of every row."""
         import torch
 
-        from theory.information import smoothed_curve
+        from theory.worlds.information import smoothed_curve
 
         points = torch.as_tensor(alpha, dtype=torch.float64)
         found = torch.zeros(len(self.free), len(points), dtype=torch.float64)

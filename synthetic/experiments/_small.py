@@ -11,8 +11,8 @@ from torch import Generator, Tensor
 
 from theory import worlds
 from theory.errors import unknown
-from theory.states import marginal_table
 from theory.unmasking.walks import row_conditionals
+from theory.worlds.states import marginal_table
 from theory.worlds.tree import sticky_chain
 
 SIX_ATOMS = {0b00111: 31, 0b01010: 40, 0b01101: 50, 0b01110: 10, 0b10111: 52, 0b11101: 83}

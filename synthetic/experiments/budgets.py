@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
-SLACK = 1e-9
-
 
 @dataclass(frozen=True)
 class Config:
@@ -96,6 +94,7 @@ def rates(config: Config, laws: Tensor, n: int, d: int) -> tuple[list[dict[str, 
     """Return mean calls and KL by budget with the share above the Top-k hull; the rates over the whole grid."""
     import torch
 
+    from theory.tolerance import SLACK
     from theory.unmasking.rules.sets import TopK
     from theory.unmasking.walks import SAMPLER, walk
 

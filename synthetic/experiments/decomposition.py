@@ -63,7 +63,7 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     """Tabulate one model and walk every rule."""
     import pandas as pd
 
-    from theory import states
+    from theory.worlds import states
 
     task, denoise = _trained.denoiser(config, progress)
     (name,), (seed,) = config.tasks, config.seeds
@@ -115,8 +115,8 @@ def model_bounds(rule: SetRule, table: Tensor) -> Tensor:
     """
     import torch
 
-    from theory import states
     from theory.unmasking.rules.proxies import token_entropy
+    from theory.worlds import states
 
     n, d = table.shape[1:]
     masked = states.all_states(n, d) == d
@@ -158,7 +158,7 @@ def _against_budget(rule: SetRule, found: Walk, bound: Tensor) -> dict[str, floa
 
 def looked_up(table: Tensor) -> Denoise:
     """Return a table of log-conditionals at every state as a denoiser."""
-    from theory import states
+    from theory.worlds import states
 
     return lambda z: table[states.index_of(z, table.shape[-1])]
 

@@ -63,7 +63,7 @@ def perturbed(config: Config, law: Tensor, noise: float, generator: Generator) -
     import torch
 
     from synthetic.experiments._small import Small
-    from theory import states
+    from theory.worlds import states
 
     n, d = config.n, config.d
     exact = Small(law, n, d).denoiser()(states.all_states(n, d))
@@ -74,9 +74,9 @@ def perturbed(config: Config, law: Tensor, noise: float, generator: Generator) -
 
 def scores(config: Config, law: Tensor, denoise: Callable[[Tensor], Tensor]) -> tuple[dict[str, float], float]:
     """Return every quantity's average over the data, and the sum over sequences of the oracle's probability."""
-    from theory import information, states
     from theory.unmasking import best_rules, likelihood
     from theory.unmasking.rules.sets import LeftToRight, TopK
+    from theory.worlds import information, states
 
     n, d = config.n, config.d
     x = states.all_sequences(n, d)

@@ -56,7 +56,7 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     import pandas as pd
 
     from synthetic.experiments._small import small
-    from theory.information import total_correlation
+    from theory.worlds.information import total_correlation
 
     rows: list[dict[str, Any]] = []
     scalars = {}

@@ -121,8 +121,8 @@ def enumerated(
     import torch
 
     from synthetic.experiments._refinement import Exact
-    from theory import information, states
     from theory.remasking import predictor as best
+    from theory.worlds import information, states
 
     assert task.world is not None
     d, law = task.d, task.world.law()

@@ -46,8 +46,9 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     import pandas as pd
     import torch
 
-    from theory import information, worlds
+    from theory import worlds
     from theory.unmasking.rules.info_gain import SampledInfoGain
+    from theory.worlds import information
 
     generator = torch.Generator().manual_seed(config.seed)
     rows: list[dict[str, Any]] = []
@@ -69,9 +70,9 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
 
 def measured(rule: SampledInfoGain, world: World) -> dict[str, float]:
     """Return E[cumulative entropy], the output law's entropy and KL(p_out || q)."""
-    from theory import information, states
     from theory.unmasking.rules.info_gain import immediate_cost
     from theory.unmasking.walks import SAMPLER, walk
+    from theory.worlds import information, states
 
     found = walk(rule, world.law(), world.n, world.d)
     z, mass = states.all_states(world.n, world.d), found.visits[SAMPLER, 0]

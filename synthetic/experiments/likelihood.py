@@ -135,9 +135,9 @@ def enumerated(config: Config, task: Task, denoise: Denoise) -> tuple[list[tuple
     """Return the rows of a task whose sequences fit in a list, every one exact, and the averages over its law."""
     import torch
 
-    from theory import states
     from theory.unmasking import best_rules, likelihood
     from theory.unmasking.rules.sets import LeftToRight
+    from theory.worlds import states
 
     assert task.world is not None
     n, d = task.n, task.d

@@ -67,8 +67,8 @@ def fixtures() -> Iterator[dict[str, Any]]:
     """Yield the two fixtures at eps = 0, ranked by index."""
     import torch
 
-    from theory import states
     from theory.unmasking.rules.punt import Punt
+    from theory.worlds import states
 
     x = states.all_sequences(4, 2)
     parity = (x[:, 3] == x[:, 1] ^ x[:, 2]).double() / 8
@@ -98,9 +98,8 @@ def random_tables(config: Config, progress: Progress) -> Iterator[dict[str, Any]
 
 def exact(rule: Punt, law: Tensor, n: int, d: int) -> dict[str, Any]:
     """Return calls, steps, TV, KL(p_out || q) and E sum delta of PUNT on a law."""
-    from theory import information, states
     from theory.unmasking.walks import SAMPLER, walk
-    from theory.worlds import TableWorld
+    from theory.worlds import TableWorld, information, states
 
     found = walk(rule, law, n, d)
     z, mass = states.all_states(n, d), found.visits[SAMPLER, 0]

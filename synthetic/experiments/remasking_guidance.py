@@ -108,7 +108,7 @@ def row(
 ) -> dict[str, Any]:
     """Return what one sampler's output law is like."""
     from synthetic.experiments._remasking import SAMPLERS
-    from theory import information
+    from theory.worlds import information
 
     output = law.output(sampler, SAMPLERS[sampler](steps, (1 - window, 1.0)), temperature or None)
     off = law.law <= 0

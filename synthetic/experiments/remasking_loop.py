@@ -95,9 +95,9 @@ def plateaus(config: Config, progress: Progress) -> Iterator[dict[str, Any]]:
 
 def stationary(law: Exact, process: str, alpha: float, sigma: float) -> dict[str, Any]:
     """Return the TVs of the law that a step at constant alpha leaves as it is."""
-    from theory import information
     from theory.remasking import chain
     from theory.remasking.posterior import posterior
+    from theory.worlds import information
 
     fill, step = (law.joint if process == "joint" else law.independent), posterior(alpha, alpha, sigma)
     settled = chain.stationary_law(lambda laws: chain.posterior_step(laws, fill, step), (law.d + 1) ** law.n)
@@ -146,9 +146,9 @@ def bounds(config: Config) -> Iterator[dict[str, Any]]:
 def limits(config: Config) -> dict[str, float]:
     """Return entropies and limits of the laws."""
     from synthetic.experiments._remasking import exact
-    from theory import information
     from theory.remasking import bounds as bound
     from theory.remasking import chain
+    from theory.worlds import information
 
     found = {}
     for name in config.bound_laws:

@@ -85,7 +85,7 @@ def measured(config: Config, laws: list[Small], generator: Generator) -> Iterato
     """Yield one row for each order and window: means over laws and permutations."""
     import numpy as np
 
-    from theory import states
+    from theory.worlds import states
 
     n = laws[0].n
     tables = [law.denoiser()(states.all_states(n, law.d)) for law in laws]

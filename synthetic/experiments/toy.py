@@ -46,7 +46,8 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     import pandas as pd
 
     from synthetic.experiments._mixed import Target
-    from theory import information, worlds
+    from theory import worlds
+    from theory.worlds import information
 
     parts: list[pd.DataFrame] = []
     scalars: dict[str, float | str] = {}
@@ -91,7 +92,7 @@ def candidates(config: Config, target: Target, curve: Tensor) -> Iterator[tuple[
 def _sentences(key: str, schedule: str, law: Tensor, output: Tensor) -> pd.DataFrame:
     import pandas as pd
 
-    from theory.states import all_sequences
+    from theory.worlds.states import all_sequences
 
     sentences = ["".join("ab"[token] for token in x) for x in all_sequences(5, 2).tolist()]
     table = pd.DataFrame({"target": key, "schedule": schedule, "sentence": sentences, "data": law, "output": output})

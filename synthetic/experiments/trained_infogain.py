@@ -79,8 +79,8 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     """Decode with one model and with the exact conditionals of its task."""
     import pandas as pd
 
-    from theory import states
     from theory.errors import InvalidInput
+    from theory.worlds import states
 
     task, denoise = _trained.denoiser(config, progress)
     (name,), (seed,) = config.tasks, config.seeds
@@ -201,11 +201,11 @@ def walked(config: Config, task: Task, denoise: Denoise) -> Iterator[dict[str, A
     """Yield the exact expectations of every sampler on a small task."""
     import torch
 
-    from theory import states
     from theory.unmasking.rules.actions import winning
     from theory.unmasking.rules.info_gain import immediate_cost
     from theory.unmasking.rules.sets import TopK
     from theory.unmasking.walks import SAMPLER, denoiser_model, walk
+    from theory.worlds import states
 
     assert task.world is not None
     n, d, law = task.n, task.d, task.world.law()
@@ -238,9 +238,9 @@ def path_entropy(denoise: Denoise, n: int, d: int) -> Tensor:
     """Return Htilde of every sequence along its own entropy-greedy path."""
     import torch
 
-    from theory import states
     from theory.unmasking.rules.proxies import token_entropy
     from theory.unmasking.rules.sets import TopK
+    from theory.worlds import states
 
     x = states.all_sequences(n, d)
     z, total = torch.full_like(x, d), torch.zeros(len(x), dtype=torch.float64)
@@ -256,7 +256,7 @@ def _exactly(law: Tensor, output: Tensor, surprise: float) -> dict[str, list[flo
     """Return the expectations under an output law; quality and kl are empty where it leaves the law's support."""
     import torch
 
-    from theory import information
+    from theory.worlds import information
 
     entropy = float(information.entropy(output))
     kl = float(information.kullback_leibler(output, law))
@@ -269,9 +269,9 @@ def _exactly(law: Tensor, output: Tensor, surprise: float) -> dict[str, list[flo
 
 def case(config: Config, task: Task, denoise: Denoise) -> Iterator[dict[str, Any]]:
     """Yield what each rule decodes first of a x b = c, exactly: positions 0 and 1 are the factors."""
-    from theory import states
     from theory.unmasking.rules.info_gain import InfoGain, SampledInfoGain
     from theory.unmasking.walks import SAMPLER, denoiser_model, walk
+    from theory.worlds import states
 
     assert task.world is not None
     law, hidden = task.world.law(), states.all_states(task.n, task.d) == task.d

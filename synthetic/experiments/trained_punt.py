@@ -215,8 +215,8 @@ def walked(config: Config, task: Task, denoise: Denoise) -> Iterator[dict[str, A
     """Yield the exact numbers of every rule on a small task, its denoiser tabulated at all states."""
     import torch
 
-    from theory import information, states
     from theory.unmasking.walks import SAMPLER, table_model, walk
+    from theory.worlds import information, states
 
     assert task.world is not None
     n, d = task.n, task.d

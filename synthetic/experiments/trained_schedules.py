@@ -278,9 +278,9 @@ def enumerated(config: Config, task: Task, denoise: Denoise, seen: Losses) -> li
     import torch
 
     from synthetic.experiments._schedules import rounded
-    from theory import states
-    from theory.information import kullback_leibler
     from theory.unmasking import laws
+    from theory.worlds import states
+    from theory.worlds.information import kullback_leibler
 
     assert task.world is not None
     n, d, law = task.n, task.d, task.world.law()

@@ -147,8 +147,8 @@ def _of(task: Task, tokens: Tensor) -> dict[str, list[float]]:
 
 def laws(config: Config, task: Task, denoise: Denoise, seed: int) -> Iterator[dict[str, Any]]:
     """Yield the exact law of the speculative sampler against that of one-token decoding, for every order and window."""
-    from theory import information, states
     from theory.speculation.masked import sequential_law, sweep
+    from theory.worlds import information, states
 
     table = denoise(states.all_states(task.n, task.d)).double()
     for order, priority in orders(task.n, seed).items():

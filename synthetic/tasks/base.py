@@ -11,8 +11,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from theory.errors import InvalidInput
-from theory.states import check_states
 from theory.worlds import World
+from theory.worlds.states import check_states
 
 
 @dataclass(frozen=True)

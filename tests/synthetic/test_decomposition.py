@@ -15,19 +15,18 @@ from torch import Tensor
 from synthetic.experiments import decomposition
 from synthetic.experiments.decomposition import PRESETS, estimated, looked_up, measured, model_bounds, nelbo_gap
 from synthetic.progress import Silent
-from theory import definitions as plain
-from theory import states
-from theory.unmasking.literal import paths as written
+from theory.reference import laws as reference
+from theory.reference import paths as reference_paths
 from theory.unmasking.rules.sets import EntropyBounded, RandomOne, TopK
-from theory.worlds import TableWorld, World
+from theory.worlds import TableWorld, World, states
 
 N, D = 4, 2
 CASES = {
-    "EB .3, entropy": (EntropyBounded(0.3), written.entropy_bounded(0.3)),
-    "EB .8, confidence": (EntropyBounded(0.8, "confidence"), written.entropy_bounded(0.8, "confidence")),
-    "EB .5, margin": (EntropyBounded(0.5, "margin"), written.entropy_bounded(0.5, "margin")),
-    "Top-2": (TopK(2), written.top_k(2)),
-    "random one": (RandomOne(), written.random_one),
+    "EB .3, entropy": (EntropyBounded(0.3), reference_paths.entropy_bounded(0.3)),
+    "EB .8, confidence": (EntropyBounded(0.8, "confidence"), reference_paths.entropy_bounded(0.8, "confidence")),
+    "EB .5, margin": (EntropyBounded(0.5, "margin"), reference_paths.entropy_bounded(0.5, "margin")),
+    "Top-2": (TopK(2), reference_paths.top_k(2)),
+    "random one": (RandomOne(), reference_paths.random_one),
 }
 
 
@@ -45,26 +44,26 @@ def table() -> Float[Tensor, "states n d"]:
     return (exact + 0.4 * noise).log_softmax(-1)
 
 
-def by_hand(found: Float[Tensor, "states n d"], rule: written.LiteralRule) -> dict[str, float]:
+def by_hand(found: Float[Tensor, "states n d"], rule: reference_paths.LiteralRule) -> dict[str, float]:
     """Return what `measured` returns by listing every path of every sequence."""
-    law = plain.float_law(N, D, world().law().tolist())
+    law = reference.float_law(N, D, world().law().tolist())
 
-    def denoise(z: plain.State, i: int, v: int) -> float:
+    def denoise(z: reference.State, i: int, v: int) -> float:
         index = int(states.index_of(torch.tensor([z]), D))
         return math.exp(float(found[index, i, v]))
 
-    listed = list(written.paths(law, denoise, rule, N, D))
+    listed = list(reference_paths.paths(law, denoise, rule, N, D))
     totals = {"model_error": 0.0, "joint_dependence": 0.0, "bound": 0.0, "model_bound": 0.0}
     for path in listed:
         z = (D,) * N
         for block in path.partition if path.data > 0 else ():
-            gap, dependence, bound = written.node_errors(law, denoise, z, block, D)
-            h = [plain.entropy([denoise(z, i, v) for v in range(D)]) for i in block]
+            gap, dependence, bound = reference_paths.node_errors(law, denoise, z, block, D)
+            h = [reference.entropy([denoise(z, i, v) for v in range(D)]) for i in block]
             for name, value in zip(totals, (gap, dependence, bound, math.fsum(h) - max(h)), strict=True):
                 totals[name] += float(path.data) * value
             z = tuple(path.x[i] if i in block else z[i] for i in range(N))
     nfe = math.fsum(float(path.sampler) * len(path.partition) for path in listed)
-    return {**totals, "nfe": nfe, "kl": plain.kullback_leibler(law, written.output(listed))}
+    return {**totals, "nfe": nfe, "kl": reference.kullback_leibler(law, reference_paths.output(listed))}
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -81,7 +80,7 @@ def test_another_model_or_rule_is_noticed() -> None:
     """The planted errors: the start state's conditionals swapped, and k."""
     wrong = table().clone()
     wrong[-1] = wrong[-1].flip(-1)
-    for literal_table, rule in ((wrong, CASES["Top-2"][1]), (table(), written.top_k(3))):
+    for literal_table, rule in ((wrong, CASES["Top-2"][1]), (table(), reference_paths.top_k(3))):
         wanted = by_hand(literal_table, rule)
         found = measured(TopK(2), world().law(), table())
         assert abs(found["kl"] - wanted["kl"]) > 1e-3
@@ -119,7 +118,7 @@ def test_the_model_s_bound_is_that_of_its_own_entropies() -> None:
 
 def test_the_nelbo_above_the_entropy_is_the_mean_model_error_over_orders() -> None:
     law = world().law()
-    orders = by_hand(table(), written.random_one)
+    orders = by_hand(table(), reference_paths.random_one)
     assert nelbo_gap(law, table()) == pytest.approx(orders["model_error"], abs=1e-10)
     assert nelbo_gap(law, world()(states.all_states(N, D))) == pytest.approx(0, abs=1e-12)
 

@@ -23,12 +23,13 @@ from synthetic.predictors import Fitting, area, drafts, error_loss, fit, iterate
 from synthetic.progress import Silent
 from synthetic.records import Record
 from synthetic.tasks import unconditional
-from theory import definitions as plain
-from theory import states
 from theory.errors import InvalidInput
-from theory.remasking import chain, literal, sampling
+from theory.reference import laws as reference
+from theory.reference import remasking as reference_remasking
+from theory.remasking import chain, sampling
 from theory.remasking import predictor as best
 from theory.remasking.schedules import standard
+from theory.worlds import states
 
 LAW = torch.tensor([0.45, 0.05, 0.1, 0.4], dtype=torch.float64)
 """Two correlated bits."""
@@ -175,21 +176,23 @@ def test_the_exact_law_of_guided_refinement_is_the_one_written_out() -> None:
     def conditional(z: tuple[int, ...], i: int, v: int) -> float:
         return float(table[states.index_of(torch.tensor(z), 2), i, v].exp())
 
-    fill, law = literal.independent(conditional, 2), {(2, 2): 1.0}
+    fill, law = reference_remasking.independent(conditional, 2), {(2, 2): 1.0}
     for step in plan:
         now, after = float(step.alpha_now), float(step.alpha_next)
         if step.kind == "counted":
             counts = {math.ceil(2 * (1 - after) - 1e-9): 1.0}
-            law = literal.counted_step(law, fill, lambda y: scores[2 * y[0] + y[1]].exp().tolist(), counts, 2)
+            law = reference_remasking.counted_step(
+                law, fill, lambda y: scores[2 * y[0] + y[1]].exp().tolist(), counts, 2
+            )
         else:
-            law = literal.posterior_step(law, fill, now, after, 0.0, 2)
-    q = plain.float_law(2, 2, LAW.tolist())
+            law = reference_remasking.posterior_step(law, fill, now, after, 0.0, 2)
+    q = reference.float_law(2, 2, LAW.tolist())
     bench = Exact(LAW, table)
     found = bench.refined(plan, bench.refinement(best.tabulated(scores, 2)))
     assert sum(step.kind == "counted" for step in plan) == 3
-    assert found["kl"] == pytest.approx([plain.kullback_leibler(q, law)], abs=1e-12)
+    assert found["kl"] == pytest.approx([reference.kullback_leibler(q, law)], abs=1e-12)
     assert found["tv"] == pytest.approx([sum(abs(q[x] - law.get(x, 0)) for x in q) / 2], abs=1e-12)
-    assert found["entropy"] == pytest.approx([plain.entropy(list(law.values()))], abs=1e-12)
+    assert found["entropy"] == pytest.approx([reference.entropy(list(law.values()))], abs=1e-12)
     many = bench.refined(standard(512), None)["tv"][0]
     assert bench.one_by_one()["tv"][0] == pytest.approx(many, abs=0.01)
 

@@ -22,8 +22,9 @@ from synthetic.claims.schedules import CLAIMS as SCHEDULE_CLAIMS
 from synthetic.experiments import _losses, likelihood
 from synthetic.progress import Silent
 from synthetic.tasks import Examples, unconditional
-from theory import schedules, states
+from theory import schedules
 from theory.unmasking.rules.sets import TopK
+from theory.worlds import states
 
 N, D = 3, 2
 CLAIMS = {claim.id: claim for claim in (*duel.CLAIMS, *SCHEDULE_CLAIMS)}

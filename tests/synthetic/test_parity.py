@@ -16,8 +16,8 @@ from synthetic.models import trained
 from synthetic.parity import CPU16, CPU32, GPU16, GPU32, Precision, compare, error_budget, evaluate, reference, settled
 from synthetic.progress import Silent
 from theory.errors import InvalidInput
-from theory.states import all_states
 from theory.unmasking.rules.sets import EntropyBounded, TopK
+from theory.worlds.states import all_states
 
 N, D = 12, 5
 RULES = tuple(rule for by in ("confidence", "entropy", "margin") for rule in (TopK(3, by), EntropyBounded(0.5, by)))

@@ -15,10 +15,10 @@ import pytest
 from synthetic.experiments import _remasking, registry
 from synthetic.experiments._remasking import Exact
 from synthetic.progress import Silent
-from theory import definitions as plain
-from theory import states
 from theory.errors import InvalidInput
-from theory.remasking import literal
+from theory.reference import laws as reference
+from theory.reference import remasking as reference_remasking
+from theory.worlds import states
 
 SIGMAS = {"masked diffusion": lambda now, after: 0, "star": lambda now, after: 1 - after}
 CHAIN_MOVES = {True: Fraction(17, 20), False: Fraction(3, 20)}
@@ -31,72 +31,79 @@ def smoke(name: str) -> tuple[pd.DataFrame, dict[str, float | str]]:
     return module.run(module.PRESETS["smoke"], Silent())
 
 
-def chain(n: int) -> plain.Law:
+def chain(n: int) -> reference.Law:
     """Return the Markov chain in fractions, from its definition."""
     start = (Fraction(7, 10), Fraction(3, 10))
     return {
-        x: start[x[0]] * math.prod(CHAIN_MOVES[a == b] for a, b in itertools.pairwise(x)) for x in plain.sequences(n, 2)
+        x: start[x[0]] * math.prod(CHAIN_MOVES[a == b] for a, b in itertools.pairwise(x))
+        for x in reference.sequences(n, 2)
     }
 
 
-def uniform(support: list[plain.State]) -> plain.Law:
+def uniform(support: list[reference.State]) -> reference.Law:
     return {x: Fraction(1, len(support)) for x in support}
 
 
-def laws() -> dict[str, plain.Law]:
+def laws() -> dict[str, reference.Law]:
     bits = [(Fraction(p, 10), 1 - Fraction(p, 10)) for p in (7, 6, 8)]
-    cells = list(plain.sequences(4, 2))
+    cells = list(reference.sequences(4, 2))
     return {
         "chain of 3": chain(3),
         "chain of 4": chain(4),
-        "product law": {x: math.prod(row[v] for row, v in zip(bits, x, strict=True)) for x in plain.sequences(3, 2)},
+        "product law": {
+            x: math.prod(row[v] for row, v in zip(bits, x, strict=True)) for x in reference.sequences(3, 2)
+        },
         "two copied pairs": uniform([x for x in cells if x[0] == x[1] and x[2] == x[3]]),
         "even parity": uniform([x for x in cells if sum(x) % 2 == 0]),
     }
 
 
-def written(law: plain.Law, sampler: str, steps: int, first: int = 0, temperature: float | None = 1.0) -> plain.Law:
+def written(
+    law: reference.Law, sampler: str, steps: int, first: int = 0, temperature: float | None = 1.0
+) -> reference.Law:
     """Return the output law with every draft, set and order of drawing written out; remasking from step `first` on."""
     n, floats = len(next(iter(law))), {x: float(p) for x, p in law.items()}
-    fill = literal.independent(literal.oracle(floats, 2), 2)
+    fill = reference_remasking.independent(reference_remasking.oracle(floats, 2), 2)
     odds = errors(law) if sampler == "guided" else None
-    now: plain.Law = {(2,) * n: 1.0}
+    now: reference.Law = {(2,) * n: 1.0}
     for k in range(steps):
         before, after = k / steps, (k + 1) / steps
         if k < first or sampler in SIGMAS:
             sigma = 0 if k < first else SIGMAS[sampler](before, after)
-            now = literal.posterior_step(now, fill, before, after, sigma, 2)
+            now = reference_remasking.posterior_step(now, fill, before, after, sigma, 2)
         else:
             count = -((-n * (steps - k - 1)) // steps)
-            now = remasked(literal.draft_law(now, fill), odds, count, temperature)
+            now = remasked(reference_remasking.draft_law(now, fill), odds, count, temperature)
     return now
 
 
-def errors(law: plain.Law) -> dict[plain.State, list[float]]:
+def errors(law: reference.Law) -> dict[reference.State, list[float]]:
     """Return the odds that each token of a draft differs from the original, by the definition of the labels."""
     n = len(next(iter(law)))
     chances = [Fraction(1, (n + 1) * math.comb(n, m)) for m in range(n + 1)]
-    table = literal.error_table(law, literal.independent(literal.oracle(law, 2), 2), chances, n, 2)
+    table = reference_remasking.error_table(
+        law, reference_remasking.independent(reference_remasking.oracle(law, 2), 2), chances, n, 2
+    )
     return {y: [float(e) / max(float(1 - e), 1e-12) for e in row] for y, row in table.items()}
 
 
 def remasked(
-    drafts: plain.Law, odds: dict[plain.State, list[float]] | None, count: int, temperature: float | None
-) -> plain.Law:
-    found: plain.Law = {}
+    drafts: reference.Law, odds: dict[reference.State, list[float]] | None, count: int, temperature: float | None
+) -> reference.Law:
+    found: reference.Law = {}
     for y, mass in drafts.items():
         weights = [1.0] * len(y) if odds is None else [max(o, 1e-12) for o in odds.get(y, [1.0] * len(y))]
         if temperature is None:
-            chosen = literal.greatest_law([round(w, 9) for w in weights], count)
+            chosen = reference_remasking.greatest_law([round(w, 9) for w in weights], count)
         else:
-            chosen = literal.subset_law([w ** (1 / temperature) for w in weights], count)
+            chosen = reference_remasking.subset_law([w ** (1 / temperature) for w in weights], count)
         for subset, p in chosen.items():
             z = tuple(2 if i in subset else token for i, token in enumerate(y))
             found[z] = found.get(z, 0.0) + mass * p
     return found
 
 
-def distance(law: plain.Law, output: plain.Law) -> float:
+def distance(law: reference.Law, output: reference.Law) -> float:
     return sum(abs(float(law.get(x, 0)) - float(output.get(x, 0))) for x in {*law, *output}) / 2
 
 
@@ -105,12 +112,14 @@ def test_the_laws_are_those_written_out(name: str) -> None:
     law = laws()[name]
     world = _remasking.exact(name)
     assert (world.n, world.d) == (len(next(iter(law))), 2)
-    assert world.law.tolist() == pytest.approx([float(law.get(x, 0)) for x in plain.sequences(world.n, 2)], abs=1e-14)
+    assert world.law.tolist() == pytest.approx(
+        [float(law.get(x, 0)) for x in reference.sequences(world.n, 2)], abs=1e-14
+    )
     z = states.all_states(world.n, 2).tolist()
-    conditional = literal.oracle(law, 2)
+    conditional = reference_remasking.oracle(law, 2)
     for state, rows in zip(z, world.log_p.exp().tolist(), strict=True):
-        if plain.marginal(law, tuple(state), 2):
-            for i in plain.masked(tuple(state), 2):
+        if reference.marginal(law, tuple(state), 2):
+            for i in reference.masked(tuple(state), 2):
                 wanted = [float(conditional(tuple(state), i, v)) for v in range(2)]
                 assert rows[i] == pytest.approx(wanted, abs=1e-14)
 
@@ -130,7 +139,7 @@ def test_rates_by_hand(steps: int) -> None:
         output = written(law, row.sampler, steps, first)
         assert row.tv == pytest.approx(distance(law, output), abs=ROUNDING)
         floats = {x: float(p) for x, p in law.items()}
-        assert row.kl == pytest.approx(plain.kullback_leibler(floats, output), abs=ROUNDING)
+        assert row.kl == pytest.approx(reference.kullback_leibler(floats, output), abs=ROUNDING)
 
 
 def test_rates_have_their_slopes_and_the_limit_of_guidance() -> None:
@@ -146,13 +155,13 @@ def test_rates_have_their_slopes_and_the_limit_of_guidance() -> None:
     assert 0 < scalars[f"{name}/guided/limit"] - guided[-1] < 0.01
 
 
-def refilled(law: plain.Law) -> float:
+def refilled(law: reference.Law) -> float:
     """Return the TV that refilling one guided position at a time settles at, by walking until nothing moves."""
     floats, odds = {x: float(p) for x, p in law.items()}, errors(law)
-    fill = literal.independent(literal.oracle(floats, 2), 2)
+    fill = reference_remasking.independent(reference_remasking.oracle(floats, 2), 2)
     now = dict(floats)
     for _ in range(400):
-        now = literal.draft_law(remasked(now, odds, 1, 1.0), fill)
+        now = reference_remasking.draft_law(remasked(now, odds, 1, 1.0), fill)
     return distance(law, now)
 
 

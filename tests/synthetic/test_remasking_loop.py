@@ -10,8 +10,8 @@ import pytest
 
 from synthetic.experiments import _remasking, remasking_loop
 from synthetic.progress import Silent
-from theory import definitions as plain
-from theory.remasking import literal
+from theory.reference import laws as reference
+from theory.reference import remasking as reference_remasking
 
 SIGMAS = {"masked diffusion": lambda now, after: 0, "star": lambda now, after: 1 - after}
 
@@ -21,27 +21,31 @@ def smoke() -> tuple[pd.DataFrame, dict[str, float]]:
     return remasking_loop.run(remasking_loop.PRESETS["smoke"], Silent())
 
 
-def law_of(name: str) -> plain.Law:
+def law_of(name: str) -> reference.Law:
     world = _remasking.exact(name)
-    return plain.float_law(world.n, world.d, world.law.tolist())
+    return reference.float_law(world.n, world.d, world.law.tolist())
 
 
-def distance(law: plain.Law, output: plain.Law) -> float:
+def distance(law: reference.Law, output: reference.Law) -> float:
     return sum(abs(law.get(x, 0) - output.get(x, 0)) for x in {*law, *output}) / 2
 
 
-def settle(law: plain.Law, alpha: float, sigma: float, joint: bool) -> tuple[float, float]:
+def settle(law: reference.Law, alpha: float, sigma: float, joint: bool) -> tuple[float, float]:
     """Return the TVs of drafts and of states after so many literal steps at one alpha that nothing moves."""
-    fill = literal.together(law, 2) if joint else literal.independent(literal.oracle(law, 2), 2)
-    noised: plain.Law = {}
+    fill = (
+        reference_remasking.together(law, 2)
+        if joint
+        else reference_remasking.independent(reference_remasking.oracle(law, 2), 2)
+    )
+    noised: reference.Law = {}
     for x, q in law.items():
-        for z, p in literal.noised(x, alpha, 2):
+        for z, p in reference_remasking.noised(x, alpha, 2):
             noised[z] = noised.get(z, 0.0) + q * p
     now, moved = dict(noised), 1.0
     while moved > 1e-14:
-        after = literal.posterior_step(now, fill, alpha, alpha, sigma, 2)
+        after = reference_remasking.posterior_step(now, fill, alpha, alpha, sigma, 2)
         moved, now = distance(now, after), after
-    return distance(law, literal.draft_law(now, fill)), distance(noised, now)
+    return distance(law, reference_remasking.draft_law(now, fill)), distance(noised, now)
 
 
 @pytest.mark.parametrize(("part", "masked", "share"), [("plateau", 0.3, 0.3), ("plateau", 0.1, 0.1), ("sigma", 0.1, 1)])
@@ -90,13 +94,13 @@ def test_weights_are_ordered_by_sigma_and_star_s_is_the_next_alpha() -> None:
 def test_bounds_by_hand() -> None:
     """Sums of KL divergences over states, next states and drafts, against the closed form."""
     table, law = smoke()[0], law_of("product law")
-    fill = literal.independent(literal.oracle(law, 2), 2)
+    fill = reference_remasking.independent(reference_remasking.oracle(law, 2), 2)
     rows = table[(table["part"] == "bound") & (table["law"] == "product law")].set_index("steps")
     for steps in (1, 2, 3):
         for column, sampler in (("bound", "star"), ("standard", "masked diffusion")):
             plan = [(k / steps, (k + 1) / steps) for k in range(steps)]
             triples = [(now, after, SIGMAS[sampler](now, after)) for now, after in plan]
-            mean = sum(p * literal.divergence_bound(x, fill, triples, 2) for x, p in law.items())
+            mean = sum(p * reference_remasking.divergence_bound(x, fill, triples, 2) for x, p in law.items())
             assert rows.loc[steps, column] == pytest.approx(mean, rel=1e-10)
 
 

@@ -15,11 +15,12 @@ import torch
 
 from synthetic.experiments import _small, registry
 from synthetic.progress import Silent
-from theory import definitions as plain
-from theory import states, worlds
+from theory import worlds
 from theory.errors import InvalidInput
-from theory.unmasking.literal import paths as written
-from theory.unmasking.literal import samplers as literal
+from theory.reference import laws as reference
+from theory.reference import paths as reference_paths
+from theory.reference import samplers as reference_samplers
+from theory.worlds import states
 
 
 @functools.cache
@@ -29,15 +30,15 @@ def smoke(name: str) -> tuple[pd.DataFrame, dict[str, float | str]]:
 
 
 def table_of(world: _small.Small) -> dict[tuple[int, ...], float]:
-    return plain.float_law(world.n, world.d, world.law.tolist())
+    return reference.float_law(world.n, world.d, world.law.tolist())
 
 
-def by_hand(world: _small.Small, rule: written.LiteralRule) -> tuple[float, float, float]:
+def by_hand(world: _small.Small, rule: reference_paths.LiteralRule) -> tuple[float, float, float]:
     """Return KL(q || output), E[NFE] under the sampler and under the data, from every path written out."""
     law = table_of(world)
-    found = list(written.paths(law, literal.oracle(law, world.d), rule, world.n, world.d))
+    found = list(reference_paths.paths(law, reference_samplers.oracle(law, world.d), rule, world.n, world.d))
     calls = [math.fsum(float(getattr(p, chain)) * len(p.partition) for p in found) for chain in ("sampler", "data")]
-    return plain.kullback_leibler(law, written.output(found)), *calls
+    return reference.kullback_leibler(law, reference_paths.output(found)), *calls
 
 
 @pytest.mark.parametrize("name", _small.WORLDS)
@@ -67,13 +68,13 @@ def test_frontier_points_by_hand_on_six_atoms() -> None:
     mine = table[table["world"] == "six atoms"].set_index("rule")
     world = _small.six_atoms()
     cases = {
-        "EB 0.1, entropy": written.entropy_bounded(0.1),
-        "EB 0.5, confidence": written.entropy_bounded(0.5, "confidence"),
-        "Top-2, margin": written.top_k(2, "margin"),
+        "EB 0.1, entropy": reference_paths.entropy_bounded(0.1),
+        "EB 0.5, confidence": reference_paths.entropy_bounded(0.5, "confidence"),
+        "Top-2, margin": reference_paths.top_k(2, "margin"),
     }
     for name, rule in cases.items():
         assert mine.loc[name, ["kl", "nfe", "nfe_data"]].tolist() == pytest.approx(by_hand(world, rule), abs=1e-9)
-    assert scalars["six atoms/TC"] == pytest.approx(by_hand(world, written.top_k(5))[0], abs=1e-9)
+    assert scalars["six atoms/TC"] == pytest.approx(by_hand(world, reference_paths.top_k(5))[0], abs=1e-9)
 
 
 def test_no_value_free_rule_lies_below_the_frontier() -> None:
@@ -106,14 +107,14 @@ def test_the_entropy_bound_by_hand_at_the_first_step_of_digit_patches() -> None:
     law = table_of(world)
     start = table[(table["family"] == "digit patches") & (table["state"] == 3**6 - 1)].set_index("rule")
     assert (start["weight"] - 1).abs().max() < 1e-12
-    denoiser = literal.oracle(law, 2)
+    denoiser = reference_samplers.oracle(law, 2)
     for name, rule in {
-        "Top-2, entropy": written.top_k(2, "entropy"),
-        "EB 0.5, entropy": written.entropy_bounded(0.5),
+        "Top-2, entropy": reference_paths.top_k(2, "entropy"),
+        "EB 0.5, entropy": reference_paths.entropy_bounded(0.5),
     }.items():
-        ((_, block),) = rule(written.rows_at(denoiser, (2,) * 6, 2))
+        ((_, block),) = rule(reference_paths.rows_at(denoiser, (2,) * 6, 2))
         if len(block) > 1:
-            _, dependence, bound = written.node_errors(law, denoiser, (2,) * 6, block, 2)
+            _, dependence, bound = reference_paths.node_errors(law, denoiser, (2,) * 6, block, 2)
             assert start.loc[name, ["dependence", "bound"]].tolist() == pytest.approx([dependence, bound], abs=1e-12)
         else:
             assert name not in start.index
@@ -124,7 +125,9 @@ def test_six_atoms_have_the_digits_of_the_notes() -> None:
     digits = [scalars[f"{b}/{what}"] for b in ("0.40", "0.45") for what in ("nfe", "nfe_data", "kl")]
     assert digits == pytest.approx([2.863, 2.850, 0.018, 3.624, 3.624, 0.329], abs=5e-4)
     world = _small.six_atoms()
-    assert digits[:3] == pytest.approx([by_hand(world, written.entropy_bounded(0.4))[k] for k in (1, 2, 0)], abs=1e-12)
+    assert digits[:3] == pytest.approx(
+        [by_hand(world, reference_paths.entropy_bounded(0.4))[k] for k in (1, 2, 0)], abs=1e-12
+    )
     sweep = table[table["part"] == "sweep"]
     assert (sweep["nfe"].diff() > 0.5).sum() == 1
 
@@ -137,8 +140,8 @@ def test_shares_of_the_budget_families_are_recounted() -> None:
     gaps = []
     for law, budget in itertools.product(laws, config.budgets):
         world = _small.Small(law, n, d)
-        kl, calls, _ = by_hand(world, written.entropy_bounded(budget))
-        tops = [by_hand(world, written.top_k(k, "entropy")) for k in range(1, n + 1)]
+        kl, calls, _ = by_hand(world, reference_paths.entropy_bounded(budget))
+        tops = [by_hand(world, reference_paths.top_k(k, "entropy")) for k in range(1, n + 1)]
         chords = [
             a[0] + (b[0] - a[0]) * (calls - a[1]) / (b[1] - a[1])
             for a in tops for b in tops if a[1] <= calls <= b[1] and b[1] - a[1] > 1e-9
@@ -202,7 +205,7 @@ def test_duel_numbers_of_one_table_along_all_orders() -> None:
         return value
 
     orders = list(itertools.permutations(range(3)))
-    values = np.array([[along(x, order) for order in orders] for x in plain.sequences(3, 2)])
+    values = np.array([[along(x, order) for order in orders] for x in reference.sequences(3, 2)])
     q = law.numpy()
     assert found["elbo"] == pytest.approx(q @ values.mean(1), abs=1e-12)
     assert found["log uniform"] == pytest.approx(q @ np.log(np.exp(values).mean(1)), abs=1e-12)
@@ -254,31 +257,31 @@ def test_info_gain_s_law_with_two_candidates_by_listing_draws() -> None:
     from theory.unmasking.rules.info_gain import SampledInfoGain
 
     world = worlds.dirichlet(2, 2, 1.0, torch.Generator().manual_seed(3))
-    law = plain.float_law(2, 2, world.law().tolist())
-    denoiser = literal.oracle(law, 2)
+    law = reference.float_law(2, 2, world.law().tolist())
+    denoiser = reference_samplers.oracle(law, 2)
     now, done, tilde = {(2, 2): 1.0}, Counter(), 0.0
     while now:
         after: Counter[tuple[int, ...]] = Counter()
         for z, mass in now.items():
-            hidden = plain.masked(z, 2)
-            h = {i: plain.entropy([denoiser(z, i, v) for v in range(2)]) for i in hidden}
+            hidden = reference.masked(z, 2)
+            h = {i: reference.entropy([denoiser(z, i, v) for v in range(2)]) for i in hidden}
             trust = {i: math.exp(-h[i] / 0.1) for i in hidden}
             actions = [(i, v) for i in hidden for v in range(2)]
             proposal = [trust[i] / sum(trust.values()) * denoiser(z, i, v) for i, v in actions]
-            values = [-h[i] - _mean_entropy(denoiser, plain.with_token(z, i, v)) for i, v in actions]
+            values = [-h[i] - _mean_entropy(denoiser, reference.with_token(z, i, v)) for i, v in actions]
             for a, b in itertools.product(range(len(actions)), repeat=2):
                 won = a if values[a] >= values[b] else b
-                x = plain.with_token(z, *actions[won])
+                x = reference.with_token(z, *actions[won])
                 share = mass * proposal[a] * proposal[b]
                 tilde += share * h[actions[won][0]]
                 (after if 2 in x else done)[x] += share
         now = dict(after)
     found = module.measured(SampledInfoGain(2, "mean", 0.1), world)
     assert found["tilde"] == pytest.approx(tilde, abs=1e-9)
-    assert found["entropy"] == pytest.approx(plain.entropy(list(done.values())), abs=1e-9)
-    assert found["kl"] == pytest.approx(plain.kullback_leibler(dict(done), law), abs=1e-9)
+    assert found["entropy"] == pytest.approx(reference.entropy(list(done.values())), abs=1e-9)
+    assert found["kl"] == pytest.approx(reference.kullback_leibler(dict(done), law), abs=1e-9)
 
 
-def _mean_entropy(denoiser: literal.Denoiser, z: tuple[int, ...]) -> float:
-    hidden = plain.masked(z, 2)
-    return math.fsum(plain.entropy([denoiser(z, i, v) for v in range(2)]) for i in hidden) / max(1, len(hidden))
+def _mean_entropy(denoiser: reference_samplers.Denoiser, z: tuple[int, ...]) -> float:
+    hidden = reference.masked(z, 2)
+    return math.fsum(reference.entropy([denoiser(z, i, v) for v in range(2)]) for i in hidden) / max(1, len(hidden))

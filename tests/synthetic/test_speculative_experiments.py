@@ -12,10 +12,10 @@ import pytest
 
 from synthetic.experiments import _small, registry
 from synthetic.progress import Silent
-from theory import definitions as plain
-from theory.speculation import definitions as literal
+from theory.reference import laws as reference
+from theory.reference import speculation as reference_speculation
+from theory.reference.samplers import oracle
 from theory.speculation.bounds import expected_rounds
-from theory.unmasking.literal.samplers import oracle
 
 ERRORS = 3
 """Half-widths of 95% intervals allowed between a mean and its expectation: 5.9 standard errors."""
@@ -68,14 +68,14 @@ def test_gaussian_acceptances_of_the_notes() -> None:
 def test_masked_rounds_of_six_atoms_by_enumerating_drafts_and_coins(window: int) -> None:
     table, _ = smoke("speculative_masked")
     world = _small.six_atoms()
-    conditional = oracle(plain.float_law(world.n, world.d, world.law.tolist()), world.d)
+    conditional = oracle(reference.float_law(world.n, world.d, world.law.tolist()), world.d)
     orders = {
-        "left to right": literal.fixed_order(range(world.n), world.d),
-        "confidence": literal.confidence_order(lambda z, i, v: round(conditional(z, i, v), 12), world.d),
+        "left to right": reference_speculation.fixed_order(range(world.n), world.d),
+        "confidence": reference_speculation.confidence_order(lambda z, i, v: round(conditional(z, i, v), 12), world.d),
     }
     mine = table[(table["world"] == "six atoms") & (table["window"] == window)].set_index("order")
     for name, order in orders.items():
-        found = literal.speculative(conditional, order, world.n, world.d, window)
+        found = reference_speculation.speculative(conditional, order, world.n, world.d, window)
         wanted = [found.rounds, found.coins, found.mismatches]
         assert mine.loc[name, ["rounds", "coins", "mismatches"]].tolist() == pytest.approx(wanted, abs=1e-12)
 

@@ -10,8 +10,7 @@ import torch
 
 from synthetic import tasks
 from synthetic.tasks import chain, dyck, hmm, unconditional
-from theory import states
-from theory.worlds import TableWorld
+from theory.worlds import TableWorld, states
 from theory.worlds.dyck import DyckWorld
 
 EPS = torch.finfo(torch.float64).eps

@@ -20,7 +20,7 @@ from synthetic.experiments import _drawn, _trained, registry, trained_infogain, 
 from synthetic.itemised import pack, unpack
 from synthetic.progress import Silent
 from synthetic.tasks import task
-from theory import states, worlds
+from theory import worlds
 from theory.errors import InvalidInput
 from theory.unmasking.likelihood import log_likelihood
 from theory.unmasking.rules.actions import winning
@@ -28,6 +28,7 @@ from theory.unmasking.rules.info_gain import SampledInfoGain
 from theory.unmasking.rules.punt import Punt, influence
 from theory.unmasking.rules.sets import EntropyBounded, TopK
 from theory.unmasking.walks import SAMPLER, denoiser_model, walk
+from theory.worlds import states
 from theory.worlds.tree import sticky_chain
 
 JUDGED = {"trained_punt": punt, "trained_infogain": info_gain, "trained_speculative": speculative}

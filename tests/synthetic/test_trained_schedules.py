@@ -20,9 +20,10 @@ from synthetic.experiments import _losses, trained_schedules
 from synthetic.experiments._schedules import Losses, rounded
 from synthetic.progress import Silent
 from synthetic.tasks import unconditional
-from theory import schedules, states, worlds
+from theory import schedules, worlds
 from theory.unmasking import laws
 from theory.unmasking.curves import learned_fixed_size_error, learned_per_token_error
+from theory.worlds import states
 
 CLAIMS = {claim.id: claim for claim in ALL}
 N, D = 4, 2

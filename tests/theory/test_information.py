@@ -11,20 +11,21 @@ import torch
 from hypothesis import given, settings
 from scipy import stats
 
-from theory import definitions as plain
-from theory import information, states, strategies
 from theory.errors import InvalidInput
+from theory.ledger import strategies
+from theory.reference import laws as reference
+from theory.worlds import information, states
 
 
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(strategies.laws(cells=27))
 def test_set_entropies_are_the_entropies_of_the_marginals(law: dict) -> None:
     n, d = law["n"], law["d"]
-    exact = plain.float_law(n, d, law["weights"])
+    exact = reference.float_law(n, d, law["weights"])
     found = information.set_entropies(states.marginal_table(states.normalised_law(law["weights"], n, d), n, d), n, d)
     for k, hidden in enumerate(itertools.product((0, 1), repeat=n)):
         subset = [i for i in range(n) if not hidden[i]]
-        assert float(found[k]) == pytest.approx(plain.subset_entropy(exact, subset), abs=1e-12)
+        assert float(found[k]) == pytest.approx(reference.subset_entropy(exact, subset), abs=1e-12)
         assert int(information.set_sizes(n)[k]) == len(subset)
 
 

@@ -10,10 +10,20 @@ from pathlib import Path
 import pytest
 import torch
 
-from theory import catalogue, checking
 from theory.errors import InvalidInput
-from theory.ledger import Claim, Evidence, at_least, at_most, equal, hoeffding_margin, hoeffding_samples, verdict
-from theory.tightest import tightest
+from theory.ledger import (
+    Claim,
+    Evidence,
+    at_least,
+    at_most,
+    catalogue,
+    checking,
+    equal,
+    hoeffding_margin,
+    hoeffding_samples,
+    verdict,
+)
+from theory.ledger.tightest import tightest
 
 CLAIMS = catalogue.claims()
 VARIANTS = [(name, variant) for name, claim in CLAIMS.items() for variant in claim.variants]
@@ -105,7 +115,7 @@ def test_tightest_follows_the_gradient_and_replays(tmp_path: Path) -> None:
 
 
 def test_gradient_descent_tightens() -> None:
-    from theory.tightest import _descend
+    from theory.ledger.tightest import _descend
 
     claim = catalogue.claim("schedules.3")
     start = {"n": 3, "d": 2, "weights": [3, 1, 2, 2, 1, 1, 1, 4], "sizes": [1, 2]}

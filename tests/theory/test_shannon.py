@@ -7,15 +7,15 @@ from fractions import Fraction
 
 import pytest
 
-from theory import definitions as plain
-from theory import shannon
 from theory.errors import InvalidInput
+from theory.ledger import shannon
+from theory.reference import laws as reference
 
 
-def value(form: shannon.Form, law: plain.Law, n: int) -> float:
+def value(form: shannon.Form, law: reference.Law, n: int) -> float:
     """Evaluate a form on the entropies of a law."""
     subsets = {mask: [i for i in range(n) if mask >> i & 1] for mask in form}
-    return math.fsum(float(v) * plain.subset_entropy(law, subsets[mask]) for mask, v in form.items())
+    return math.fsum(float(v) * reference.subset_entropy(law, subsets[mask]) for mask, v in form.items())
 
 
 @pytest.mark.parametrize("n", [2, 3, 4, 5])
@@ -61,9 +61,9 @@ def test_zhang_yeung_has_no_elemental_certificate() -> None:
 
 def test_forms_are_the_quantities() -> None:
     n, d = 3, 2
-    law = plain.float_law(n, d, [3, 1, 4, 1, 5, 9, 2, 6])
-    from theory import information, states
+    law = reference.float_law(n, d, [3, 1, 4, 1, 5, 9, 2, 6])
     from theory.unmasking import curves
+    from theory.worlds import information, states
 
     q = states.normalised_law([3, 1, 4, 1, 5, 9, 2, 6], n, d)
     curve = information.curve_of(q, n, d)

@@ -6,9 +6,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 
-from theory import definitions as plain
-from theory import states, strategies
 from theory.errors import InvalidInput
+from theory.ledger import strategies
+from theory.reference import laws as reference
+from theory.worlds import states
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)
@@ -16,22 +17,24 @@ from theory.errors import InvalidInput
 def test_marginal_table_is_the_sum_over_agreeing_sequences(law: dict) -> None:
     n, d = law["n"], law["d"]
     table = states.marginal_table(states.normalised_law(law["weights"], n, d), n, d)
-    exact = plain.rational_law(n, d, law["weights"])
-    for k, z in enumerate(plain.states(n, d)):
-        assert float(table[k]) == pytest.approx(float(plain.marginal(exact, z, d)), abs=1e-14)
+    exact = reference.rational_law(n, d, law["weights"])
+    for k, z in enumerate(reference.states(n, d)):
+        assert float(table[k]) == pytest.approx(float(reference.marginal(exact, z, d)), abs=1e-14)
 
 
 @settings(max_examples=15, deadline=None, derandomize=True)
 @given(strategies.laws(n=(2, 3), cells=27))
 def test_conditionals_carry_over_and_are_uniform_where_impossible(law: dict) -> None:
     n, d = law["n"], law["d"]
-    exact = plain.rational_law(n, d, law["weights"])
+    exact = reference.rational_law(n, d, law["weights"])
     table = states.marginal_table(states.normalised_law(law["weights"], n, d), n, d)
     found = states.table_conditionals(table, states.all_states(n, d), d)
-    for k, z in enumerate(plain.states(n, d)):
+    for k, z in enumerate(reference.states(n, d)):
         for i in range(n):
             hidden = z[i] == d
-            expected = [float(plain.conditional(exact, z, i, v, d)) if hidden else float(v == z[i]) for v in range(d)]
+            expected = [
+                float(reference.conditional(exact, z, i, v, d)) if hidden else float(v == z[i]) for v in range(d)
+            ]
             assert found[k, i].tolist() == pytest.approx(expected, abs=1e-13)
 
 
@@ -78,7 +81,7 @@ def test_tables_too_large_say_how_large_before_allocating() -> None:
 def test_bad_states_are_named() -> None:
     with pytest.raises(InvalidInput, match="expected n = 3 positions"):
         states.check_states(torch.zeros(2, 4, dtype=torch.long), 3, 2)
-    with pytest.raises(InvalidInput, match="expected integer tokens"):
+    with pytest.raises(InvalidInput, match="expected torch.int64 tokens"):
         states.check_states(torch.zeros(2, 3), 3, 2)
     with pytest.raises(InvalidInput, match=r"expected 0\.\.1, or 2 for the mask"):
         states.check_states(torch.tensor([[0, 1, 3]]), 3, 2)

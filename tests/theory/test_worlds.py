@@ -7,11 +7,11 @@ import math
 import pytest
 import torch
 
-from theory import states, worlds
+from theory import worlds
 from theory.errors import InvalidInput
 from theory.ledger import FALSE_ALARM_SHARE, hoeffding_margin
-from theory.worlds import SupportWorld, TableWorld, TreeWorld, World
-from theory.worlds.base import support_of
+from theory.worlds import SupportWorld, TableWorld, TreeWorld, World, states
+from theory.worlds.support import support_of
 from theory.worlds.tree import sticky_chain
 
 
@@ -62,7 +62,7 @@ def test_samples_follow_the_law(world: World) -> None:
 
 @pytest.mark.parametrize("world", [worlds.even_parity(5), worlds.mds_code(4, 2, 5), worlds.multiplication()])
 def test_matching_and_table_give_one_world(world: SupportWorld) -> None:
-    again = support_of(world.law(), world.n, world.d)
+    again = support_of(world)
     z = states.all_states(world.n, world.d)[::7]
     assert float((world.conditionals(z) - again.conditionals(z)).abs().max()) < 1e-13
 
@@ -120,7 +120,7 @@ def test_real_data_worlds() -> None:
     [
         (lambda: SupportWorld(torch.tensor([[0, 1], [0, 1]])), "lists a sequence twice"),
         (lambda: SupportWorld(torch.zeros(0, 3, dtype=torch.long)), "at least one row"),
-        (lambda: TableWorld([[0.5, 0.5]], 1, 2), "expected one world"),
+        (lambda: TableWorld([[0.5, 0.5]], 1, 2).sample(3), "sample from one of them"),
         (lambda: worlds.mds_code(4, 2, 6), "6 is not prime"),
         (lambda: worlds.mds_code(8, 2, 7), "expected 1 <= dimension <= n <= field"),
         (lambda: worlds.markov_chain(3, matrix([0.5, 0.4], [0.5, 0.5])), "sums to one only within 0.1"),

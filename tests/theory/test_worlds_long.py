@@ -7,10 +7,10 @@ import math
 import pytest
 import torch
 
-from theory import states, worlds
+from theory import worlds
 from theory.errors import InvalidInput
 from theory.ledger import FALSE_ALARM_SHARE, hoeffding_margin
-from theory.worlds import SupportWorld, World
+from theory.worlds import SupportWorld, World, states
 from theory.worlds.dyck import DyckWorld
 from theory.worlds.long import long_pairs, long_parity, long_repetition
 

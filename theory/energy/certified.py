@@ -1,6 +1,6 @@
 """Certified bounds: J >= pi^2 on the Beta plane, the Fisher-Rao constants, K-step energies and their digits.
 
-Everything is proved in ball arithmetic over a stated box (theory.certificates). The statements are those
+Everything is proved in ball arithmetic over a stated box (theory.ledger.certificates). The statements are those
 of Chen et al. (arXiv 2509.13866), Theorem 3.6 and D.5, in the closed forms of the energy notes.
 """
 
@@ -13,8 +13,8 @@ from typing import Any
 
 from flint import arb, ctx
 
-from theory.certificates import Ball, Certificate, certify_nonnegative, ends, exact
 from theory.errors import InvalidInput
+from theory.ledger.certificates import Ball, Certificate, certify_nonnegative, ends, exact
 
 SHAPES = (Fraction(1, 10), Fraction(10))
 """Range of c, e, 2a - c and 2b - e over which J >= pi^2 is certified."""

@@ -15,9 +15,9 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 from scipy import optimize, special
 
-from theory.definitions import Law, marginal, masked, states
-from theory.energy.definitions import Problem, integral
 from theory.errors import InvalidInput
+from theory.reference.energy import Problem, integral
+from theory.reference.laws import Law, marginal, masked, states
 from theory.schedules import Schedule, check_grid, uniform_grid
 
 LEAST = math.pi**2

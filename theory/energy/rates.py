@@ -18,8 +18,8 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from scipy import linalg, optimize
 
-from theory.definitions import Law, State, float_law, marginal, states, with_token
-from theory.energy.definitions import (
+from theory.errors import InvalidInput, unknown
+from theory.reference.energy import (
     Moment,
     conditional_path,
     conditional_rate,
@@ -28,7 +28,7 @@ from theory.energy.definitions import (
     path_probability,
     reveals,
 )
-from theory.errors import InvalidInput, unknown
+from theory.reference.laws import Law, State, float_law, marginal, states, with_token
 
 Graph = Literal["one-token unmasking", "any one-token change", "all pairs"]
 GRAPHS: tuple[Graph, ...] = ("one-token unmasking", "any one-token change", "all pairs")

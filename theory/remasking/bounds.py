@@ -14,10 +14,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from theory import states
 from theory.errors import InvalidInput
 from theory.remasking.chain import draft_layout
 from theory.remasking.schedules import Step
+from theory.worlds import states
 
 
 def negative_bound(log_p: Float[Tensor, "states n d"], steps: Sequence[Step]) -> Float[Tensor, "cells"]:

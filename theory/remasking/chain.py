@@ -19,11 +19,11 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from theory import information, states
 from theory.errors import InvalidInput
 from theory.remasking.posterior import Posterior
 from theory.remasking.schedules import Step
 from theory.remasking.selection import Selection, set_sizes
+from theory.worlds import information, states
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from theory import states
 from theory.errors import InvalidInput
 from theory.remasking.chain import Proposal, draft_layout
 from theory.schedules import LINEAR, Schedule
+from theory.worlds import states
 
 Predictor = Callable[[Int[Tensor, "batch n"]], Float[Tensor, "batch n"]]
 """From complete sequences to a logit of each token being an error."""

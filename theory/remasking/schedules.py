@@ -25,13 +25,11 @@ from theory.remasking.posterior import (
     star_sigma,
 )
 from theory.schedules import LINEAR, Schedule, check_grid, uniform_grid
+from theory.tolerance import SLACK
 
 KINDS = ("posterior", "confident", "counted")
 SigmaRule = Callable[[Number, Number], Number]
 """From alpha_now and alpha_next to the remasking probability."""
-
-EDGE = 1e-9
-"""Distance at which a grid time counts as the end of a window."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +72,7 @@ def plan(
     start, end = check_window(window)
     times, found = uniform_grid(len(alpha) - 1), []
     for k, (now, after) in enumerate(itertools.pairwise(alpha)):
-        inside = times[k] >= start - EDGE and times[k + 1] <= end + EDGE
+        inside = times[k] >= start - SLACK and times[k + 1] <= end + SLACK
         found.append(Step(now, after, sigma(now, after), kind) if inside else Step(now, after))
     return tuple(found)
 
@@ -119,7 +117,7 @@ def loop_grid(steps: int, window: tuple[float, float] = (0.45, 0.95), plateau: f
         raise InvalidInput(f"plateau {plateau:g}; expected a revealed fraction in [0, 1]")
     times = uniform_grid(steps)
     grid = np.interp(times, [0.0, start, end, 1.0], [0.0, plateau, plateau, 1.0])
-    if ((times >= start - EDGE) & (times <= end + EDGE)).sum() < 2:
+    if ((times >= start - SLACK) & (times <= end + SLACK)).sum() < 2:
         raise InvalidInput(f"{steps} steps leave no step inside the window ({start:g}, {end:g}); use more steps")
     grid[0], grid[-1] = 0.0, 1.0
     return np.asarray(grid)

@@ -14,16 +14,11 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
-from theory import information, states
 from theory.errors import InvalidInput
+from theory.tolerance import SLACK, tied
+from theory.worlds import information, states
 
 COUNT_RULES = ("ceil", "floor", "bernoulli")
-
-WHOLE = 1e-9
-"""Distance at which (1 - alpha) n counts as whole: alphas such as 1 - 1/3 are not exact in binary."""
-
-DIGITS = 12
-"""Decimals to which scores are compared where the greatest are taken; ties are broken at random."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +96,7 @@ class Selection:
         _check_scores(scores)
         drawn = (torch.arange(2**n, device=scores.device)[:, None] & _bits(n).to(scores.device)) > 0
         if self.temperature is None:
-            left = torch.round(scores, decimals=DIGITS)[..., None, :].masked_fill(drawn, -torch.inf)
+            left = tied(scores)[..., None, :].masked_fill(drawn, -torch.inf)
             best = (left == left.amax(-1, keepdim=True)) & ~drawn
             return best.double() / best.sum(-1, keepdim=True).clamp(min=1)
         left = (scores / self.temperature)[..., None, :].masked_fill(drawn, -torch.inf)
@@ -116,7 +111,7 @@ class Selection:
             keys = scores / self.temperature - torch.log(-torch.log1p(-u))
             return keys.masked_fill(barred, -torch.inf).argsort(-1, descending=True)
         shuffled = u.argsort(-1)
-        keys = torch.round(scores, decimals=DIGITS).masked_fill(barred, -torch.inf).gather(-1, shuffled)
+        keys = tied(scores).masked_fill(barred, -torch.inf).gather(-1, shuffled)
         return shuffled.gather(-1, keys.argsort(dim=-1, descending=True, stable=True))
 
 
@@ -125,11 +120,11 @@ RANDOM = Selection()
 
 
 def rounded_counts(rule: str, alpha_next: float, sizes: Int[Tensor, "rows"]) -> Int[Tensor, "rows"]:
-    """Return (1 - alpha_next) size rounded up or down; within WHOLE of a whole number it is that number."""
+    """Return (1 - alpha_next) size rounded up or down; within the slack of a whole number it is that number."""
     _check_alpha(alpha_next)
     exact = (1 - alpha_next) * sizes.double()
     rounded = exact.ceil() if rule == "ceil" else exact.floor()
-    return torch.where((exact - exact.round()).abs() < WHOLE, exact.round(), rounded).long()
+    return torch.where((exact - exact.round()).abs() < SLACK, exact.round(), rounded).long()
 
 
 @functools.lru_cache(maxsize=64)

@@ -16,9 +16,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
-from theory import states
 from theory.errors import InvalidInput
 from theory.speculation.accounting import CallCount
+from theory.tolerance import tied
+from theory.worlds import states
 
 Denoise = Callable[[Int[Tensor, "batch n"]], Float[Tensor, "batch n d"]]
 """States to log-conditionals."""
@@ -27,13 +28,11 @@ Priority = Callable[[Float[Tensor, "batch n d"]], Float[Tensor, "batch n"]]
 """From log-conditionals to a number for each position; the masked position of the greatest is revealed next."""
 
 Residual = Literal["residual", "target"]
-DIGITS = 12
-"""Decimals to which confidences are compared; ties go to the lower index in spite of rounding."""
 
 
 def confidence(log_p: Float[Tensor, "batch n d"]) -> Float[Tensor, "batch n"]:
-    """Return the largest conditional: the surest position first."""
-    return torch.round(log_p.max(-1).values.exp(), decimals=DIGITS)
+    """Return the largest conditional in whole slacks: the surest position first, ties by the lower index."""
+    return tied(log_p.max(-1).values.exp())
 
 
 def left_to_right(log_p: Float[Tensor, "batch n d"]) -> Float[Tensor, "batch n"]:

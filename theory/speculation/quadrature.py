@@ -16,10 +16,10 @@ from jaxtyping import Float
 from scipy.interpolate import CubicSpline
 from torch import Tensor
 
-from theory import states
 from theory.errors import InvalidInput
 from theory.speculation.coupling import acceptance
 from theory.speculation.gaussian import Chain
+from theory.worlds import states
 
 REACH = 9.0
 """Half-width of the grid in standard deviations of the start and units of the toy's scale: mass outside < 1e-18."""

@@ -18,14 +18,12 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
-from theory import information, states
 from theory.errors import InvalidInput
+from theory.tolerance import SLACK
 from theory.unmasking import laws
 from theory.unmasking.likelihood import along, best_order, only_choice
 from theory.unmasking.rules.base import Denoise, SetRule, check_conditionals
-
-TIE = 1e-12
-"""Two sets tie when their values differ by less than this times q(z): the one with fewer calls to come wins."""
+from theory.worlds import information, states
 
 
 @dataclass(frozen=True)
@@ -196,7 +194,7 @@ class _Programme:
             mass = self.table[layer.source]
             ahead = (cost + self._by_set(layer, divergence[layer.target]))[:, candidates]
             spent = (mass[:, None] + self._by_set(layer, calls[layer.target]))[:, candidates]
-            chosen = _least(ahead + price * spent, spent, TIE * max(1.0, price) * mass)
+            chosen = _least(ahead + price * spent, spent, SLACK * max(1.0, price) * mass)
             rows = torch.arange(len(chosen))
             divergence[layer.source], calls[layer.source] = ahead[rows, chosen], spent[rows, chosen]
             self._mark(sets, layer, candidates[chosen])
@@ -241,11 +239,11 @@ def _checked(denoise: Denoise, d: int) -> laws.Conditionals:
 
 def _between(programme: _Programme, left: Optimum, right: Optimum) -> list[Optimum]:
     """Return the vertices strictly below the chord from left to right."""
-    if right.calls - left.calls < 1e-9 or left.divergence - right.divergence < 1e-12:
+    if right.calls - left.calls < SLACK or left.divergence - right.divergence < SLACK:
         return []
     price = (left.divergence - right.divergence) / (right.calls - left.calls)
     new = programme.solve(price)
-    if new.cost > left.at(price) - 1e-10 * max(1.0, price):
+    if new.cost > left.at(price) - SLACK * max(1.0, price):
         return []
     return [*_between(programme, left, new), new, *_between(programme, new, right)]
 
@@ -254,7 +252,7 @@ def _distinct(found: list[Optimum]) -> list[Optimum]:
     """Return optima by ascending calls, of equal calls the one of least divergence, dominated ones dropped."""
     kept: list[Optimum] = []
     for new in sorted(found, key=lambda optimum: (optimum.calls, optimum.divergence)):
-        if not kept or (new.calls > kept[-1].calls + 1e-9 and new.divergence < kept[-1].divergence - 1e-12):
+        if not kept or (new.calls > kept[-1].calls + SLACK and new.divergence < kept[-1].divergence - SLACK):
             kept.append(new)
     return kept
 

@@ -18,9 +18,9 @@ from scipy import integrate
 from torch import Tensor
 
 from theory.errors import InvalidInput
-from theory.information import check_curve, smoothed_curve, smoothed_curve_derivative
 from theory.schedules import Schedule, check_grid
 from theory.unmasking.laws import check_sizes
+from theory.worlds.information import check_curve, smoothed_curve, smoothed_curve_derivative
 
 
 def total(curve: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:

@@ -24,6 +24,7 @@ from torch import Generator, Tensor
 
 from theory import worlds
 from theory.errors import InvalidInput, unknown
+from theory.tolerance import SLACK
 from theory.unmasking import best_rules, walks
 from theory.unmasking.hull import height
 from theory.unmasking.rules.base import Rule, SetRule, ValueRule
@@ -35,7 +36,6 @@ from theory.worlds import World
 from theory.worlds.tree import sticky_chain
 
 BUDGETS = (0.0, 0.05, 0.2, 0.5, 1.0)
-HORIZON = 1e-9
 ERRATIC = "two calls on the same batch differ: list the sets it may pick in `choices`"
 
 
@@ -78,7 +78,7 @@ class Score:
     def dominates(self, other: Score) -> bool:
         """Return whether this score has no more calls and no more divergence, and less of one."""
         fewer, closer = other.calls - self.calls, other.divergence - self.divergence
-        return min(fewer, closer) >= -HORIZON and max(fewer, closer) > HORIZON
+        return min(fewer, closer) >= -2 * SLACK and max(fewer, closer) > 2 * SLACK
 
 
 @dataclass(frozen=True)
@@ -225,7 +225,7 @@ def _score(rule: Rule, law: Tensor, world: World, name: str, hull: list[Any], mi
     if isinstance(rule, SetRule):
         best = height([(o.calls, o.divergence) for o in hull], float(walk.mean_nfe[DATA]))
         excess = float(walk.path_divergence) - best
-        excess = 0.0 if abs(excess) < HORIZON else excess
+        excess = 0.0 if abs(excess) < 2 * SLACK else excess
     return Score(rule.name, name, float(walk.mean_nfe[SAMPLER]), max(0.0, float(walk.divergence)), excess, mine)
 
 

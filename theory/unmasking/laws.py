@@ -18,9 +18,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from theory import information, states
 from theory.errors import InvalidInput
 from theory.schedules import check_grid, step_reveal_probabilities
+from theory.worlds import information, states
 
 Conditionals = Callable[[Int[Tensor, "m n"]], Float[Tensor, "*worlds m n d"]]
 CHUNK = 2**17

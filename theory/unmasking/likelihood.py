@@ -17,10 +17,9 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from theory import states
 from theory.errors import InvalidInput
-from theory.nelbo import count_weight
 from theory.unmasking.rules.base import Denoise, Rule, SetRule, check_conditionals, check_selection
+from theory.worlds import states
 
 
 @dataclass(frozen=True)
@@ -99,7 +98,7 @@ def elbo_by_count(terms: Float[Tensor, "batch sets n"]) -> Float[Tensor, "batch"
     """Return the ELBO as sum over k masked of the mean over sets of (1/k) sum_i ln p(x_i | x_-M)."""
     n = terms.shape[-1]
     masks = states.digits(torch.arange(2**n), n, 2).sum(-1).tolist()
-    weights = [float(count_weight(n, n - m)) if m else 0.0 for m in masks]
+    weights = [1 / (m * math.comb(n, m)) if m else 0.0 for m in masks]
     return torch.where(terms.new_tensor(weights) > 0, terms.sum(-1) * terms.new_tensor(weights), 0.0).sum(-1)
 
 

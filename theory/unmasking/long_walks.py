@@ -17,11 +17,10 @@ from jaxtyping import Float, Int
 from scipy import special
 from torch import Generator, Tensor
 
-from theory import information
 from theory.errors import InvalidInput
 from theory.unmasking.rules.base import SetRule, check_conditionals, check_selection
 from theory.unmasking.rules.proxies import token_entropy
-from theory.worlds import World
+from theory.worlds import World, information
 
 Denoiser = Callable[[Int[Tensor, "batch n"]], Float[Tensor, "batch n d"]]
 

@@ -21,8 +21,8 @@ from scipy import optimize, special
 from torch import Tensor
 
 from theory.errors import InvalidInput
-from theory.information import check_curve, smoothed_curve, smoothed_curve_derivative
 from theory.unmasking.curves import fixed_size_error, per_token_error, total
+from theory.worlds.information import check_curve, smoothed_curve, smoothed_curve_derivative
 
 FIRST_ROWS = 32
 LayerSearch = Callable[[ndarray, ndarray, ndarray, int], tuple[ndarray, ndarray]]

@@ -15,10 +15,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from theory import information, states
 from theory.errors import InvalidInput
 from theory.unmasking.rules.base import Rule, SetRule, ValueRule, check_conditionals, check_selection
 from theory.unmasking.rules.proxies import token_entropy
+from theory.worlds import information, states
 
 Model = Callable[[Int[Tensor, "r"], Int[Tensor, "r n"]], Float[Tensor, "r n d"]]
 """World numbers and states, a row each, to log-conditionals."""

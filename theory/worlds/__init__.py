@@ -3,7 +3,7 @@
 A world is a denoiser: calling it maps states (..., n) to log-probabilities (..., n, d).
 """
 
-from theory.worlds.base import SupportWorld, TableWorld, World
+from theory.worlds.base import World
 from theory.worlds.data import digit_patches, english_letters
 from theory.worlds.named import (
     beta_toy_left,
@@ -16,6 +16,8 @@ from theory.worlds.named import (
     repetition,
     sudoku4,
 )
+from theory.worlds.support import SupportWorld
+from theory.worlds.table import TableWorld
 from theory.worlds.tree import TreeWorld, hidden_markov_model, markov_chain, product
 
 __all__ = [

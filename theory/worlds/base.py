@@ -1,32 +1,37 @@
-"""World: a data law with exact conditionals; any table of probabilities, any list of supported sequences."""
+"""World: a data law with exact conditionals, and the law that is left once some tokens are known."""
 
 from __future__ import annotations
 
-import itertools
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
-from theory import information, states
 from theory.errors import InvalidInput
-from theory.states import ZeroRule
+from theory.showing import Shown
+from theory.worlds import information, states
+from theory.worlds.states import ZeroRule
 
-MATCH_ENTRIES = 2**25
 
-
-class World(ABC):
+class World(Shown, ABC):
     """A law q on sequences of n tokens from 0..d-1.
 
-    States of probability zero follow one rule: uniform conditionals at masked positions, or an error with
-    `zero_rule="raise"`. Revealed positions always carry a point mass on their token.
+    A world is its own oracle denoiser: called with states it returns their exact log-conditionals. States of
+    probability zero follow one rule: uniform conditionals at masked positions, or an error with `zero_rule="raise"`.
+    Revealed positions always carry a point mass on their token. Entropies are in nats.
     """
 
     name: str
     n: int
     d: int
     zero_rule: ZeroRule = "uniform"
+
+    @property
+    def worlds(self) -> tuple[int, ...]:
+        """Return the shape of the batch, () for one law; only tables hold several."""
+        return ()
 
     @abstractmethod
     def sample(self, count: int, generator: Generator | None = None) -> Int[Tensor, "count n"]:
@@ -41,8 +46,8 @@ class World(ABC):
         """Return q(x_i = v | z_UM) at every position."""
 
     @abstractmethod
-    def entropy(self) -> float | None:
-        """Return H(X) in nats, or None where no closed form is known."""
+    def entropy(self) -> float | Tensor | None:
+        """Return H(X), or None where no closed form is known; a batch of laws has a tensor of them."""
 
     def log_prob(self, x: Int[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
         """Return ln q(x) of complete sequences. Raises InvalidInput for a masked token."""
@@ -54,163 +59,109 @@ class World(ABC):
         """Return the log-conditionals: a world is a denoiser."""
         return self.conditionals(z).log()
 
-    def law(self) -> Float[Tensor, "cells"]:
+    def rows(self, which: Int[Tensor, "r"], z: Int[Tensor, "r n"]) -> Float[Tensor, "r n d"]:
+        """Return the log-conditionals of states; `which` numbers each row's world in a batch and is 0 for one law."""
+        return self(z)
+
+    def law(self) -> Float[Tensor, "*worlds cells"]:
         """Return all d^n probabilities. Raises InvalidInput when they do not fit in memory."""
         states.require_memory(self.d**self.n * self.n, f"law of {self.name} (n = {self.n}, d = {self.d})")
         return self.log_marginal(states.all_sequences(self.n, self.d)).exp()
 
-    def set_entropies(self) -> Float[Tensor, "sets"]:
+    def given(self, state: Sequence[int] | Int[Tensor, "n"]) -> World:
+        """Return the law conditioned on the revealed tokens of a state, still over all n positions.
+
+        Raises InvalidInput for a state of probability zero.
+        """
+        return Conditioned(self, self._one_state(state))
+
+    def set_entropies(self) -> Float[Tensor, "*worlds sets"]:
         """Return H(X_S) of all 2^n revealed sets, in the order of `information.set_entropies`."""
         table = states.marginal_table(self.law(), self.n, self.d)
         return information.set_entropies(table, self.n, self.d)
 
-    def information_curve(self) -> Float[Tensor, "n"]:
-        """Return Z_1..Z_n."""
+    def information_curve(self) -> Float[Tensor, "*worlds n"]:
+        """Return Z_1..Z_n: Z_j is the mean of I(X_i; X_S) over tokens i and sets S of j - 1 other tokens."""
         return information.information_curve(information.mean_entropies(self.set_entropies()))
+
+    def total_correlation(self) -> float | Tensor:
+        """Return TC = sum_i H(X_i) - H(X)."""
+        return number(information.total_correlation(self.law(), self.n, self.d))
+
+    def dual_total_correlation(self) -> float | Tensor:
+        """Return DTC = H(X) - sum_i H(X_i | all others)."""
+        return number(information.dual_total_correlation(self.law(), self.n, self.d))
 
     def _check(self, z: Tensor) -> tuple[Int[Tensor, "m n"], tuple[int, ...]]:
         tokens = states.check_states(z, self.n, self.d)
         return tokens.reshape(-1, self.n), tuple(tokens.shape[:-1])
 
+    def _one_state(self, state: Sequence[int] | Tensor) -> Int[Tensor, "n"]:
+        z = states.check_states(torch.as_tensor(state), self.n, self.d)
+        if z.ndim != 1:
+            raise InvalidInput(f"state of shape {tuple(z.shape)}; expected one state of n = {self.n} tokens")
+        return z
 
-class TableWorld(World):
-    """The world of any table of d^n probabilities, first position most significant."""
-
-    def __init__(self, law: object, n: int, d: int, name: str = "table", zero_rule: ZeroRule = "uniform") -> None:
-        self.name, self.n, self.d, self.zero_rule = name, n, d, zero_rule
-        self._law = states.check_law(law, n, d)
-        if self._law.ndim != 1:
-            raise InvalidInput(f"law of shape {tuple(self._law.shape)}; expected one world, shape ({d**n},)")
-        self._table: Tensor | None = None
-
-    @property
-    def table(self) -> Float[Tensor, "states"]:
-        """Return the marginal table over all (d + 1)^n states, built at first use."""
-        if self._table is None:
-            self._table = states.marginal_table(self._law, self.n, self.d)
-        return self._table
-
-    def sample(self, count: int, generator: Generator | None = None) -> Int[Tensor, "count n"]:
-        """Draw sequences by inverting the cumulative law."""
-        cells = _draw(self._law, count, generator)
-        return states.digits(cells, self.n, self.d)
-
-    def log_marginal(self, z: Int[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
-        """Return ln q(z_UM), read off the marginal table."""
-        tokens, batch = self._check(z)
-        return self.table[states.index_of(tokens, self.d)].log().reshape(batch)
-
-    def conditionals(self, z: Int[Tensor, "*batch n"]) -> Float[Tensor, "*batch n d"]:
-        """Return q(x_i = v | z_UM), quotients of the marginal table."""
-        tokens, batch = self._check(z)
-        found = states.table_conditionals(self.table, tokens, self.d, self.zero_rule)
-        return found.reshape(*batch, self.n, self.d)
-
-    def entropy(self) -> float:
-        """Return H(X) in nats."""
-        return float(information.entropy(self._law))
-
-    def law(self) -> Float[Tensor, "cells"]:
-        """Return the table itself."""
-        return self._law
+    def _facts(self) -> dict[str, object]:
+        entropy = None if self.worlds else self.entropy()
+        size = {"worlds": "x".join(map(str, self.worlds))} if self.worlds else {}
+        return {**size, "n": self.n, "d": self.d, **({} if entropy is None else {"entropy (nats)": entropy})}
 
 
-class SupportWorld(World):
-    """The world of a list of supported sequences; conditionals by matching, so n may be large."""
+class Conditioned(World):
+    """Any world given some revealed tokens: its own conditionals at the states that show those tokens too."""
 
-    def __init__(
-        self,
-        support: Int[Tensor, "m n"],
-        probabilities: Float[Tensor, "m"] | None = None,
-        d: int | None = None,
-        name: str = "support",
-        zero_rule: ZeroRule = "uniform",
-    ) -> None:
-        if support.ndim != 2 or not len(support):
-            raise InvalidInput(f"support of shape {tuple(support.shape)}; expected at least one row of n tokens")
-        self.name, self.zero_rule = name, zero_rule
-        self.support = support.long()
-        self.n = support.shape[1]
-        self.d = int(support.max()) + 1 if d is None else d
-        states.check_states(self.support, self.n, self.d - 1)
-        if len(torch.unique(self.support, dim=0)) != len(support):
-            raise InvalidInput("support lists a sequence twice; expected distinct rows: add their probabilities")
-        uniform = torch.full((len(support),), 1 / len(support), dtype=torch.float64)
-        self.probabilities = states.check_law(uniform if probabilities is None else probabilities, 1, len(support))
-        self._shown = torch.nn.functional.one_hot(self.support, self.d).to(torch.float64).reshape(len(support), -1)
+    def __init__(self, world: World, state: Int[Tensor, "n"]) -> None:
+        self.world, self.state = world, state
+        self.n, self.d, self.zero_rule = world.n, world.d, world.zero_rule
+        shown = (state != world.d).sum()
+        self.name = f"{world.name} given {int(shown)} of {world.n} tokens"
+        self._log_evidence = float(world.log_marginal(state))
+        if self._log_evidence == -torch.inf:
+            raise InvalidInput(f"state {state.tolist()} has probability zero under {world.name}; give a possible one")
 
     def sample(self, count: int, generator: Generator | None = None) -> Int[Tensor, "count n"]:
-        """Draw rows of the support."""
-        return self.support[_draw(self.probabilities, count, generator)]
+        """Draw the masked tokens one after the other from their conditionals."""
+        x = self.state.repeat(count, 1)
+        for i in (self.state == self.d).nonzero()[:, 0].tolist():
+            ends = self.world.conditionals(x)[:, i].cumsum(-1)
+            u = torch.rand(count, 1, dtype=torch.float64, generator=generator) * ends[:, -1:]
+            x[:, i] = (ends < u).sum(-1).clamp(max=self.d - 1)
+        return x
 
     def log_marginal(self, z: Int[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
-        """Return ln of the total probability of the matching rows."""
+        """Return ln q(z_UM | the given tokens); -inf where z contradicts them."""
         tokens, batch = self._check(z)
-        return torch.cat([w.sum(-1) for _, w in self._matches(tokens)]).log().reshape(batch)
+        joined, contradicts = self._joined(tokens)
+        found = self.world.log_marginal(joined) - self._log_evidence
+        return found.masked_fill(contradicts, -torch.inf).reshape(batch)
 
     def conditionals(self, z: Int[Tensor, "*batch n"]) -> Float[Tensor, "*batch n d"]:
-        """Return token frequencies among the matching rows."""
+        """Return the world's conditionals where the given tokens are shown as well."""
         tokens, batch = self._check(z)
-        found = [self._among(part, weights) for part, weights in self._matches(tokens)]
-        return torch.cat(found).reshape(*batch, self.n, self.d)
+        joined, contradicts = self._joined(tokens)
+        found = self.world.conditionals(joined)
+        possible = (~contradicts).double()
+        return states.finish_conditionals(found, possible, tokens, self.d, self.zero_rule).reshape(
+            *batch, self.n, self.d
+        )
 
-    def entropy(self) -> float:
-        """Return H(X) in nats."""
-        return float(information.entropy(self.probabilities))
+    def entropy(self) -> float | None:
+        """Return None: no closed form is known in general."""
+        return None
 
-    def law(self) -> Float[Tensor, "cells"]:
-        """Return all d^n probabilities."""
-        states.require_memory(self.d**self.n, f"law of {self.name} (n = {self.n}, d = {self.d})")
-        places = torch.tensor([self.d ** (self.n - 1 - i) for i in range(self.n)])
-        q = torch.zeros(self.d**self.n, dtype=torch.float64)
-        return q.index_add(0, (self.support * places).sum(-1), self.probabilities)
-
-    def set_entropies(self) -> Float[Tensor, "sets"]:
-        """Return H(X_S) of all 2^n revealed sets by splitting the rows into classes, one position at a time."""
-        rows = len(self.support)
-        states.require_memory(2**self.n * rows, f"row classes of {self.name} (n = {self.n}, {rows} rows)")
-        classes = torch.zeros(1, rows, dtype=torch.long)
-        for i in range(self.n):
-            classes = torch.stack((_dense_rank(classes * self.d + self.support[:, i]), classes), 1).flatten(0, 1)
-        mass = torch.zeros(classes.shape, dtype=torch.float64)
-        mass.scatter_add_(1, classes, self.probabilities.expand(classes.shape))
-        return information.entropy(mass)
-
-    def _matches(self, z: Int[Tensor, "m n"]) -> list[tuple[Int[Tensor, "k n"], Float[Tensor, "k rows"]]]:
-        found = []
-        for part in torch.split(z, max(1, MATCH_ENTRIES // max(len(self.support), self.n * self.d))):
-            shown = torch.nn.functional.one_hot(part, self.d + 1)[..., : self.d].to(torch.float64)
-            hits = shown.reshape(len(part), -1) @ self._shown.T
-            agree = hits == (part != self.d).sum(-1, keepdim=True)
-            found.append((part, agree * self.probabilities))
-        return found
-
-    def _among(self, z: Int[Tensor, "m n"], weights: Float[Tensor, "m rows"]) -> Float[Tensor, "m n d"]:
-        context = weights.sum(-1)
-        found = (weights @ self._shown).reshape(len(z), self.n, self.d) / context[:, None, None]
-        return states.finish_conditionals(found, context, z, self.d, self.zero_rule)
+    def _joined(self, z: Int[Tensor, "m n"]) -> tuple[Int[Tensor, "m n"], Tensor]:
+        given, shown = self.state != self.d, z != self.d
+        return torch.where(given, self.state, z), (given & shown & (z != self.state)).any(-1)
 
 
-def support_of(law: Float[Tensor, "cells"], n: int, d: int, name: str = "support") -> SupportWorld:
-    """Return the support world of a table: the two must agree everywhere."""
-    cells = law.nonzero()[:, 0]
-    return SupportWorld(states.digits(cells, n, d), law[cells], d, name)
+def number(value: Tensor) -> float | Tensor:
+    """Return a tensor of one number as a float, and a batch of them as it is."""
+    return float(value) if value.ndim == 0 else value
 
 
-def _draw(law: Float[Tensor, "cells"], count: int, generator: Generator | None) -> Int[Tensor, "count"]:
+def draw_cells(law: Float[Tensor, "cells"], count: int, generator: Generator | None) -> Int[Tensor, "count"]:
+    """Draw indices by inverting the cumulative law."""
     cumulative = law.cumsum(0)
     u = torch.rand(count, dtype=torch.float64, generator=generator) * cumulative[-1]
     return torch.searchsorted(cumulative, u, right=True).clamp(max=len(law) - 1)
-
-
-def _dense_rank(keys: Int[Tensor, "sets rows"]) -> Int[Tensor, "sets rows"]:
-    """Return in each row the rank of every key among the distinct ones."""
-    ordered, order = keys.sort(dim=1)
-    fresh = torch.zeros_like(keys)
-    fresh[:, 1:] = (ordered[:, 1:] != ordered[:, :-1]).cumsum(1)
-    return torch.empty_like(keys).scatter_(1, order, fresh)
-
-
-def distinct(rows: itertools.chain[tuple[int, ...]] | list[tuple[int, ...]]) -> Int[Tensor, "m n"]:
-    """Return the distinct rows, sorted, as a tensor."""
-    return torch.tensor(sorted(set(rows)))

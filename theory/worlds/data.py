@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from theory.errors import InvalidInput
-from theory.worlds.base import TableWorld
+from theory.worlds.table import TableWorld
 
 LETTERS = " abcdefghijklmnopqrstuvwxyz"
 

@@ -13,10 +13,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
-from theory import states
 from theory.errors import InvalidInput
-from theory.states import ZeroRule
+from theory.worlds import states
 from theory.worlds.base import World
+from theory.worlds.states import ZeroRule
 
 CHUNK = 2**24
 

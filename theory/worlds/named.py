@@ -8,8 +8,9 @@ import torch
 from torch import Generator
 
 from theory.errors import InvalidInput
-from theory.states import all_sequences
-from theory.worlds.base import SupportWorld, TableWorld, distinct
+from theory.worlds.states import all_sequences
+from theory.worlds.support import SupportWorld, distinct
+from theory.worlds.table import TableWorld
 
 
 def _check_size(n: int, d: int) -> None:

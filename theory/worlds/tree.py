@@ -11,10 +11,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
-from theory import information, states
 from theory.errors import InvalidInput
-from theory.states import ZeroRule
+from theory.worlds import information, states
 from theory.worlds.base import World
+from theory.worlds.states import ZeroRule
 
 
 class TreeWorld(World):

@@ -8,9 +8,9 @@ from fractions import Fraction
 import pytest
 from flint import arb
 
-from theory.certificates import ball, certify_nonnegative, exact
 from theory.energy import certified
 from theory.errors import InvalidInput
+from theory.ledger.certificates import ball, certify_nonnegative, exact
 
 
 def test_a_square_is_nonnegative_and_a_shifted_one_is_not() -> None:

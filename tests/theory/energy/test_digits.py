@@ -8,10 +8,10 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from theory.definitions import float_law, rational_law
 from theory.energy import certified, closed_forms, rates, sphere
-from theory.energy.definitions import Problem
 from theory.errors import InvalidInput
+from theory.reference.energy import Problem
+from theory.reference.laws import float_law, rational_law
 from theory.schedules import LINEAR, NAMED, ONE_MINUS_COSINE, SQUARED_SINE
 
 LANDSCAPE = {

@@ -8,7 +8,7 @@ import sys
 import pytest
 import torch
 
-from theory import catalogue
+from theory.ledger import catalogue
 
 
 def test_importing_the_claims_stays_cheap() -> None:

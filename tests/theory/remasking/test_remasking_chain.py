@@ -15,15 +15,17 @@ from hypothesis import strategies as st
 from scipy import integrate, sparse
 from torch import Generator
 
-from theory import definitions as plain
-from theory import states, worlds
+from theory import worlds
 from theory.errors import InvalidInput
-from theory.nelbo import nelbo_by_count
-from theory.remasking import bounds, chain, literal, predictor, schedules
+from theory.reference import laws as reference
+from theory.reference import remasking as reference_remasking
+from theory.reference.nelbo import nelbo_by_count
+from theory.remasking import bounds, chain, predictor, schedules
 from theory.remasking.claims.inputs import F1, F2, case, denoisers, small_laws, triples
 from theory.remasking.posterior import posterior
 from theory.remasking.selection import Selection
 from theory.schedules import LINEAR, SQUARED_SINE, from_callable
+from theory.worlds import states
 
 
 def rng(seed: int = 0) -> Generator:
@@ -42,9 +44,9 @@ def test_a_posterior_step_from_any_law_is_the_one_written_out(world: dict, a: in
     now, after = sorted((a / 13, b / 13))
     sigma = share / 12 * min(1.0, (1 - after) / now if now else 1.0)
     start = random_law((w.d + 1) ** w.n, a)
-    exact = literal.posterior_step(
-        dict(zip(plain.states(w.n, w.d), start.tolist(), strict=True)),
-        literal.independent(w.conditional, w.d), now, after, sigma, w.d,
+    exact = reference_remasking.posterior_step(
+        dict(zip(reference.states(w.n, w.d), start.tolist(), strict=True)),
+        reference_remasking.independent(w.conditional, w.d), now, after, sigma, w.d,
     )  # fmt: skip
     found = chain.posterior_step(start, w.factorised, posterior(now, after, sigma))
     assert float((found - torch.tensor(w.listed(exact, masks=True), dtype=torch.float64)).abs().max()) < 1e-14
@@ -57,18 +59,20 @@ def test_a_counted_step_is_the_one_written_out(world: dict, rule: str, temperatu
     selection, scores = Selection(temperature, rule), torch.randn(w.d**w.n, w.n, generator=rng()).double().round()
     start = random_law((w.d + 1) ** w.n, 3)
     counts = {k: float(p) for k, p in enumerate(selection.counts(after, w.n)) if p > 0}
-    of = dict(zip(plain.sequences(w.n, w.d), scores.tolist(), strict=True))
-    law = dict(zip(plain.states(w.n, w.d), start.tolist(), strict=True))
-    fill = literal.independent(w.conditional, w.d)
+    of = dict(zip(reference.sequences(w.n, w.d), scores.tolist(), strict=True))
+    law = dict(zip(reference.states(w.n, w.d), start.tolist(), strict=True))
+    fill = reference_remasking.independent(w.conditional, w.d)
     if temperature is None:
         exact: dict = {}
-        for y, mass in literal.draft_law(law, fill).items():
+        for y, mass in reference_remasking.draft_law(law, fill).items():
             for count, share in counts.items():
-                for subset, p in literal.greatest_law(of[y], count).items():
+                for subset, p in reference_remasking.greatest_law(of[y], count).items():
                     z = tuple(w.d if i in subset else v for i, v in enumerate(y))
                     exact[z] = exact.get(z, 0) + mass * share * p
     else:
-        exact = literal.counted_step(law, fill, lambda y: [math.exp(g / temperature) for g in of[y]], counts, w.d)
+        exact = reference_remasking.counted_step(
+            law, fill, lambda y: [math.exp(g / temperature) for g in of[y]], counts, w.d
+        )
     refine = chain.refinement(selection, scores, w.d)
     found = chain.counted_step(start, w.factorised, refine.chance(after))
     assert float((found - torch.tensor(w.listed(exact, masks=True), dtype=torch.float64)).abs().max()) < 1e-14
@@ -81,9 +85,9 @@ def test_joint_fill_is_the_one_written_out(world: dict) -> None:
     start = chain.marginal_law(w.law, w.n, w.d, 0.3)
     found = chain.draft_law(start, w.joint)
     assert torch.allclose(found, w.law, atol=1e-15)
-    exact = literal.draft_law(
-        {z: p for z, p in zip(plain.states(w.n, w.d), start.tolist(), strict=True) if p},
-        literal.together(w.rational, w.d),
+    exact = reference_remasking.draft_law(
+        {z: p for z, p in zip(reference.states(w.n, w.d), start.tolist(), strict=True) if p},
+        reference_remasking.together(w.rational, w.d),
     )
     assert found.tolist() == pytest.approx(w.listed(exact), abs=1e-15)
 
@@ -130,13 +134,13 @@ def test_several_stationary_laws_are_refused() -> None:
 def test_guided_law_at_temperature_one_in_fractions() -> None:
     """The odds of g* are rational, so is the whole law: three tokens, T = 4, every label and order written out."""
     w, steps = case(**F2), 4
-    fill = literal.independent(w.conditional, 2)
+    fill = reference_remasking.independent(w.conditional, 2)
     chances = [Fraction(1, 4 * math.comb(3, m)) for m in range(4)]
-    table = literal.error_table(w.rational, fill, chances, 3, 2)
+    table = reference_remasking.error_table(w.rational, fill, chances, 3, 2)
     law: dict = {(2, 2, 2): Fraction(1)}
     for k in range(steps):
         count = math.ceil(Fraction(3 * (steps - k - 1), steps))
-        law = literal.counted_step(law, fill, lambda y: [e / (1 - e) for e in table[y]], {count: 1}, 2)
+        law = reference_remasking.counted_step(law, fill, lambda y: [e / (1 - e) for e in table[y]], {count: 1}, 2)
     found = chain.output_law(w.factorised, schedules.counted(steps), w.guided())
     assert sum(law.values()) == 1
     assert found.tolist() == pytest.approx(w.listed(law), abs=1e-14)
@@ -157,11 +161,13 @@ def test_weights_of_training_times() -> None:
 
 def test_predictor_of_other_times_against_labels() -> None:
     w, weights = case(**F2), [Fraction(1, 2), Fraction(0), Fraction(1, 12), Fraction(1, 4)]
-    table = literal.error_table(w.rational, literal.independent(w.conditional, 2), weights, 3, 2)
+    table = reference_remasking.error_table(
+        w.rational, reference_remasking.independent(w.conditional, 2), weights, 3, 2
+    )
     found = predictor.error_probabilities(
         w.law, w.factorised, torch.tensor([float(x) for x in weights], dtype=torch.float64)
     )
-    exact = [[float(e) for e in table[y]] for y in plain.sequences(3, 2)]
+    exact = [[float(e) for e in table[y]] for y in reference.sequences(3, 2)]
     assert torch.allclose(found, torch.tensor(exact, dtype=torch.float64), atol=1e-15)
     looked = predictor.tabulated(predictor.error_logits(w.law, w.factorised), 2)(states.all_sequences(3, 2))
     assert torch.allclose(torch.sigmoid(looked), predictor.error_probabilities(w.law, w.factorised), atol=1e-12)
@@ -192,8 +198,10 @@ def test_impossible_tokens_cost_infinity_and_no_nan() -> None:
 
 def test_all_routes_to_the_output_law_of_a_star_meet() -> None:
     w, process = case(**F1), schedules.star(5)
-    fill = literal.independent(literal.oracle({x: float(p) for x, p in w.rational.items()}, 2), 2)
-    exact = literal.output_law(fill, triples(process), 4, 2)
+    fill = reference_remasking.independent(
+        reference_remasking.oracle({x: float(p) for x, p in w.rational.items()}, 2), 2
+    )
+    exact = reference_remasking.output_law(fill, triples(process), 4, 2)
     assert chain.output_law(w.factorised, process).tolist() == pytest.approx(w.listed(exact), abs=1e-14)
 
 

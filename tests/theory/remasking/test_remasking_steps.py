@@ -15,7 +15,8 @@ from torch import Generator
 
 from theory.errors import InvalidInput
 from theory.ledger import hoeffding_margin
-from theory.remasking import literal, posterior, schedules
+from theory.reference import remasking as reference_remasking
+from theory.remasking import posterior, schedules
 from theory.remasking.posterior import Posterior
 from theory.remasking.schedules import Step
 from theory.remasking.selection import RANDOM, Selection, check_logits, rounded_counts, set_sizes
@@ -29,8 +30,8 @@ def test_fractions_stay_fractions_and_give_the_printed_cases(a: int, b: int, sha
     sigma = Fraction(share, 40) * Fraction(posterior.largest_sigma(now, after))
     found = posterior.posterior(now, after, sigma)
     assert isinstance(found.keep, Fraction) and isinstance(found.reveal, Fraction)
-    assert literal.token_law(0, 0, now, after, sigma, 1) == {0: found.keep, 1: 1 - found.keep}
-    assert literal.token_law(1, 0, now, after, sigma, 1) == {0: found.reveal, 1: 1 - found.reveal}
+    assert reference_remasking.token_law(0, 0, now, after, sigma, 1) == {0: found.keep, 1: 1 - found.keep}
+    assert reference_remasking.token_law(1, 0, now, after, sigma, 1) == {0: found.reveal, 1: 1 - found.reveal}
     assert found.is_kernel and found.revealed(now) == after
 
 
@@ -107,7 +108,7 @@ def test_tied_scores_are_broken_at_random_in_the_limit() -> None:
     scores, greedy = torch.tensor([[0.5, 0.5, -1.0, 0.5]]).double(), Selection(None)
     found = greedy.set_probabilities(scores)[0]
     for size in range(5):
-        exact = literal.greatest_law([0.5, 0.5, -1.0, 0.5], size)
+        exact = reference_remasking.greatest_law([0.5, 0.5, -1.0, 0.5], size)
         for subset, p in exact.items():
             assert float(found[sum(8 >> i for i in subset)]) == pytest.approx(p, abs=1e-15)
         assert float(found[set_sizes(4) == size].sum()) == pytest.approx(1, abs=1e-15)

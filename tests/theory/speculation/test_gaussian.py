@@ -12,8 +12,8 @@ from torch import Generator
 
 from theory.errors import InvalidInput
 from theory.ledger import FALSE_ALARM_SHARE, hoeffding_margin
+from theory.reference import speculation as reference_speculation
 from theory.speculation import bounds, coupling, quadrature, statistics
-from theory.speculation import definitions as literal
 from theory.speculation.accounting import CallCount
 from theory.speculation.claims import calls, chain
 from theory.speculation.gaussian import TOY, Mixture, diffusion, langevin
@@ -142,7 +142,7 @@ def test_trapezoidal_terminal_law_has_converged() -> None:
 
 def test_literal_drift_is_the_chain_s() -> None:
     target = diffusion(TOY, 12, 0.7, copies=2)
-    drift = literal.mixture_drift((0.3, 0.7), (-2.0, 1.5), (0.4, 0.6), 12, 0.7, 4.0)
+    drift = reference_speculation.mixture_drift((0.3, 0.7), (-2.0, 1.5), (0.4, 0.6), 12, 0.7, 4.0)
     y = torch.tensor([[0.3, -7.0]], dtype=torch.float64)
     for k in range(12):
         assert target.slope(k, y)[0].tolist() == pytest.approx(drift(k, y[0].tolist()), rel=1e-12)

@@ -9,12 +9,11 @@ import torch
 from hypothesis import given, settings
 from torch import Generator
 
-from theory import states
 from theory.errors import InvalidInput
-from theory.speculation import definitions as literal
+from theory.reference import speculation as reference_speculation
 from theory.speculation import masked
 from theory.speculation.claims.masked_inputs import BITS, cases, setup
-from theory.worlds import dirichlet, product
+from theory.worlds import dirichlet, product, states
 
 
 def rng(seed: int = 0) -> Generator:
@@ -32,7 +31,7 @@ def table_of(n: int, d: int, seed: int, perturbed: float = 0.0) -> torch.Tensor:
 @given(cases())
 def test_law_in_fractions_is_that_of_sequential_decoding(case: dict) -> None:
     s = setup(**case)
-    found, target = s.literally(), literal.sequential_law(s.conditional, s.order, s.n, s.d)
+    found, target = s.literally(), reference_speculation.sequential_law(s.conditional, s.order, s.n, s.d)
     assert found.law == {x: p for x, p in target.items() if p}
     assert sum(found.joint.values()) == 1
     assert found.variation == found.coins + found.mismatches
@@ -96,7 +95,7 @@ def test_temperature_sharpens() -> None:
 
 def test_planted_residual_breaks_the_law_in_fractions() -> None:
     s = setup(**BITS, order=[0, 1, 2], window=3)
-    target = literal.sequential_law(s.conditional, s.order, 3, 2)
+    target = reference_speculation.sequential_law(s.conditional, s.order, 3, 2)
     gap = max(abs(p - target[x]) for x, p in s.literally("target").law.items())
     assert gap > Fraction(1, 1000)
 

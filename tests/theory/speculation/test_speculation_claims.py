@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from theory import checking
+from theory.ledger import checking
 from theory.speculation.claims import CLAIMS
 
 BY_NAME = {claim.id: claim for claim in CLAIMS}

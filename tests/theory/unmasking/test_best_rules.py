@@ -11,7 +11,6 @@ import pytest
 import torch
 from torch import Tensor
 
-from theory import information, states
 from theory.errors import InvalidInput
 from theory.unmasking import likelihood, walks
 from theory.unmasking.best_rules import (
@@ -26,7 +25,7 @@ from theory.unmasking.best_rules import (
 )  # fmt: skip
 from theory.unmasking.rules.base import Denoise
 from theory.unmasking.rules.sets import Dilated, EntropyBounded, LeftToRight, RandomOne, Threshold, TopK
-from theory.worlds import copied_pairs, even_parity, repetition
+from theory.worlds import copied_pairs, even_parity, information, repetition, states
 from theory.worlds.tree import sticky_chain
 
 N, D = 3, 2

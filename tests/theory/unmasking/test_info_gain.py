@@ -11,21 +11,20 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from theory import definitions as plain
-from theory import information, states, strategies
 from theory.errors import InvalidInput
-from theory.ledger import hoeffding_margin
+from theory.ledger import hoeffding_margin, strategies
+from theory.reference import laws as reference
+from theory.reference import lookahead as reference_lookahead
+from theory.reference import samplers as reference_samplers
 from theory.unmasking.claims import info_gain_laws as on_laws
 from theory.unmasking.claims import info_gain_rules as choices
-from theory.unmasking.literal import lookahead as literal_rules
-from theory.unmasking.literal import samplers as literal
 from theory.unmasking.rules.actions import winning
 from theory.unmasking.rules.beam import beam
 from theory.unmasking.rules.info_gain import InfoGain, SampledInfoGain, immediate_cost
 from theory.unmasking.rules.proxies import token_entropy
 from theory.unmasking.rules.sets import LeftToRight, RandomOne, TopK
 from theory.unmasking.walks import DATA, SAMPLER, walk
-from theory.worlds import TableWorld
+from theory.worlds import TableWorld, information, states
 
 FORMS = ("mean", "sum", "look-ahead")
 GENERIC = choices.GENERIC
@@ -46,14 +45,16 @@ def open_states(n: int, d: int) -> torch.Tensor:
 @given(strategies.laws(n=(2, 3), cells=27), st.sampled_from(FORMS))
 def test_scores_are_those_of_the_definition(case: dict, form: str) -> None:
     n, d, world = case["n"], case["d"], world_of(case)
-    denoiser = literal.oracle(plain.float_law(n, d, case["weights"]), d)
+    denoiser = reference_samplers.oracle(reference.float_law(n, d, case["weights"]), d)
     z = open_states(n, d)
     argmax, drawn = (InfoGain(form, t).scores(world, z, d, world(z)) for t in ("argmax", "drawn"))
     for k, state in enumerate(map(tuple, z.tolist())):
-        for i in plain.masked(state, d):
-            p = literal_rules.row(denoiser, state, i, d)
-            value = [literal_rules.action_value(denoiser, state, i, v, d, form) if p[v] > 0 else 0 for v in range(d)]
-            assert float(argmax[k, i]) == pytest.approx(value[literal_rules.likely(p)], abs=1e-12)
+        for i in reference.masked(state, d):
+            p = reference_lookahead.row(denoiser, state, i, d)
+            value = [
+                reference_lookahead.action_value(denoiser, state, i, v, d, form) if p[v] > 0 else 0 for v in range(d)
+            ]
+            assert float(argmax[k, i]) == pytest.approx(value[reference_lookahead.likely(p)], abs=1e-12)
             assert float(drawn[k, i]) == pytest.approx(
                 float(sum(a * b for a, b in zip(p, value, strict=True))), abs=1e-12
             )
@@ -72,7 +73,7 @@ def test_law_of_the_best_candidate_is_that_of_all_vectors_of_draws(
     proposal = [w / sum(weights) for w in weights]
     values = [float(r) for r in ranks[: len(weights)]]
     first = len(weights) - 1 if greedy else None
-    listed = literal_rules.best_of_drawn(proposal, values, count, first)
+    listed = reference_lookahead.best_of_drawn(proposal, values, count, first)
     found = winning(
         torch.tensor([proposal], dtype=torch.float64), torch.tensor([values], dtype=torch.float64), count,
         None if first is None else torch.tensor([first]),
@@ -147,7 +148,9 @@ def test_beams(case: dict, form: str) -> None:
     single = beam(world, start, d, 1, form)
     assert single.cost == pytest.approx(cost, abs=1e-12)
     assert torch.equal(single.sequence, z[0])
-    least = literal_rules.least_entropy_order(literal.oracle(plain.float_law(n, d, case["weights"]), d), (d,) * n, d)
+    least = reference_lookahead.least_entropy_order(
+        reference_samplers.oracle(reference.float_law(n, d, case["weights"]), d), (d,) * n, d
+    )
     for width in (None, 1000):
         assert beam(world, start, d, width, form).cost == pytest.approx(least, abs=1e-12)
 

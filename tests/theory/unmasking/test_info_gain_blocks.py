@@ -10,20 +10,19 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from theory import definitions as plain
-from theory import information, states, strategies
 from theory.errors import InvalidInput
-from theory.ledger import hoeffding_margin
+from theory.ledger import hoeffding_margin, strategies
+from theory.reference import info_gain as reference_info_gain
+from theory.reference import laws as reference
+from theory.reference import lookahead as reference_lookahead
+from theory.reference import samplers as reference_samplers
 from theory.unmasking.claims import info_gain_blocks as claims
-from theory.unmasking.literal import info_gain as written
-from theory.unmasking.literal import lookahead as literal_rules
-from theory.unmasking.literal import samplers as literal
 from theory.unmasking.rules import actions as act
 from theory.unmasking.rules.beam import beam
 from theory.unmasking.rules.info_gain import InfoGain, SampledInfoGain
 from theory.unmasking.rules.proxies import token_entropy
 from theory.unmasking.walks import SAMPLER, walk
-from theory.worlds import TableWorld
+from theory.worlds import TableWorld, information, states
 
 FORMS = ("mean", "sum", "look-ahead")
 LEVELS = (None, 0.5, 0.7, 1.5)
@@ -35,8 +34,8 @@ def world_of(case: dict) -> TableWorld:
     return TableWorld(states.normalised_law(case["weights"], case["n"], case["d"]), case["n"], case["d"])
 
 
-def oracle_of(case: dict) -> literal.Denoiser:
-    return literal.oracle(plain.float_law(case["n"], case["d"], case["weights"]), case["d"])
+def oracle_of(case: dict) -> reference_samplers.Denoiser:
+    return reference_samplers.oracle(reference.float_law(case["n"], case["d"], case["weights"]), case["d"])
 
 
 def possible_states(case: dict) -> torch.Tensor:
@@ -67,7 +66,7 @@ def test_steps_are_those_of_the_pseudocode(case: dict, form: str, tokens: str, k
     z, d, world, denoiser = possible_states(case), case["d"], world_of(case), oracle_of(case)
     weights, after, calls = InfoGain(form, tokens, k, level).outcomes(world, z, d)
     for row, state in enumerate(map(tuple, z.tolist())):
-        listed = written.info_gain_step(denoiser, state, d, form, tokens, k, level)
+        listed = reference_info_gain.info_gain_step(denoiser, state, d, form, tokens, k, level)
         assert differ(law_of(weights[row], after[row]), listed) < 1e-12
     assert set(calls.flatten().tolist()) == {1}
 
@@ -89,7 +88,7 @@ def test_sampled_steps_have_the_law_of_all_vectors_of_candidates(
     rule = SampledInfoGain(count, form, *taus, greedy=greedy, k=k, bypass=level)
     weights, after, _ = rule.outcomes(world, z, d)
     for row, state in enumerate(map(tuple, z.tolist())):
-        listed = written.sampled_step(denoiser, state, d, form, count, *taus, greedy, k, level)
+        listed = reference_info_gain.sampled_step(denoiser, state, d, form, count, *taus, greedy, k, level)
         assert differ(law_of(weights[row], after[row]), listed) < 1e-10
 
 
@@ -111,7 +110,9 @@ def test_steps_sample_the_law_of_the_outcomes(k: int, greedy: bool, level: float
 @pytest.mark.parametrize(("tokens", "k", "level"), [("drawn", 2, None), ("drawn", 2, 0.6), ("argmax", 3, 0.6)])
 def test_walks_are_runs_of_the_pseudocode(tokens: str, k: int, level: float | None) -> None:
     n, d, denoiser = WIDE["n"], WIDE["d"], oracle_of(WIDE)
-    law, steps = written.run(lambda z: written.info_gain_step(denoiser, z, d, "mean", tokens, k, level), n, d)
+    law, steps = reference_info_gain.run(
+        lambda z: reference_info_gain.info_gain_step(denoiser, z, d, "mean", tokens, k, level), n, d
+    )
     found = walk(InfoGain("mean", tokens, k, level), world_of(WIDE).law(), n, d)
     sequences = states.all_sequences(n, d)
     assert differ(law_of(found.output[0], sequences), law) < 1e-12
@@ -123,9 +124,9 @@ def test_calls_are_those_of_code_that_reuses_the_winners_logits(k: int, level: f
     n, d, denoiser = WIDE["n"], WIDE["d"], oracle_of(WIDE)
     z, calls = (d,) * n, 1
     while d in z:
-        few = len(plain.masked(z, d)) <= k
-        sure = written.bypassed(denoiser, z, d, k, level)
-        (z,) = written.info_gain_step(denoiser, z, d, "mean", "argmax", k, level)
+        few = len(reference.masked(z, d)) <= k
+        sure = reference_info_gain.bypassed(denoiser, z, d, k, level)
+        (z,) = reference_info_gain.info_gain_step(denoiser, z, d, "mean", "argmax", k, level)
         # look-ahead, or a fresh call after a bypass; none where the sequence is complete
         calls += (d in z) if sure is not None else not few
     found = walk(InfoGain("mean", "argmax", k, level), world_of(WIDE).law(), n, d)
@@ -172,7 +173,7 @@ def test_positions_are_drawn_without_replacement(errors: list[int], k: int, tau:
     found = act.successive(logits, block)[0]
     assert float(found.sum()) == pytest.approx(1.0)
     if tau == 1.0:
-        listed = written.successive_draws({i: math.exp(-e / 10) for i, e in enumerate(errors)}, min(k, n))
+        listed = reference_info_gain.successive_draws({i: math.exp(-e / 10) for i, e in enumerate(errors)}, min(k, n))
         for b, p in zip(block, found.tolist(), strict=True):
             assert p == pytest.approx(listed[tuple(b.nonzero()[:, 0].tolist())], abs=1e-14)
 
@@ -230,22 +231,25 @@ def test_beams_of_two_positions_a_step(form: str) -> None:
     costs = []
     for block in itertools.combinations(range(n), 2):
         start = (d,) * n
-        top = [literal_rules.likely(literal_rules.row(denoiser, start, i, d)) for i in block]
-        after_ = written.with_block(start, block, top)
-        rest = plain.masked(after_, d)
-        costs.append(written.block_cost(denoiser, start, block, d) + written.block_cost(denoiser, after_, rest, d))
+        top = [reference_lookahead.likely(reference_lookahead.row(denoiser, start, i, d)) for i in block]
+        after_ = reference_info_gain.with_block(start, block, top)
+        rest = reference.masked(after_, d)
+        costs.append(
+            reference_info_gain.block_cost(denoiser, start, block, d)
+            + reference_info_gain.block_cost(denoiser, after_, rest, d)
+        )
     assert beam(world, torch.full((n,), d), d, None, form, 2).cost == pytest.approx(min(costs), abs=1e-12)
 
 
 @pytest.mark.parametrize("k", [1, 2])
 def test_claim_4a_cumulative_entropy_of_the_rule_is_that_of_the_literal_one(k: int) -> None:
     n, d, denoiser = WIDE["n"], WIDE["d"], oracle_of(WIDE)
-    spent, law = literal_rules.expected_entropy(
-        denoiser, n, d, lambda z: written.best_block(denoiser, z, d, k, "mean", "drawn")
+    spent, law = reference_lookahead.expected_entropy(
+        denoiser, n, d, lambda z: reference_info_gain.best_block(denoiser, z, d, k, "mean", "drawn")
     )
     log_p = world_of(WIDE)(states.all_states(n, d))
     found = claims._cumulative(InfoGain("mean", "drawn", k), world_of(WIDE).law(), n, d, log_p)
-    assert found == pytest.approx((spent, plain.entropy(law.values())), abs=1e-12)
+    assert found == pytest.approx((spent, reference.entropy(law.values())), abs=1e-12)
     extra = spent - float(information.entropy(world_of(WIDE).law()))
     assert (abs(extra) < 1e-12) if k == 1 else extra > 1e-3
 

@@ -10,31 +10,32 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from theory import definitions as plain
-from theory import information, states, strategies
 from theory.errors import InvalidInput
+from theory.ledger import strategies
+from theory.reference import laws as reference
+from theory.reference import samplers as reference_samplers
 from theory.unmasking import laws
 from theory.unmasking.claims.sampler import law_model_sizes
-from theory.unmasking.literal import samplers as literal
+from theory.worlds import information, states
 
 GRID = [Fraction(0), Fraction(1, 4), Fraction(2, 3), Fraction(1)]
 
 
 def as_tensor(law: dict, n: int, d: int) -> torch.Tensor:
-    return torch.tensor([float(law.get(x, 0)) for x in plain.sequences(n, d)], dtype=torch.float64)
+    return torch.tensor([float(law.get(x, 0)) for x in reference.sequences(n, d)], dtype=torch.float64)
 
 
 @settings(max_examples=15, deadline=None, derandomize=True)
 @given(law_model_sizes())
 def test_output_laws_of_any_denoiser_are_the_literal_ones(case: dict) -> None:
     n, d = case["n"], case["d"]
-    model = plain.rational_law(n, d, case["model"])
+    model = reference.rational_law(n, d, case["model"])
     kernel = laws.table_kernel(states.normalised_law(case["model"], n, d), n, d)
-    fixed = literal.fixed_size_law(literal.oracle(model, d), case["sizes"], n, d)
+    fixed = reference_samplers.fixed_size_law(reference_samplers.oracle(model, d), case["sizes"], n, d)
     found = laws.output_law(kernel, laws.fixed_size(case["sizes"], n))
     assert float((found - as_tensor(fixed, n, d)).abs().max()) < 1e-13
     reveal = [(b - a) / (1 - a) for a, b in itertools.pairwise(GRID)]
-    chain = literal.chain_law(literal.oracle(model, d), reveal, n, d)
+    chain = reference_samplers.chain_law(reference_samplers.oracle(model, d), reveal, n, d)
     found = laws.output_law(kernel, laws.per_token([float(a) for a in GRID], n))
     assert float((found - as_tensor(chain, n, d)).abs().max()) < 1e-13
     assert sum(chain.values()) == 1
@@ -89,8 +90,8 @@ def test_gradient_of_the_mixed_divergence() -> None:
 
 def test_impossible_states_follow_the_uniform_rule() -> None:
     """Two copied bits drawn at once reach 01 and 10; a third token then sees an impossible context."""
-    law = plain.rational_law(3, 2, [1, 0, 0, 0, 0, 0, 0, 1])
-    expected = literal.fixed_size_law(literal.oracle(law, 2), [2, 1], 3, 2)
+    law = reference.rational_law(3, 2, [1, 0, 0, 0, 0, 0, 0, 1])
+    expected = reference_samplers.fixed_size_law(reference_samplers.oracle(law, 2), [2, 1], 3, 2)
     q = states.normalised_law([1, 0, 0, 0, 0, 0, 0, 1], 3, 2)
     found = laws.output_law(laws.table_kernel(q, 3, 2), laws.fixed_size([2, 1], 3))
     assert float((found - as_tensor(expected, 3, 2)).abs().max()) < 1e-15

@@ -12,16 +12,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from theory import definitions as plain
-from theory import information, states, strategies
 from theory.errors import InvalidInput
-from theory.ledger import hoeffding_margin
+from theory.ledger import hoeffding_margin, strategies
+from theory.reference import laws as reference
+from theory.reference import lookahead as reference_lookahead
+from theory.reference import samplers as reference_samplers
 from theory.unmasking.claims import punt_bias as bias
-from theory.unmasking.literal import lookahead as literal_rules
-from theory.unmasking.literal import samplers as literal
 from theory.unmasking.rules.punt import Punt, candidates, influence, ranks, token_errors
 from theory.unmasking.walks import SAMPLER, walk
-from theory.worlds import TableWorld
+from theory.worlds import TableWorld, information, states
 
 DENSE = {"n": 3, "d": 3, "weights": [(7 * k * k + 3 * k) % 23 + 1 for k in range(27)]}
 
@@ -40,9 +39,11 @@ def world_of(case: dict) -> TableWorld:
 )
 def test_law_errors_and_calls_are_those_of_the_pseudocode(case: dict, eps: float, by: str, tests: str) -> None:
     n, d = case["n"], case["d"]
-    q, denoiser = world_of(case).law(), literal.oracle(plain.float_law(n, d, case["weights"]), d)
+    q, denoiser = world_of(case).law(), reference_samplers.oracle(reference.float_law(n, d, case["weights"]), d)
     finite = eps < math.inf
-    written = literal_rules.punt(denoiser, n, d, by, literal_rules.within(eps), tests == "in-order", errors=finite)
+    written = reference_lookahead.punt(
+        denoiser, n, d, by, reference_lookahead.within(eps), tests == "in-order", errors=finite
+    )
     found = walk(Punt(eps, by, tests), q, n, d)
     assert (
         float((found.output[0] - torch.tensor(bias.listed(written.law, n, d), dtype=torch.float64)).abs().max()) < 1e-12
@@ -85,14 +86,14 @@ def test_ties_are_ranked_by_index_in_spite_of_rounding() -> None:
 
 def test_deltas_are_those_of_the_definition() -> None:
     world, d = world_of(DENSE), 3
-    denoiser = literal.oracle(plain.float_law(3, 3, DENSE["weights"]), d)
+    denoiser = reference_samplers.oracle(reference.float_law(3, 3, DENSE["weights"]), d)
     _, y, log_p = candidates(world, torch.full((1, 3), d), d)
     many = torch.full_like(y[0], d)
     rank = torch.tensor([2, 0, 1]).expand(many.shape)
     kept = torch.ones_like(many, dtype=torch.bool)
     delta = token_errors(world, many, y[0], kept, rank, d, log_p.expand(len(many), -1, -1))
     for k, tokens in enumerate(y[0].tolist()):
-        wanted = literal_rules.step_errors(denoiser, (d,) * 3, tuple(tokens), [1, 2, 0], d)
+        wanted = reference_lookahead.step_errors(denoiser, (d,) * 3, tuple(tokens), [1, 2, 0], d)
         assert float(delta[k].sum()) == pytest.approx(wanted, abs=1e-13)
     assert float(delta[:, 1].abs().max()) == 0
 
@@ -143,16 +144,16 @@ def test_G2_bias_with_all_in_step_errors_zero() -> None:
 
 def test_G2_least_significant_bit_first_is_unbiased() -> None:
     """Reading four ranks in reverse bit order is ranking the positions 0, 2, 1, 3."""
-    exact = plain.rational_law(4, 3, bias.SKEWED["weights"])
-    denoiser, now, done = literal.oracle(exact, 3), {(3,) * 4: Fraction(1)}, {}
+    exact = reference.rational_law(4, 3, bias.SKEWED["weights"])
+    denoiser, now, done = reference_samplers.oracle(exact, 3), {(3,) * 4: Fraction(1)}, {}
     while now:
         after: dict = {}
         for z, mass in now.items():
-            for y, weight in literal_rules.candidate_vectors(denoiser, z, 3):
-                kept, _ = literal_rules.punt_step(
+            for y, weight in reference_lookahead.candidate_vectors(denoiser, z, 3):
+                kept, _ = reference_lookahead.punt_step(
                     denoiser, z, y, 3, lambda rows, y: [i for i in (0, 2, 1, 3) if i in rows], lambda p, q: p == q
                 )
-                x = literal_rules.shown(z, y, kept)
+                x = reference_lookahead.shown(z, y, kept)
                 target = after if 3 in x else done
                 target[x] = target.get(x, 0) + mass * weight
         now = after

@@ -9,12 +9,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from theory import states
 from theory.errors import InvalidInput
+from theory.reference import paths as reference_paths
 from theory.unmasking import walks
-from theory.unmasking.literal import paths as written
 from theory.unmasking.rules import base, compiled, proxies, sets
 from theory.unmasking.rules.sets import Dilated, EntropyBounded, LeftToRight, RandomOne, Threshold, TopK
+from theory.worlds import states
 
 Rows = list[list[int]]
 
@@ -40,8 +40,10 @@ def test_eb_and_top_k_are_their_literal_forms(rows: Rows, by: str, twentieths: i
         return
     budget = twentieths / 20 + 1e-3  # off the lattice on which sums of equal entropies tie with the budget
     seen = {i: [w / sum(r) for w in r] for i, r in enumerate(rows) if masked[i]}
-    assert positions(EntropyBounded(budget, by), rows, masked) == list(written.entropy_bounded(budget, by)(seen)[0][1])
-    assert positions(TopK(2, by), rows, masked) == list(written.top_k(2, by)(seen)[0][1])
+    assert positions(EntropyBounded(budget, by), rows, masked) == list(
+        reference_paths.entropy_bounded(budget, by)(seen)[0][1]
+    )
+    assert positions(TopK(2, by), rows, masked) == list(reference_paths.top_k(2, by)(seen)[0][1])
 
 
 def test_ties_go_to_the_smaller_index() -> None:

@@ -32,8 +32,8 @@ from theory.energy.closed_forms import (
     proportional_steps,
     schedule_integral,
 )
-from theory.energy.definitions import Problem
 from theory.ledger import Claim, Evidence, at_least, at_most, equal, rounding
+from theory.reference.energy import Problem
 from theory.schedules import beta, beta_mask
 
 D5 = f"{PAPER}, D.5"

@@ -16,8 +16,6 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from numpy import ndarray
 
-from theory import nelbo
-from theory.definitions import float_law, rational_law
 from theory.energy import closed_forms
 from theory.energy.claims.inputs import (
     PAPER,
@@ -28,7 +26,10 @@ from theory.energy.claims.inputs import (
     table_of,
     unit,
 )
-from theory.energy.definitions import (
+from theory.ledger import Claim, Evidence, equal, rounding
+from theory.ledger.strategies import laws
+from theory.reference import nelbo as reference_nelbo
+from theory.reference.energy import (
     Moment,
     Problem,
     conditional_integrand,
@@ -36,10 +37,9 @@ from theory.energy.definitions import (
     geodesic_integrand,
     kinetic_integrand,
 )
-from theory.energy.nelbo import nelbo_by_time
-from theory.ledger import Claim, Evidence, equal, rounding
+from theory.reference.laws import float_law, rational_law
+from theory.reference.nelbo import nelbo_by_time
 from theory.schedules import beta_mask
-from theory.strategies import laws
 
 QUADRATURE = (
     "rational: zero. quadrature: 1e-10 relative; double-exponential quadrature stops at 1e-12, and the"
@@ -111,19 +111,19 @@ def nelbo_is_invariant(
 ) -> Iterator[Evidence]:
     """Compare the NELBO of a table denoiser under the Beta(shapes) mask with its two schedule-free forms."""
     law, table = table_of(n, d, weights), denoiser(n, d, ticks)
-    exact = stretch * nelbo.nelbo_by_count(table, law)
+    exact = stretch * reference_nelbo.nelbo_by_count(table, law)
     tolerance = 1e-10 * max(1.0, exact)
     a, b = shapes
     yield equal("quadrature", nelbo_by_time(table, law, Problem.beta(a, b, 1.0, 1.0)), exact, tolerance)
-    yield equal("enumeration", nelbo.nelbo_by_order(table, law), exact, tolerance)
+    yield equal("enumeration", reference_nelbo.nelbo_by_order(table, law), exact, tolerance)
     for k in range(n):
-        share = nelbo.order_share(n, tuple(range(k)), k)
-        yield equal("rational", share, Fraction(stretch) * nelbo.count_weight(n, k), 0)
+        share = reference_nelbo.order_share(n, tuple(range(k)), k)
+        yield equal("rational", share, Fraction(stretch) * reference_nelbo.count_weight(n, k), 0)
 
 
 def nelbo_without_rate(n: int, d: int, weights: list[int], ticks: list[int], shapes: list[float]) -> Iterator[Evidence]:
     """State, falsely, that the loss averaged over t without alpha' / (1 - alpha) ignores the schedule."""
-    losses = nelbo.revealed_set_losses(denoiser(n, d, ticks), table_of(n, d, weights))
+    losses = reference_nelbo.revealed_set_losses(denoiser(n, d, ticks), table_of(n, d, weights))
     t = (np.arange(200) + 0.5) / 200
     means = []
     for mask in (beta_mask(*shapes), beta_mask(0.3, 3.0)):

@@ -16,14 +16,14 @@ import numpy as np
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from theory.definitions import float_law, rational_law, states
 from theory.energy import sphere
 from theory.energy.claims.inputs import fractions, table_of, times
-from theory.energy.definitions import Moment, path_probability
 from theory.energy.rates import factor_flux, net_inflow
 from theory.ledger import Claim, Evidence, Instance, equal, rounding
+from theory.ledger.strategies import laws, paired
+from theory.reference.energy import Moment, path_probability
+from theory.reference.laws import float_law, rational_law, states
 from theory.schedules import SQUARED_SINE
-from theory.strategies import laws, paired
 
 SHAUL = "Shaul et al., arXiv 2412.03487 (schedules notes, D)"
 ZHANG = "Zhang and Syed, arXiv 2508.04884 (schedules notes, E)"

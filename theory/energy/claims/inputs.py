@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from numpy import ndarray
 
-from theory.energy.definitions import Moment, Problem, beta_mixture
 from theory.ledger import Evidence, Instance, equal
+from theory.ledger.strategies import laws, paired
+from theory.reference.energy import Moment, Problem, beta_mixture
 from theory.schedules import Schedule, optimal_mask
-from theory.strategies import laws, paired
 
 PAPER = "Chen, Nie, Sun, Feng, Li, Wen, Li, arXiv 2509.13866"
 RELATIVE = (

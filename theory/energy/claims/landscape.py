@@ -28,9 +28,9 @@ from theory.energy.claims.inputs import (
     vanish,
 )
 from theory.energy.closed_forms import LEAST, beta_landscape, chi_square, schedule_integral
-from theory.energy.definitions import Problem
 from theory.errors import InvalidInput
 from theory.ledger import Claim, Evidence, at_least, at_most, equal
+from theory.reference.energy import Problem
 from theory.schedules import (
     beta,
 )

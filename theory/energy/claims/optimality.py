@@ -26,8 +26,8 @@ from theory.energy.claims.inputs import (
     vanish,
 )
 from theory.energy.closed_forms import LEAST, schedule_integral
-from theory.energy.definitions import Problem, beta_mixture
 from theory.ledger import Claim, Evidence, at_least, equal, rounding
+from theory.reference.energy import Problem, beta_mixture
 from theory.schedules import (
     LINEAR,
     NAMED,

@@ -13,10 +13,8 @@ from functools import partial
 import numpy as np
 from hypothesis import strategies as st
 
-from theory.definitions import float_law, rational_law
 from theory.energy.claims.inputs import PAPER, fractions, law_inputs, unit
 from theory.energy.closed_forms import conditional_constant, kinetic_constant
-from theory.energy.definitions import Moment, kinetic_integrand
 from theory.energy.rates import (
     GRAPHS,
     Path,
@@ -31,7 +29,9 @@ from theory.energy.rates import (
     net_inflow,
 )
 from theory.ledger import Claim, Evidence, at_least, at_most, equal
-from theory.strategies import laws, paired
+from theory.ledger.strategies import laws, paired
+from theory.reference.energy import Moment, kinetic_integrand
+from theory.reference.laws import float_law, rational_law
 
 D6 = f"{PAPER}, D.6, Lemmas D.7-D.8"
 PROGRAMME = (

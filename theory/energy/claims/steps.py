@@ -23,9 +23,9 @@ from theory.energy.closed_forms import (
     schedule_integral,
     step_energy,
 )
-from theory.energy.definitions import Problem
 from theory.errors import InvalidInput
 from theory.ledger import Claim, Evidence, at_least, at_most, equal, rounding
+from theory.reference.energy import Problem
 from theory.schedules import LINEAR, NAMED
 
 

@@ -11,13 +11,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from theory import definitions as plain
-from theory import information, states
 from theory.ledger import Claim, Evidence, at_least, at_most, equal
-from theory.remasking import chain, literal
+from theory.reference import laws as reference
+from theory.reference import remasking as reference_remasking
+from theory.remasking import chain
 from theory.remasking.claims.inputs import COPIES, F1, F3, NOTES, PARITY, Case, case
 from theory.remasking.schedules import Step, counted, standard, star
 from theory.remasking.selection import Selection
+from theory.worlds import information, states
 
 LAST = 5e-5
 """Half a unit of the fourth decimal, to which distances are given."""
@@ -117,10 +118,12 @@ def single_site(
     yield equal("enumeration", _gap(after, world), moved, LAST, note="one step by g*")
     settled = chain.stationary_law(step, d**n)
     yield equal("enumeration", _gap(settled, world), stationary, 5e-4, note="stationary")
-    fill = literal.independent(world.conditional, d)
-    masked = literal.counted_step(world.rational, fill, _weights(world, guided), {1: 1}, d)
+    fill = reference_remasking.independent(world.conditional, d)
+    masked = reference_remasking.counted_step(world.rational, fill, _weights(world, guided), {1: 1}, d)
     slack = world.slack(8)
-    yield equal("rational", after, world.listed(literal.draft_law(masked, fill)), slack, note="odds in fractions")
+    yield equal(
+        "rational", after, world.listed(reference_remasking.draft_law(masked, fill)), slack, note="odds in fractions"
+    )
     walked = settled
     for _ in range(3):
         walked = step(walked)
@@ -150,11 +153,13 @@ def _refill(world: Case, refine: chain.Refinement) -> Callable[[Tensor], Tensor]
     return step
 
 
-def _weights(world: Case, guided: bool) -> literal.Weights:
+def _weights(world: Case, guided: bool) -> reference_remasking.Weights:
     """Return the odds of g*, as fractions, from the definition of the labels."""
     n, d = world.n, world.d
     chances = [Fraction(1, (n + 1) * math.comb(n, m)) for m in range(n + 1)]
-    table = literal.error_table(world.rational, literal.independent(world.conditional, d), chances, n, d)
+    table = reference_remasking.error_table(
+        world.rational, reference_remasking.independent(world.conditional, d), chances, n, d
+    )
     return lambda y: [e / (1 - e) for e in table[y]] if guided else [1] * n
 
 
@@ -162,29 +167,29 @@ def _literally(world: Case, steps: int, first: int, temperature: float | None, g
     """Return the output of refinement from step `first` on, all drafts, orders and labels written out, in floats."""
     n, d = world.n, world.d
     odds = _weights(world, guided)
-    conditional = literal.oracle(plain.float_law(n, d, list(world.weights)), d)
-    fill = literal.independent(conditional, d)
+    conditional = reference_remasking.oracle(reference.float_law(n, d, list(world.weights)), d)
+    fill = reference_remasking.independent(conditional, d)
     law: dict[Any, Any] = {(d,) * n: 1.0}
     for k in range(steps):
         now, after = k / steps, (k + 1) / steps
         if k < first:
-            law = literal.posterior_step(law, fill, now, after, 0.0, d)
+            law = reference_remasking.posterior_step(law, fill, now, after, 0.0, d)
             continue
         count = -((-n * (steps - k - 1)) // steps)
-        law = _masked(literal.draft_law(law, fill), odds, count, temperature, d)
+        law = _masked(reference_remasking.draft_law(law, fill), odds, count, temperature, d)
     return world.listed(law)
 
 
 def _masked(
-    drafts: dict[Any, Any], odds: literal.Weights, count: int, temperature: float | None, d: int
+    drafts: dict[Any, Any], odds: reference_remasking.Weights, count: int, temperature: float | None, d: int
 ) -> dict[Any, Any]:
     found: dict[Any, Any] = {}
     for y, mass in drafts.items():
         weights = odds(y)
         subsets = (
-            literal.greatest_law(weights, count)
+            reference_remasking.greatest_law(weights, count)
             if temperature is None
-            else literal.subset_law([float(w) for w in weights], count)
+            else reference_remasking.subset_law([float(w) for w in weights], count)
         )
         for subset, p in subsets.items():
             z = tuple(d if i in subset else token for i, token in enumerate(y))

@@ -15,13 +15,14 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from theory import definitions as plain
-from theory import information, states, strategies
-from theory.ledger import Instance, rounding
-from theory.remasking import chain, literal, predictor
+from theory.ledger import Instance, rounding, strategies
+from theory.reference import laws as reference
+from theory.reference import remasking as reference_remasking
+from theory.remasking import chain, predictor
 from theory.remasking.chain import Proposal, Refinement
 from theory.remasking.schedules import Step
 from theory.remasking.selection import Selection
+from theory.worlds import information, states
 
 NOTES = "remasking notes"
 STAR = "Meshchaninov et al., arXiv 2510.08369"
@@ -40,9 +41,9 @@ class Case:
     rows: tuple[int, ...] = ()
 
     @cached_property
-    def rational(self) -> dict[plain.State, Fraction]:
+    def rational(self) -> dict[reference.State, Fraction]:
         """Return the law in fractions."""
-        return plain.rational_law(self.n, self.d, self.weights)
+        return reference.rational_law(self.n, self.d, self.weights)
 
     @cached_property
     def law(self) -> Float[Tensor, "cells"]:
@@ -50,11 +51,11 @@ class Case:
         return states.normalised_law(list(self.weights), self.n, self.d)
 
     @cached_property
-    def conditional(self) -> literal.Conditional:
+    def conditional(self) -> reference_remasking.Conditional:
         """Return the denoiser in fractions."""
         if not self.rows:
-            return literal.oracle(self.rational, self.d)
-        keys = [(z, i) for z in plain.states(self.n, self.d) for i in plain.masked(z, self.d)]
+            return reference_remasking.oracle(self.rational, self.d)
+        keys = [(z, i) for z in reference.states(self.n, self.d) for i in reference.masked(z, self.d)]
         known = {key: self.rows[k * self.d : (k + 1) * self.d] for k, key in enumerate(keys)}
         return lambda z, i, v: Fraction(known[z, i][v], sum(known[z, i]))
 
@@ -96,9 +97,9 @@ class Case:
         """Return the TV of a sampler's output from the law."""
         return float(information.total_variation(chain.output_law(self.factorised, steps, refine), self.law))
 
-    def listed(self, law: plain.Law, masks: bool = False) -> list[float]:
+    def listed(self, law: reference.Law, masks: bool = False) -> list[float]:
         """Return a literal law in the engine's order, over sequences or over states."""
-        keys = plain.states(self.n, self.d) if masks else plain.sequences(self.n, self.d)
+        keys = reference.states(self.n, self.d) if masks else reference.sequences(self.n, self.d)
         return [float(law.get(key, 0)) for key in keys]
 
     def slack(self, steps: int = 1) -> float:
@@ -119,14 +120,16 @@ def case(n: int, d: int, weights: Sequence[int], rows: Sequence[int] = ()) -> Ca
 def sticky(n: int) -> Instance:
     """Return the chain of two tokens with start (.7, .3) that stays with chance .85, as integer weights."""
     moves = {True: 17, False: 3}
-    weights = [(7, 3)[x[0]] * math.prod(moves[a == b] for a, b in itertools.pairwise(x)) for x in plain.sequences(n, 2)]
+    weights = [
+        (7, 3)[x[0]] * math.prod(moves[a == b] for a, b in itertools.pairwise(x)) for x in reference.sequences(n, 2)
+    ]
     return {"n": n, "d": 2, "weights": weights}
 
 
 F1, F2 = sticky(4), sticky(3)
 F3: Instance = {"n": 3, "d": 2, "weights": [a * b * c for a in (7, 3) for b in (6, 4) for c in (8, 2)]}
-COPIES: Instance = {"n": 4, "d": 2, "weights": [int(x[0] == x[1] and x[2] == x[3]) for x in plain.sequences(4, 2)]}
-PARITY: Instance = {"n": 4, "d": 2, "weights": [int(sum(x) % 2 == 0) for x in plain.sequences(4, 2)]}
+COPIES: Instance = {"n": 4, "d": 2, "weights": [int(x[0] == x[1] and x[2] == x[3]) for x in reference.sequences(4, 2)]}
+PARITY: Instance = {"n": 4, "d": 2, "weights": [int(sum(x) % 2 == 0) for x in reference.sequences(4, 2)]}
 """The fixed worlds: two Markov chains, a product law, two copied pairs, an even parity."""
 
 

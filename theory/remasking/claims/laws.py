@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from torch import Tensor
 
-from theory import definitions as plain
-from theory import information
 from theory.ledger import Claim, Evidence, Instance, at_least, at_most, equal
-from theory.remasking import chain, literal
+from theory.reference import laws as reference
+from theory.reference import remasking as reference_remasking
+from theory.remasking import chain
 from theory.remasking.claims.inputs import F2, NOTES, Case, case
 from theory.remasking.posterior import posterior
 from theory.remasking.schedules import counted, standard, star
+from theory.worlds import information
 
 LAST = 5e-5
 """Half a unit of the fourth decimal, to which distances are given."""
@@ -45,11 +46,13 @@ def plateau(
     yield at_most("enumeration", abs(found[-1] / found[-2] - 1), 0.05, 0.0, note="last two within 5%")
     alpha = alphas[0]
     law = _stationary(world, fill, alpha)
-    start = {z: p for z, p in zip(plain.states(n, d), law.tolist(), strict=True) if p > 0}
+    start = {z: p for z, p in zip(reference.states(n, d), law.tolist(), strict=True) if p > 0}
     draws = (
-        literal.independent(world.conditional, d) if proposal == "factorised" else literal.together(world.rational, d)
+        reference_remasking.independent(world.conditional, d)
+        if proposal == "factorised"
+        else reference_remasking.together(world.rational, d)
     )
-    moved = world.listed(literal.posterior_step(start, draws, alpha, alpha, 1 - alpha, d), masks=True)
+    moved = world.listed(reference_remasking.posterior_step(start, draws, alpha, alpha, 1 - alpha, d), masks=True)
     yield equal("enumeration", law, moved, world.slack(2) / (1 - alpha), note="stationary, every draft written out")
 
 
@@ -71,8 +74,10 @@ def rates(
 def product_exact(rows: Sequence[Sequence[int]], steps: int, mixed: int = 0) -> Iterator[Evidence]:
     """Compute the TV of masked diffusion and of both unguided stars on independent positions (and `mixed` copies)."""
     n, d = len(rows), len(rows[0])
-    weights = [math.prod(row[v] for row, v in zip(rows, x, strict=True)) for x in plain.sequences(n, d)]
-    world = case(n, d, [w + mixed * (len(set(x)) == 1) for w, x in zip(weights, plain.sequences(n, d), strict=True)])
+    weights = [math.prod(row[v] for row, v in zip(rows, x, strict=True)) for x in reference.sequences(n, d)]
+    world = case(
+        n, d, [w + mixed * (len(set(x)) == 1) for w, x in zip(weights, reference.sequences(n, d), strict=True)]
+    )
     for name, process in (("standard", standard(steps)), ("star", star(steps)), ("fixed count", counted(steps))):
         yield at_most(
             "enumeration", world.distance(process), 0.0, world.slack(2 * steps + 2), effective=steps > 1, note=name

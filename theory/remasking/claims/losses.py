@@ -10,12 +10,13 @@ import torch
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from theory import definitions as plain
-from theory import information, strategies
-from theory.ledger import Claim, Evidence, Instance, at_least, at_most, equal, rounding
-from theory.remasking import bounds, chain, literal
+from theory.ledger import Claim, Evidence, Instance, at_least, at_most, equal, rounding, strategies
+from theory.reference import laws as reference
+from theory.reference import remasking as reference_remasking
+from theory.remasking import bounds, chain
 from theory.remasking.claims.inputs import F1, F2, F3, NOTES, STAR, case, denoisers, merged, triples
 from theory.remasking.schedules import plan, rescale, standard, star
+from theory.worlds import information
 
 LONG = 4096
 TERMS = "rounding of sums over steps, mask counts and positions"
@@ -26,8 +27,8 @@ def star_bound(
 ) -> Iterator[Evidence]:
     """Sum KL over all pairs of states and steps, and compare with sum of alpha_next^power E[masked cross-entropy]."""
     world, process = case(n, d, weights, rows), star(steps)
-    fill = literal.independent(world.conditional, d)
-    brute = [literal.divergence_bound(x, fill, triples(process), d) for x in plain.sequences(n, d)]
+    fill = reference_remasking.independent(world.conditional, d)
+    brute = [reference_remasking.divergence_bound(x, fill, triples(process), d) for x in reference.sequences(n, d)]
     alphas = [float(s.alpha_now) for s in process]
     closed = bounds.weighted(bounds.loss_profile(world.log_p), alphas, [float(s.alpha_next) ** power for s in process])
     slack = _slack(world.d, n, steps, max(brute))
@@ -43,7 +44,9 @@ def upper_bound(
     """Compare the bound with -ln p(x) from the transition matrices, by the engine and by every path written out."""
     world, process = case(n, d, weights, rows), star(steps)
     exact = -chain.output_law(world.factorised, process).log()
-    paths = literal.output_law(literal.independent(world.conditional, d), triples(process), n, d)
+    paths = reference_remasking.output_law(
+        reference_remasking.independent(world.conditional, d), triples(process), n, d
+    )
     slack = _slack(d, n, steps, float(exact.max()))
     yield equal("enumeration", exact, [-math.log(p) for p in world.listed(paths)], slack, note="-ln p(x), two routes")
     bound = shorten * bounds.negative_bound(world.log_p, process)
@@ -71,8 +74,10 @@ def excess(
         yield equal("closed form", gap, bounds.weighted(losses, alphas, weight), slack, note=f"gap, {name}")
         if steps > 2 and (name == "star" or eta):
             yield at_least("closed form", gap, 1e-6, 0.0, note=f"strict, {name}")
-    fill = literal.independent(world.conditional, d)
-    brute = [literal.divergence_bound(x, fill, triples(plans["partial"]), d) for x in plain.sequences(n, d)]
+    fill = reference_remasking.independent(world.conditional, d)
+    brute = [
+        reference_remasking.divergence_bound(x, fill, triples(plans["partial"]), d) for x in reference.sequences(n, d)
+    ]
     found = bounds.negative_bound(world.log_p, plans["partial"])
     yield equal("enumeration", brute, found, _slack(d, n, steps, max(brute)), note="KL summed over states")
 

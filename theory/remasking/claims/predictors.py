@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from torch import Generator, Tensor
 
-from theory import states, strategies
 from theory.ledger import (
     FALSE_ALARM_SHARE,
     Claim,
@@ -22,11 +21,14 @@ from theory.ledger import (
     equal,
     hoeffding_margin,
     rounding,
+    strategies,
 )
-from theory.remasking import literal, predictor
+from theory.reference import remasking as reference_remasking
+from theory.remasking import predictor
 from theory.remasking.claims.inputs import COPIES, F1, F2, F3, NOTES, STAR, Case, case, denoisers
 from theory.remasking.sampling import advance, started
 from theory.remasking.schedules import Step
+from theory.worlds import states
 
 DRAWS = 200_000
 
@@ -37,7 +39,9 @@ def optimum(
     """Enumerate originals, masked sets, drafts and labels in fractions, and compare E[e | x^] with the formula."""
     world = case(n, d, weights, rows)
     exact = [Fraction(1, n + 1) / _ways(n, m) for m in range(n + 1)]
-    table = literal.error_table(world.rational, literal.independent(world.conditional, d), exact, n, d)
+    table = reference_remasking.error_table(
+        world.rational, reference_remasking.independent(world.conditional, d), exact, n, d
+    )
     given = torch.full((n + 1,), 2.0**-n, dtype=torch.float64) if uniform_count else None
     found = predictor.error_probabilities(world.law, world.factorised, given)
     seen = [k for k, y in enumerate(states.all_sequences(n, d).tolist()) if tuple(y) in table]

@@ -11,8 +11,6 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from torch import Generator
 
-from theory import definitions as plain
-from theory import information
 from theory.ledger import (
     FALSE_ALARM_SHARE,
     Claim,
@@ -24,7 +22,9 @@ from theory.ledger import (
     hoeffding_samples,
     rounding,
 )  # fmt: skip
-from theory.remasking import bounds, chain, literal
+from theory.reference import laws as reference
+from theory.reference import remasking as reference_remasking
+from theory.remasking import bounds, chain
 from theory.remasking.claims.inputs import (
     F1,
     F2,
@@ -41,6 +41,7 @@ from theory.remasking.claims.inputs import (
 from theory.remasking.posterior import Posterior, largest_sigma, predictor
 from theory.remasking.sampling import confident_sigma, masked_batch, sample
 from theory.remasking.schedules import cap, loop, plan, rescale, standard
+from theory.worlds import information
 
 ZERO = Fraction(0)
 
@@ -51,8 +52,8 @@ def nelbo(
     """Sum KL over states and steps at sigma = eta / 8 of the largest, against weighted cross-entropies; grow sigma."""
     world, grid = case(n, d, weights, rows), [k / steps for k in range(steps + 1)]
     process = plan(grid, rescale(eta / 8))
-    fill = literal.independent(world.conditional, d)
-    brute = [literal.divergence_bound(x, fill, triples(process), d) for x in plain.sequences(n, d)]
+    fill = reference_remasking.independent(world.conditional, d)
+    brute = [reference_remasking.divergence_bound(x, fill, triples(process), d) for x in reference.sequences(n, d)]
     chances = standard(steps) if missing else process
     alpha = [float(p.alpha_now) for p in process]
     weight = [(s - (1 - p.sigma) * t) / (1 - t) for (t, s, _), p in zip(triples(process), chances, strict=True)]
@@ -129,7 +130,7 @@ def confident_sampler(
     eta = 0.0 if flip else sigma
     process = plan([k / steps for k in range(steps + 1)], cap(sigma), kind="confident")[:ends]
     other = plan([k / steps for k in range(steps + 1)], cap(eta), kind="confident")[:ends]
-    exact = literal.confident_law(world.conditional, triples(other), n, d)
+    exact = reference_remasking.confident_law(world.conditional, triples(other), n, d)
     size = (d + 1) ** n
     count = hoeffding_samples(0.01, 1.0, FALSE_ALARM_SHARE / size)
     batch = sample(world.denoise, process, masked_batch(count, n, d), generator=Generator().manual_seed(0))

@@ -11,9 +11,9 @@ import sympy
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from theory import information
 from theory.ledger import Claim, Evidence, Instance, at_least, at_most, equal
-from theory.remasking import chain, literal
+from theory.reference import remasking as reference_remasking
+from theory.remasking import chain
 from theory.remasking.claims.inputs import F2, GRID, NOTES, REMDM, alphas, case, fraction
 from theory.remasking.posterior import (
     Posterior,
@@ -25,6 +25,7 @@ from theory.remasking.posterior import (
     predictor,
     star_sigma,
 )  # fmt: skip
+from theory.worlds import information
 
 ZERO = Fraction(0)
 
@@ -36,13 +37,13 @@ def marginals(now: int, after: int, share: int, extra: Fraction = ZERO) -> Itera
     found = posterior(t, s, sigma)
     kept = Posterior(found.keep - extra, found.reveal)
     yield equal("rational", Fraction(kept.revealed(t)), s, ZERO, effective=sigma > 0 and t > 0, note="alpha_next")
-    shown, hidden = (literal.token_law(token, 0, t, s, sigma, 1) for token in (0, 1))
+    shown, hidden = (reference_remasking.token_law(token, 0, t, s, sigma, 1) for token in (0, 1))
     yield equal(
         "rational", [Fraction(found.keep), Fraction(found.reveal)], [shown[0], hidden[0]], ZERO, note="as printed"
     )
     least = min(*shown.values(), *hidden.values())
     yield at_least("rational", Fraction(least), ZERO, ZERO, effective=sigma > 0, note="no negative chance")
-    at_limit = literal.token_law(1, 0, t, s, Fraction(largest_sigma(t, s)) + Fraction(1, GRID), 1)
+    at_limit = reference_remasking.token_law(1, 0, t, s, Fraction(largest_sigma(t, s)) + Fraction(1, GRID), 1)
     beyond = min(*at_limit.values(), 1 - Fraction(largest_sigma(t, s)) - Fraction(1, GRID))
     yield at_most(
         "rational", Fraction(beyond), -Fraction(1, 100 * GRID), ZERO, effective=t > 0, note="none beyond the limit"
@@ -65,7 +66,7 @@ def forward(now: int, after: int, share: int, marginal: int = 0) -> Iterator[Evi
     if s == 1:
         return
     sigma = fraction(share) * Fraction(largest_sigma(t, s))
-    shown, hidden = (literal.token_law(token, 0, t, s, sigma, 1) for token in (0, 1))
+    shown, hidden = (reference_remasking.token_law(token, 0, t, s, sigma, 1) for token in (0, 1))
     both = t * shown[1]
     masked = both + (1 - t) * hidden[1]
     found = both / masked

@@ -9,7 +9,8 @@ import torch
 from torch import Generator
 
 from theory.ledger import FALSE_ALARM_SHARE, Claim, Evidence, equal, hoeffding_samples
-from theory.remasking import chain, literal
+from theory.reference import remasking as reference_remasking
+from theory.remasking import chain
 from theory.remasking.claims.inputs import F1, F2, NOTES, case, triples
 from theory.remasking.predictor import tabulated
 from theory.remasking.sampling import masked_batch, sample
@@ -47,8 +48,10 @@ def same_law(
     refine = world.guided(selection) if guided else chain.unguided(selection, n, d)
     exact = chain.output_law(world.factorised, plans, refine)
     if all(step.kind == "posterior" for step in plans) and n < 4:
-        fill = literal.independent(literal.oracle({x: float(p) for x, p in world.rational.items()}, d), d)
-        listed = world.listed(literal.output_law(fill, triples(plans), n, d))
+        fill = reference_remasking.independent(
+            reference_remasking.oracle({x: float(p) for x, p in world.rational.items()}, d), d
+        )
+        listed = world.listed(reference_remasking.output_law(fill, triples(plans), n, d))
         yield equal("enumeration", exact, listed, world.slack(2 * steps) * steps, note="every draft written out")
     paths = hoeffding_samples(MARGIN, 1.0, FALSE_ALARM_SHARE / d**n)
     batch = sample(

@@ -12,8 +12,6 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from torch import Generator, Tensor
 
-from theory import definitions as plain
-from theory import information, strategies
 from theory.ledger import (
     FALSE_ALARM_SHARE,
     Claim,
@@ -23,12 +21,16 @@ from theory.ledger import (
     equal,
     hoeffding_samples,
     rounding,
+    strategies,
 )  # fmt: skip
-from theory.remasking import chain, literal
+from theory.reference import laws as reference
+from theory.reference import remasking as reference_remasking
+from theory.remasking import chain
 from theory.remasking.claims.inputs import F1, F2, GRID, NOTES, STAR, alphas, case, fraction, merged, small_laws
 from theory.remasking.posterior import largest_sigma, posterior, star_sigma
 from theory.remasking.schedules import counted, star
 from theory.remasking.selection import Selection
+from theory.worlds import information
 
 
 def member(now: int, after: int, share: int, scale: Fraction = Fraction(1)) -> Iterator[Evidence]:
@@ -67,7 +69,9 @@ def marginals(
     effective = s > t > 0 and n > 1
     if proposal == "joint":
         start = noised_law(world.rational, t, d)
-        found = literal.posterior_step(start, literal.together(world.rational, d), t, s, sigma, d)
+        found = reference_remasking.posterior_step(
+            start, reference_remasking.together(world.rational, d), t, s, sigma, d
+        )
         wanted = noised_law(world.rational, s, d)
         gap = max(abs(Fraction(found.get(z, 0) - wanted.get(z, 0))) for z in {*found, *wanted})
         yield equal("rational", gap, Fraction(0), Fraction(0), effective=effective, note="fractions")
@@ -88,10 +92,10 @@ def factorised_step(
     found = chain.posterior_step(chain.marginal_law(world.law, n, d, now), fill, posterior(now, after, sigma))
     distance = float(information.total_variation(found, chain.marginal_law(world.law, n, d, after)))
     yield equal("enumeration", distance, claimed, 5e-5, note="engine")
-    start = noised_law(plain.float_law(n, d, weights), now, d)
-    conditionals = literal.independent(world.conditional, d)
+    start = noised_law(reference.float_law(n, d, weights), now, d)
+    conditionals = reference_remasking.independent(world.conditional, d)
     if proposal == "factorised":
-        listed = world.listed(literal.posterior_step(start, conditionals, now, after, sigma, d), masks=True)
+        listed = world.listed(reference_remasking.posterior_step(start, conditionals, now, after, sigma, d), masks=True)
         yield equal("enumeration", found, listed, world.slack(2), note="every draft written out")
 
 
@@ -103,7 +107,7 @@ def subsets(odds: Sequence[int], size: int, temperature: float = 1.0, late: bool
     """
     n, selection = len(odds), Selection(temperature)
     scores = torch.tensor(odds, dtype=torch.float64).log()
-    exact = literal.subset_law([Fraction(o) ** round(1 / temperature) for o in odds], size)
+    exact = reference_remasking.subset_law([Fraction(o) ** round(1 / temperature) for o in odds], size)
     listed = [0.0] * 2**n
     for subset, p in exact.items():
         listed[sum(2 ** (n - 1 - i) for i in subset)] = float(p)
@@ -142,11 +146,11 @@ def confounder(
     yield equal("enumeration", world.distance(star(steps)), free, slack, note="independent masks")
 
 
-def noised_law(law: plain.Law, alpha: Fraction | float, d: int) -> dict[plain.State, Fraction | float]:
+def noised_law(law: reference.Law, alpha: Fraction | float, d: int) -> dict[reference.State, Fraction | float]:
     """Return the forward marginal of a literal law."""
-    found: dict[plain.State, Fraction | float] = {}
+    found: dict[reference.State, Fraction | float] = {}
     for x, q in law.items():
-        for z, p in literal.noised(x, alpha, d):
+        for z, p in reference_remasking.noised(x, alpha, d):
             if p:
                 found[z] = found.get(z, 0) + q * p
     return found

@@ -24,8 +24,8 @@ from theory.ledger import (
     hoeffding_margin,
     rounding,
 )
+from theory.reference import speculation as reference_speculation
 from theory.speculation import bounds, coupling, quadrature, statistics
-from theory.speculation import definitions as literal
 from theory.speculation.claims.step import DERIVED, SOURCE
 from theory.speculation.coupling import Correction, reflect
 from theory.speculation.gaussian import TOY, Chain, Mixture, diffusion, langevin
@@ -73,9 +73,9 @@ def pathwise(
     yield at_most("enumeration", run.rounds, ceiling, Fraction(0), effective=window > 1, note="rounds")
     yield at_least("enumeration", run.shortest, 1, Fraction(0), note="least advance")
     yield at_most("enumeration", run.longest, min(window, steps), Fraction(0), note="greatest advance")
-    drift = literal.mixture_drift((0.3, 0.7), (-2.0, 1.5), (0.4, 0.6), steps, churn, 4.0)
+    drift = reference_speculation.mixture_drift((0.3, 0.7), (-2.0, 1.5), (0.4, 0.6), steps, churn, 4.0)
     for i in range(3):
-        path = literal.spec_diffusion(
+        path = reference_speculation.spec_diffusion(
             drift, chain.gamma.tolist(), chain.sigma.tolist(), window, start[i].tolist(), z[:, i].tolist(),
             log_uniform[:, i].tolist(), lookahead,
         )  # fmt: skip

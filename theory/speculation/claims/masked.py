@@ -11,8 +11,6 @@ from functools import partial
 import torch
 from torch import Generator
 
-from theory import definitions as plain
-from theory import states
 from theory.ledger import (
     FALSE_ALARM_SHARE,
     Claim,
@@ -23,8 +21,10 @@ from theory.ledger import (
     hoeffding_margin,
     rounding,
 )
+from theory.reference import laws as reference
+from theory.reference import speculation as reference_speculation
+from theory.reference.speculation import Residual
 from theory.speculation import bounds, masked
-from theory.speculation import definitions as literal
 from theory.speculation.claims.masked_inputs import (
     BITS,
     CASES,
@@ -38,8 +38,7 @@ from theory.speculation.claims.masked_inputs import (
     products,
     setup,
 )
-from theory.speculation.definitions import Residual
-from theory.worlds import dirichlet
+from theory.worlds import dirichlet, states
 
 SOURCE = "speculative notes, 7"
 ROUNDING = "rounding of a sum over the (d+1)^2n pairs of states of n factors"
@@ -48,8 +47,8 @@ ROUNDING = "rounding of a sum over the (d+1)^2n pairs of states of n factors"
 def law_equality(correct: Residual = "residual", **case: object) -> Iterator[Evidence]:
     """Enumerate drafts and coins in fractions against sequential decoding; then the sweep, and sampled sequences."""
     s = setup(**case)  # type: ignore[arg-type]  # a JSON mapping
-    found, target = s.literally(correct), literal.sequential_law(s.conditional, s.order, s.n, s.d)
-    order = list(plain.sequences(s.n, s.d))
+    found, target = s.literally(correct), reference_speculation.sequential_law(s.conditional, s.order, s.n, s.d)
+    order = list(reference.sequences(s.n, s.d))
     gaps = [abs(Fraction(found.law.get(x, 0) - target.get(x, 0))) for x in order]
     yield equal("rational", max(gaps), Fraction(0), Fraction(0), effective=found.coins > 0, note="fractions")
     swept = masked.sweep(s.table, s.window, s.priority, correct)
@@ -127,17 +126,19 @@ def independence(factors: Sequence[Sequence[int]], order: ORDERS, window: int, m
 
 def information_bound(n: int, d: int, weights: Sequence[int], power: float = 0.5) -> Iterator[Evidence]:
     """Bound E TV of the l-th drafted conditional by its information with the drafted predecessors, from all masks."""
-    law = plain.rational_law(n, d, weights)
+    law = reference.rational_law(n, d, weights)
     conditional, start, slack = oracle(law, d), (d,) * n, rounding(n * (d + 1) ** n)
     for l in range(1, n):
         mean = 0.0
         for tokens in itertools.product(range(d), repeat=l):
             z = (*tokens, *start[l:])
             gaps = [abs(conditional(start, l, v) - conditional(z, l, v)) for v in range(d)]
-            mean += float(plain.marginal(law, z, d) * sum(gaps)) / 2
+            mean += float(reference.marginal(law, z, d) * sum(gaps)) / 2
         before = list(range(l))
         shared = (
-            plain.subset_entropy(law, [l]) + plain.subset_entropy(law, before) - plain.subset_entropy(law, [*before, l])
+            reference.subset_entropy(law, [l])
+            + reference.subset_entropy(law, before)
+            - reference.subset_entropy(law, [*before, l])
         )
         bound = bounds.pinsker(shared) if power == 0.5 else (max(0.0, shared) / 2) ** power
         yield at_most("enumeration", mean, bound, math.sqrt(slack), effective=shared > 1e-6, note=f"position {l}")

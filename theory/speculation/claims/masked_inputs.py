@@ -13,12 +13,12 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from jaxtyping import Float
 from torch import Generator, Tensor
 
-from theory import definitions as plain
-from theory import states, strategies
-from theory.ledger import Instance, rounding
-from theory.speculation import definitions as literal
+from theory.ledger import Instance, rounding, strategies
+from theory.reference import laws as reference
+from theory.reference import speculation as reference_speculation
+from theory.reference.speculation import Outcome, Residual
 from theory.speculation import masked
-from theory.speculation.definitions import Outcome, Residual
+from theory.worlds import states
 
 PATHS = 4000
 ORDERS = Sequence[int] | str
@@ -31,8 +31,8 @@ class Setup:
     n: int
     d: int
     window: int
-    conditional: literal.Conditional
-    order: literal.Order
+    conditional: reference_speculation.Conditional
+    order: reference_speculation.Order
     priority: masked.Priority
 
     @cached_property
@@ -43,13 +43,13 @@ class Setup:
                 [float(self.conditional(z, i, v)) if z[i] == self.d else 1.0 for v in range(self.d)]
                 for i in range(self.n)
             ]
-            for z in plain.states(self.n, self.d)
+            for z in reference.states(self.n, self.d)
         ]
         return torch.tensor(rows, dtype=torch.float64).log()
 
     def literally(self, correct: Residual = "residual") -> Outcome:
         """Return the enumeration of all drafts."""
-        return literal.speculative(self.conditional, self.order, self.n, self.d, self.window, correct)
+        return reference_speculation.speculative(self.conditional, self.order, self.n, self.d, self.window, correct)
 
     def sampled(self, paths: int = PATHS, correct: Residual = "residual") -> masked.MaskedRun:
         """Return a run of the batch sampler on the table."""
@@ -69,27 +69,29 @@ class Setup:
 
 def setup(n: int, d: int, order: ORDERS, window: int, weights: Sequence[int] = (), rows: Sequence[int] = ()) -> Setup:
     """Return true conditionals of `weights`, or inconsistent ones of `rows`; an order by permutation or "confidence"."""
-    conditional = _table(n, d, rows) if rows else oracle(plain.rational_law(n, d, weights), d)
+    conditional = _table(n, d, rows) if rows else oracle(reference.rational_law(n, d, weights), d)
     if order == "confidence":
-        return Setup(n, d, window, conditional, literal.confidence_order(conditional, d), masked.confidence)
+        return Setup(
+            n, d, window, conditional, reference_speculation.confidence_order(conditional, d), masked.confidence
+        )
     fixed = [int(i) for i in order]
-    return Setup(n, d, window, conditional, literal.fixed_order(fixed, d), masked.fixed(fixed))
+    return Setup(n, d, window, conditional, reference_speculation.fixed_order(fixed, d), masked.fixed(fixed))
 
 
-def oracle(law: plain.Law, d: int) -> literal.Conditional:
+def oracle(law: reference.Law, d: int) -> reference_speculation.Conditional:
     """Return the exact conditionals of a law, remembered between calls."""
-    known: dict[tuple[plain.State, int, int], Fraction] = {}
+    known: dict[tuple[reference.State, int, int], Fraction] = {}
 
-    def conditional(z: plain.State, i: int, v: int) -> Fraction:
+    def conditional(z: reference.State, i: int, v: int) -> Fraction:
         if (z, i, v) not in known:
-            known[z, i, v] = plain.conditional(law, z, i, v, d)
+            known[z, i, v] = reference.conditional(law, z, i, v, d)
         return known[z, i, v]
 
     return conditional
 
 
-def _table(n: int, d: int, rows: Sequence[int]) -> Callable[[plain.State, int, int], Fraction]:
-    keys = [(z, i) for z in plain.states(n, d) for i in plain.masked(z, d)]
+def _table(n: int, d: int, rows: Sequence[int]) -> Callable[[reference.State, int, int], Fraction]:
+    keys = [(z, i) for z in reference.states(n, d) for i in reference.masked(z, d)]
     known = {key: rows[k * d : (k + 1) * d] for k, key in enumerate(keys)}
     return lambda z, i, v: Fraction(known[z, i][v], sum(known[z, i]))
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 from torch import Tensor
 
-from theory import schedules, shannon, strategies
+from theory import schedules
 from theory.ledger import (
     FALSE_ALARM_SHARE,
     Claim,
@@ -24,6 +24,8 @@ from theory.ledger import (
     equal,
     hoeffding_margin,
     rounding,
+    shannon,
+    strategies,
 )
 from theory.unmasking import bounds, curves
 from theory.unmasking.bounds import Regime

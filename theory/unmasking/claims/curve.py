@@ -12,12 +12,11 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 from torch import Tensor
 
-from theory import definitions as plain
-from theory import information, shannon, states, strategies
-from theory.ledger import Claim, Evidence, Instance, at_least, at_most, equal, rounding
+from theory.ledger import Claim, Evidence, Instance, at_least, at_most, equal, rounding, shannon, strategies
+from theory.reference import laws as reference
+from theory.reference import samplers as reference_samplers
 from theory.unmasking import curves, laws
-from theory.unmasking.literal import samplers as literal
-from theory.worlds import mds_code
+from theory.worlds import information, mds_code, states
 
 SOURCE = "Chen, Cong, Li, arXiv 2511.04647"
 COPIED_PAIRS = {"n": 4, "d": 2, "weights": [1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1]}
@@ -29,9 +28,9 @@ def tolerance(n: int, d: int, scale: float = 1.0) -> float:
     return rounding(n * (d + 1) ** n, scale)
 
 
-def literal_curve(law: plain.Law, n: int) -> list[float]:
+def literal_curve(law: reference.Law, n: int) -> list[float]:
     """Return Z_j = E I(X_i; X_S) from its definition: every S of size j - 1, every i outside it."""
-    h = {s: plain.subset_entropy(law, s) for m in range(n + 1) for s in itertools.combinations(range(n), m)}
+    h = {s: reference.subset_entropy(law, s) for m in range(n + 1) for s in itertools.combinations(range(n), m)}
     curve = []
     for j in range(1, n + 1):
         pairs = [(s, i) for s in itertools.combinations(range(n), j - 1) for i in range(n) if i not in s]
@@ -43,7 +42,7 @@ def literal_curve(law: plain.Law, n: int) -> list[float]:
 def lemma_13(n: int, d: int, weights: Sequence[float], lag: int = 0) -> Iterator[Evidence]:
     """Compare H_1 + H_{j-1} - H_j from the marginal table with the average of I(X_i; X_S) over all pairs."""
     curve = information.curve_of(states.normalised_law(weights, n, d), n, d)
-    claimed = literal_curve(plain.float_law(n, d, weights), n)
+    claimed = literal_curve(reference.float_law(n, d, weights), n)
     effective = max(claimed) > 1e-9
     yield equal("enumeration", curve.roll(lag), claimed, tolerance(n, d), effective=effective)
 
@@ -59,10 +58,10 @@ def lemma_8(
     yield equal("enumeration", factor * curves.total(curve), total, slack, effective=effective, note="TC")
     dual_area = n * curve[-1] - curve.sum()
     yield equal("enumeration", factor * dual_area, dual, slack, effective=effective, note="DTC")
-    law = plain.float_law(n, d, weights)
-    single = [plain.subset_entropy(law, [i]) for i in range(n)]
-    rest = [plain.subset_entropy(law, [j for j in range(n) if j != i]) for i in range(n)]
-    mutual = math.fsum(single) + math.fsum(rest) - n * plain.entropy(law.values())
+    law = reference.float_law(n, d, weights)
+    single = [reference.subset_entropy(law, [i]) for i in range(n)]
+    rest = [reference.subset_entropy(law, [j for j in range(n) if j != i]) for i in range(n)]
+    mutual = math.fsum(single) + math.fsum(rest) - n * reference.entropy(law.values())
     yield equal("enumeration", total + dual, mutual, slack, effective=effective, note="TC + DTC = sum_i I(X_i; X_-i)")
 
 
@@ -89,9 +88,9 @@ def mds_curve(n: int, dimension: int, prime: int, shift: int = 0) -> Iterator[Ev
 
 def exact_error(n: int, d: int, weights: Sequence[float], sizes: Sequence[int], node: int = 0) -> Iterator[Evidence]:
     """Average KL(mu || nu_S) over every ordered partition, written out, against the curve and the state engine."""
-    law, q = plain.float_law(n, d, weights), states.normalised_law(weights, n, d)
+    law, q = reference.float_law(n, d, weights), states.normalised_law(weights, n, d)
     curve = information.curve_of(q, n, d)
-    written_out = literal.fixed_size_error(law, literal.oracle(law, d), sizes, n, d)
+    written_out = reference_samplers.fixed_size_error(law, reference_samplers.oracle(law, d), sizes, n, d)
     starts = [min(n - 1, sum(sizes[:k]) + node) for k in range(len(sizes))]
     claimed = curve.sum() - sum(s * curve[a] for s, a in zip(sizes, starts, strict=True))
     slack, effective = tolerance(n, d, n * math.log(d)), written_out > 1e-9
@@ -106,13 +105,13 @@ def mixed_error(
     n: int, d: int, weights: Sequence[float], sizes: Sequence[int], factor: float = 1.0
 ) -> Iterator[Evidence]:
     """Compute KL(mu || nu-bar) from the engine's output law and literally; both at most E(s)."""
-    law, q = plain.float_law(n, d, weights), states.normalised_law(weights, n, d)
+    law, q = reference.float_law(n, d, weights), states.normalised_law(weights, n, d)
     error = float(curves.fixed_size_error(information.curve_of(q, n, d), sizes))
     mixed = float(laws.mixed_divergence(q, laws.fixed_size(sizes, n), n, d))
     slack = tolerance(n, d, n * math.log(d))
     yield at_most("enumeration", mixed, factor * error, slack, effective=error > 1e-6)
-    output = literal.fixed_size_law(literal.oracle(law, d), sizes, n, d)
-    yield equal("enumeration", mixed, plain.kullback_leibler(law, output), slack, note="engine against partitions")
+    output = reference_samplers.fixed_size_law(reference_samplers.oracle(law, d), sizes, n, d)
+    yield equal("enumeration", mixed, reference.kullback_leibler(law, output), slack, note="engine against partitions")
 
 
 def relative_room(n: int, d: int, weights: Tensor, sizes: Sequence[int]) -> Tensor:

@@ -10,9 +10,10 @@ from functools import partial
 
 import torch
 
-from theory import definitions as plain
-from theory import information, states
 from theory.ledger import Claim, Evidence, at_least, equal
+from theory.reference import laws as reference
+from theory.reference import orders as reference_orders
+from theory.reference import samplers as reference_samplers
 from theory.unmasking import likelihood, walks
 from theory.unmasking.best_rules import TabulatedRule
 from theory.unmasking.claims import elbo as claims_elbo
@@ -32,8 +33,7 @@ from theory.unmasking.claims.duel_inputs import (
     tables,
     true,
 )  # fmt: skip
-from theory.unmasking.literal import orders as duel
-from theory.unmasking.literal import samplers as literal
+from theory.worlds import information, states
 
 
 def sums_to_one(n: int, d: int, rows: list[int], rule: str | list[int], peek: bool = False) -> Iterator[Evidence]:
@@ -41,7 +41,7 @@ def sums_to_one(n: int, d: int, rows: list[int], rule: str | list[int], peek: bo
     s = learned(n, d, rows, rule)
     total = sum(p for p, _ in s.by_hand())
     if peek:
-        total = sum(_peeking(s.exact, x, d) for x in plain.sequences(n, d))
+        total = sum(_peeking(s.exact, x, d) for x in reference.sequences(n, d))
     yield equal("rational", Fraction(total), Fraction(1), Fraction(0))
     engine = likelihood.log_likelihood(s.rule, s.denoise, s.sequences, d).log_likelihood.exp().sum()
     yield equal("enumeration", engine, 1.0, s.slack())
@@ -52,8 +52,8 @@ def sampler_is_scored(
 ) -> Iterator[Evidence]:
     """Compare Algorithm 1's law, swept forwards, with Algorithm 2's products: in fractions and by the engine."""
     s = learned(n, d, rows, rule)
-    visited, scored = duel.sampler(s.exact, s.blocks, n, d), s.by_hand(within)
-    law = {x: sum(visited.get((x, k), Fraction(0)) for k in range(n + 1)) for x in plain.sequences(n, d)}
+    visited, scored = reference_orders.sampler(s.exact, s.blocks, n, d), s.by_hand(within)
+    law = {x: sum(visited.get((x, k), Fraction(0)) for k in range(n + 1)) for x in reference.sequences(n, d)}
     pairs = [(Fraction(q), Fraction(p)) for q, (p, _) in zip(law.values(), scored, strict=True)]
     yield equal("rational", *max(pairs, key=lambda pair: abs(pair[0] - pair[1])), Fraction(0))
     engine = likelihood.log_likelihood(s.rule, s.denoise, s.sequences, d).log_likelihood.exp()
@@ -64,9 +64,9 @@ def sampler_is_scored(
 def one_partition(n: int, d: int, rows: list[int], rule: str | list[int], loosely: bool = False) -> Iterator[Evidence]:
     """Count, for every sequence, the ordered partitions that F follows, and add their products."""
     s = learned(n, d, rows, rule)
-    counts, gaps, partitions = [], [], list(duel.all_partitions(n))
-    for x, (scored, _) in zip(plain.sequences(n, d), s.by_hand(), strict=True):
-        kept = [p for p in partitions if duel.follows(p, s.blocks, x, d, loosely)]
+    counts, gaps, partitions = [], [], list(reference_orders.all_partitions(n))
+    for x, (scored, _) in zip(reference.sequences(n, d), s.by_hand(), strict=True):
+        kept = [p for p in partitions if reference_orders.follows(p, s.blocks, x, d, loosely)]
         counts.append(len(kept))
         laws = sum(_product(s.exact, p, x, d) for p in kept)
         gaps.append(abs(laws - scored))
@@ -77,9 +77,9 @@ def one_partition(n: int, d: int, rows: list[int], rule: str | list[int], loosel
 def same_calls(n: int, d: int, rows: list[int], rule: str | list[int], extra: int = 0) -> Iterator[Evidence]:
     """Compare the calls that score x with those that generate it, sequence by sequence and as a distribution."""
     s = learned(n, d, rows, rule)
-    visited, scored = duel.sampler(s.exact, s.blocks, n, d), s.by_hand()
+    visited, scored = reference_orders.sampler(s.exact, s.blocks, n, d), s.by_hand()
     generated = [
-        Fraction(visited.get((x, k + extra), 0)) for x, (_, k) in zip(plain.sequences(n, d), scored, strict=True)
+        Fraction(visited.get((x, k + extra), 0)) for x, (_, k) in zip(reference.sequences(n, d), scored, strict=True)
     ]
     yield equal("rational", sum(generated), Fraction(1), Fraction(0), note="mass that reaches x in LOGLIK's calls")
     engine = likelihood.log_likelihood(s.rule, s.denoise, s.sequences, d)
@@ -91,9 +91,9 @@ def same_calls(n: int, d: int, rows: list[int], rule: str | list[int], extra: in
 def true_likelihood(n: int, d: int, weights: list[int], rule: str, parts: int = 1) -> Iterator[Evidence]:
     """Compare p^F of a singleton rule under true conditionals with p, in fractions and by the engine; the ELBO too."""
     s = true(n, d, weights, "left to right 2" if parts > 1 else rule)
-    law = plain.rational_law(n, d, weights)
+    law = reference.rational_law(n, d, weights)
     effective = len(law) > 1
-    gaps = [abs(Fraction(p) - law.get(x, 0)) for x, (p, _) in zip(plain.sequences(n, d), s.by_hand(), strict=True)]
+    gaps = [abs(Fraction(p) - law.get(x, 0)) for x, (p, _) in zip(reference.sequences(n, d), s.by_hand(), strict=True)]
     yield equal("rational", max(gaps), Fraction(0), Fraction(0), effective=effective)
     q = states.normalised_law(weights, n, d)
     yield equal("enumeration", s.walk(q).output[0], q, s.slack(), effective=effective, note="walk")
@@ -104,11 +104,11 @@ def true_likelihood(n: int, d: int, weights: list[int], rule: str, parts: int = 
 
 def parallel_error(n: int, d: int, weights: list[int], rule: str | list[int], given: bool = True) -> Iterator[Evidence]:
     """Compare KL(p || p^F) of the output law with the total correlations of the parts, one by one."""
-    s, law, q = true(n, d, weights, rule), plain.float_law(n, d, weights), states.normalised_law(weights, n, d)
-    visits = duel.data_visits(law, s.blocks, n, d)
+    s, law, q = true(n, d, weights, rule), reference.float_law(n, d, weights), states.normalised_law(weights, n, d)
+    visits = reference_orders.data_visits(law, s.blocks, n, d)
     nothing = (d,) * n
     parts = [
-        mass * duel.conditional_total_correlation(law, z if given else nothing, s.blocks(z), d)
+        mass * reference_orders.conditional_total_correlation(law, z if given else nothing, s.blocks(z), d)
         for z, mass in visits.items()
     ]
     done = s.walk(q)
@@ -123,11 +123,11 @@ def refining(
 ) -> Iterator[Evidence]:  # fmt: skip
     """Compare E_p log p^F of a fixed ordered partition with that of a refinement: law by law, and by LOGLIK."""
     s = true(n, d, weights) if rows is None else learned(n, d, rows)
-    law, q = plain.float_law(n, d, weights), states.normalised_law(weights, n, d)
+    law, q = reference.float_law(n, d, weights), states.normalised_law(weights, n, d)
     values = []
     for nodes in ([0, *cuts, n], [0, *finer, n]):
         partition = tuple(tuple(order[a:b]) for a, b in itertools.pairwise(nodes))
-        output = literal.partition_law(s.exact, partition, n, d)
+        output = reference_samplers.partition_law(s.exact, partition, n, d)
         written = math.fsum(p * math.log(output[x]) for x, p in law.items())
         fixed = _partition_rule(partition, n, d)
         found = likelihood.log_likelihood(fixed, s.denoise, s.sequences[q > 0], d).log_likelihood
@@ -146,17 +146,17 @@ def entropy_identity(
     done = s.walk(states.normalised_law(weights, n, d))
     whole = information.entropy(done.output)[0]
     yield equal("enumeration", done.total(done.surprise, chain)[0], whole, s.slack(), note="walk")
-    visited = duel.sampler(s.exact, s.blocks, n, d)
+    visited = reference_orders.sampler(s.exact, s.blocks, n, d)
     written = [
-        float(mass) * plain.entropy(s.exact(z, i, v) for v in range(d))
+        float(mass) * reference.entropy(s.exact(z, i, v) for v in range(d))
         for (z, _), mass in visited.items()
-        for i in (s.blocks(z) if plain.masked(z, d) else ())
+        for i in (s.blocks(z) if reference.masked(z, d) else ())
     ]
-    law = plain.entropy(p for p, _ in s.by_hand())
+    law = reference.entropy(p for p, _ in s.by_hand())
     yield equal("enumeration", math.fsum(written), law, s.slack(), note="loops")
 
 
-def _partition_rule(partition: literal.Partition, n: int, d: int) -> TabulatedRule:
+def _partition_rule(partition: reference_samplers.Partition, n: int, d: int) -> TabulatedRule:
     """Return the x-independent rule that reveals the first part that still has a mask."""
     z = states.all_states(n, d)
     part = torch.empty(n, dtype=torch.long)
@@ -167,22 +167,24 @@ def _partition_rule(partition: literal.Partition, n: int, d: int) -> TabulatedRu
     return TabulatedRule("fixed partition", hidden & (part == first), d)
 
 
-def _product(denoiser: literal.Denoiser, partition: literal.Partition, x: plain.State, d: int) -> Fraction:
+def _product(
+    denoiser: reference_samplers.Denoiser, partition: reference_samplers.Partition, x: reference.State, d: int
+) -> Fraction:
     z, product = (d,) * len(x), Fraction(1)
     for part in partition:
         product *= math.prod((denoiser(z, i, x[i]) for i in part), start=Fraction(1))
         for i in part:
-            z = plain.with_token(z, i, x[i])
+            z = reference.with_token(z, i, x[i])
     return product
 
 
-def _peeking(denoiser: literal.Denoiser, x: plain.State, d: int) -> Fraction:
+def _peeking(denoiser: reference_samplers.Denoiser, x: reference.State, d: int) -> Fraction:
     """Return the product along the position whose *hidden* token is likeliest, time after time."""
     z, product = (d,) * len(x), Fraction(1)
-    while hidden := plain.masked(z, d):
+    while hidden := reference.masked(z, d):
         i = max(hidden, key=lambda i: denoiser(z, i, x[i]))
         product *= denoiser(z, i, x[i])
-        z = plain.with_token(z, i, x[i])
+        z = reference.with_token(z, i, x[i])
     return product
 
 

@@ -12,16 +12,16 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from theory import definitions as plain
-from theory import states, strategies
-from theory.ledger import Instance
+from theory.ledger import Instance, strategies
+from theory.reference import laws as reference
+from theory.reference import orders as reference_orders
+from theory.reference import samplers as reference_samplers
 from theory.unmasking import likelihood, walks
 from theory.unmasking.best_rules import TabulatedRule, tabulate
 from theory.unmasking.claims.curve import ROUNDING, tolerance
-from theory.unmasking.literal import orders as duel
-from theory.unmasking.literal import samplers as literal
 from theory.unmasking.rules.base import SetRule
 from theory.unmasking.rules.sets import EntropyBounded, LeftToRight, Threshold, TopK
+from theory.worlds import states
 
 DUEL = "Turok, De Sa, Kuleshov, arXiv 2603.01367"
 NOTES = "DUEL notes, 2"
@@ -51,10 +51,10 @@ class Setup:
 
     n: int
     d: int
-    exact: literal.Denoiser
+    exact: reference_samplers.Denoiser
     table: Float[Tensor, "states n d"]
     rule: SetRule
-    blocks: duel.Blocks
+    blocks: reference_orders.Blocks
 
     @property
     def sequences(self) -> Int[Tensor, "cells n"]:
@@ -81,37 +81,40 @@ class Setup:
 
     def by_hand(self, within: bool = False) -> list[tuple[Fraction, int]]:
         """Return LOGLIK's product and calls of every sequence, in fractions."""
-        return [duel.probability(self.exact, self.blocks, x, self.d, within) for x in plain.sequences(self.n, self.d)]
+        return [
+            reference_orders.probability(self.exact, self.blocks, x, self.d, within)
+            for x in reference.sequences(self.n, self.d)
+        ]
 
 
 def learned(n: int, d: int, rows: Sequence[int], rule: str | Sequence[int] = "left to right") -> Setup:
     """Return integer rows as a denoiser, and a rule by name or by one code of a set for every state."""
-    exact = duel.row_denoiser(n, d, rows)
+    exact = reference_orders.row_denoiser(n, d, rows)
     return _setup(n, d, exact, rule)
 
 
 def true(n: int, d: int, weights: Sequence[int], rule: str | Sequence[int] = "left to right") -> Setup:
     """Return the true conditionals of a law, and a rule."""
-    return _setup(n, d, literal.oracle(plain.rational_law(n, d, weights), d), rule)
+    return _setup(n, d, reference_samplers.oracle(reference.rational_law(n, d, weights), d), rule)
 
 
-def _setup(n: int, d: int, exact: literal.Denoiser, rule: str | Sequence[int]) -> Setup:
+def _setup(n: int, d: int, exact: reference_samplers.Denoiser, rule: str | Sequence[int]) -> Setup:
     rows = []
-    for z in plain.states(n, d):
-        hidden = plain.masked(z, d)
+    for z in reference.states(n, d):
+        hidden = reference.masked(z, d)
         rows.append([[float(exact(z, i, v)) if i in hidden else float(z[i] == v) for v in range(d)] for i in range(n)])
     table = torch.tensor(rows, dtype=torch.float64).log()
     chosen = RULES[rule] if isinstance(rule, str) else coded(rule, n, d)
     listed = tabulate(chosen, lambda z: table[states.index_of(z, d)], n, d).sets
-    sets = {z: tuple(row.nonzero()[:, 0].tolist()) for z, row in zip(plain.states(n, d), listed, strict=True)}
+    sets = {z: tuple(row.nonzero()[:, 0].tolist()) for z, row in zip(reference.states(n, d), listed, strict=True)}
     return Setup(n, d, exact, table, chosen, sets.__getitem__)
 
 
 def coded(codes: Sequence[int], n: int, d: int) -> TabulatedRule:
     """Return the rule that takes the (code mod 2^m - 1)-th nonempty set of the m masked positions."""
     sets = torch.zeros((d + 1) ** n, n, dtype=torch.bool)
-    for row, (z, code) in enumerate(zip(plain.states(n, d), codes, strict=True)):
-        hidden = plain.masked(z, d)
+    for row, (z, code) in enumerate(zip(reference.states(n, d), codes, strict=True)):
+        hidden = reference.masked(z, d)
         picked = code % (2 ** len(hidden) - 1) + 1 if hidden else 0
         sets[row, [i for k, i in enumerate(hidden) if picked >> k & 1]] = True
     return TabulatedRule("drawn", sets, d)

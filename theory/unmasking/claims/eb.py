@@ -13,17 +13,17 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 from torch import Tensor
 
-from theory import definitions as plain
-from theory import states, strategies
-from theory.ledger import Claim, Evidence, Instance, at_least, at_most, equal
+from theory.ledger import Claim, Evidence, Instance, at_least, at_most, equal, strategies
+from theory.reference import laws as reference
+from theory.reference import paths as reference_paths
+from theory.reference import samplers as reference_samplers
 from theory.unmasking import entropy_bounds, walks
 from theory.unmasking.claims.curve import tolerance
-from theory.unmasking.literal import paths as written
-from theory.unmasking.literal import samplers as literal
 from theory.unmasking.rules.base import SetRule
 from theory.unmasking.rules.proxies import PROXIES
 from theory.unmasking.rules.sets import EntropyBounded, RandomOne, TopK
 from theory.unmasking.walks import DATA, Walk
+from theory.worlds import states
 
 PAPER = "Ben-Hamu et al., arXiv 2505.24857"
 SUPPLEMENT = "EB-Sampler notes"
@@ -41,11 +41,11 @@ def torch_rule(kind: str, by: str, budget: float) -> SetRule:
     return TopK(2, by) if kind == "top" else EntropyBounded(budget, by)
 
 
-def literal_rule(kind: str, by: str, budget: float) -> written.LiteralRule:
+def literal_rule(kind: str, by: str, budget: float) -> reference_paths.LiteralRule:
     """Return the same rule written out."""
     if kind == "random":
-        return written.random_one
-    return written.top_k(2, by) if kind == "top" else written.entropy_bounded(budget, by)
+        return reference_paths.random_one
+    return reference_paths.top_k(2, by) if kind == "top" else reference_paths.entropy_bounded(budget, by)
 
 
 def case(n: int, d: int, weights: Sequence[float], model: Sequence[Sequence[float]] | None) -> tuple[Tensor, Any, Any]:
@@ -55,11 +55,11 @@ def case(n: int, d: int, weights: Sequence[float], model: Sequence[Sequence[floa
     """
     q = states.normalised_law(weights, n, d)
     if model is None:
-        return q, None, literal.oracle(plain.rational_law(n, d, weights), d)
+        return q, None, reference_samplers.oracle(reference.rational_law(n, d, weights), d)
     rows = torch.tensor(model, dtype=torch.float64).reshape(1, (d + 1) ** n, n, d)
     table = (rows / rows.sum(-1, keepdim=True)).log()
 
-    def denoiser(z: plain.State, i: int, v: int) -> Fraction:
+    def denoiser(z: reference.State, i: int, v: int) -> Fraction:
         row = model[int(states.index_of(torch.tensor(z), d)) * n + i]
         return Fraction(row[v]) / sum(Fraction(w) for w in row)
 
@@ -75,16 +75,16 @@ def normalised(
 ) -> Iterator[Evidence]:
     """Sum p_phi over all paths, and q_phi over the partitions of each sequence, in fractions; then the walk's law."""
     q, torch_model, denoiser = case(n, d, weights, model)
-    law = plain.rational_law(n, d, weights)
-    found = list(written.paths(law, denoiser, literal_rule(kind, by, budget), n, d))
+    law = reference.rational_law(n, d, weights)
+    found = list(reference_paths.paths(law, denoiser, literal_rule(kind, by, budget), n, d))
     effective = len(law) > 1
     total = sum((p.sampler for p in found), Fraction(0)) + Fraction(peek)
     yield equal("rational", Fraction(total), Fraction(1), Fraction(0), effective=effective, note="sum of p_phi")
-    shares = {x: sum((p.data for p in found if p.x == x), Fraction(0)) for x in plain.sequences(n, d)}
+    shares = {x: sum((p.data for p in found if p.x == x), Fraction(0)) for x in reference.sequences(n, d)}
     worst = max(shares, key=lambda x: abs(shares[x] - law.get(x, 0)))
     yield equal("rational", Fraction(shares[worst]), Fraction(law.get(worst, 0)), Fraction(0), effective=effective)
     walk = walks.walk(torch_rule(kind, by, budget), q, n, d, torch_model)
-    expected = [float(written.output(found).get(x, 0)) for x in plain.sequences(n, d)]
+    expected = [float(reference_paths.output(found).get(x, 0)) for x in reference.sequences(n, d)]
     yield equal("enumeration", walk.output[0], expected, tolerance(n, d), effective=effective, note="walk's law")
     done = states.sequence_index(n, d)
     yield equal("enumeration", walk.visits[DATA, 0, done], q, tolerance(n, d), effective=effective, note="data chain")
@@ -95,10 +95,10 @@ def ordering(
 ) -> Iterator[Evidence]:
     """Compare KL(q || p_phi) with the joint KL over paths; the gap with E_q KL(q_phi(z|x) || p_phi(z|x))."""
     q, torch_model, denoiser = case(n, d, weights, model)
-    law = plain.rational_law(n, d, weights)
-    found = list(written.paths(law, denoiser, literal_rule(kind, by, budget), n, d))
-    joint, output = written.joint_divergence(found), written.output(found)
-    single = plain.kullback_leibler(law, output)
+    law = reference.rational_law(n, d, weights)
+    found = list(reference_paths.paths(law, denoiser, literal_rule(kind, by, budget), n, d))
+    joint, output = reference_paths.joint_divergence(found), reference_paths.output(found)
+    single = reference.kullback_leibler(law, output)
     slack, effective = tolerance(n, d, n * math.log(d)), joint > 1e-9
     yield at_most("enumeration", single, factor * joint, slack, effective=effective, note="KL(q||p) <= joint KL")
     gap = math.fsum(float(p.data) * math.log(p.data / law[p.x] * output[p.x] / p.sampler) for p in found if p.data > 0)
@@ -114,18 +114,18 @@ def decomposition(
 ) -> Iterator[Evidence]:
     """Sum model error and joint dependence error along the paths of the data, node by node, against the joint KL."""
     q, torch_model, denoiser = case(n, d, weights, model)
-    law = plain.rational_law(n, d, weights)
-    found = list(written.paths(law, denoiser, literal_rule(kind, by, budget), n, d))
+    law = reference.rational_law(n, d, weights)
+    found = list(reference_paths.paths(law, denoiser, literal_rule(kind, by, budget), n, d))
     gaps, dependences = [], []
     for path in (p for p in found if p.data > 0):
         z = (d,) * n
         for block in path.partition:
-            gap, dependence, _ = written.node_errors(law, denoiser, z, block, d)
+            gap, dependence, _ = reference_paths.node_errors(law, denoiser, z, block, d)
             gaps.append(float(path.data) * gap)
             dependences.append(float(path.data) * dependence)
             for i in block:
-                z = plain.with_token(z, i, path.x[i])
-    joint = written.joint_divergence(found)
+                z = reference.with_token(z, i, path.x[i])
+    joint = reference_paths.joint_divergence(found)
     slack = tolerance(n, d, n * math.log(d))
     total = math.fsum(gaps) + (0.0 if drop else math.fsum(dependences))
     yield equal("enumeration", total, joint, slack, effective=joint > 1e-9, note="ME + JD = joint KL")
@@ -146,16 +146,16 @@ def node_bound(
     yield at_most("enumeration", dependence, factor * bound, slack, effective=effective)
     yield at_least("enumeration", dependence, 0.0, slack, effective=effective, note="JD >= 0")
     if kind != "random":
-        law = plain.rational_law(n, d, weights)
-        block = literal_rule(kind, by, budget)(written.rows_at(denoiser, (d,) * n, d))[0][1]
-        _, jd, b = written.node_errors(law, denoiser, (d,) * n, block, d)
+        law = reference.rational_law(n, d, weights)
+        block = literal_rule(kind, by, budget)(reference_paths.rows_at(denoiser, (d,) * n, d))[0][1]
+        _, jd, b = reference_paths.node_errors(law, denoiser, (d,) * n, block, d)
         yield equal("enumeration", walk.joint_dependence[0, -1], jd, slack, note="JD at the root, written out")
         yield equal("enumeration", walk.bound[0, -1], b, slack, note="bound at the root, written out")
 
 
 def copies_are_tight(copies: int, d: int) -> Iterator[Evidence]:
     """Reveal all copies of one token at once: JD = B = (k - 1) ln d; independent tokens: JD = 0."""
-    law = [int(len(set(x)) == 1) for x in plain.sequences(copies, d)]
+    law = [int(len(set(x)) == 1) for x in reference.sequences(copies, d)]
     walk = oracle_walk(copies, d, law, EntropyBounded(math.inf))
     slack = tolerance(copies, d, copies)
     yield equal("enumeration", walk.joint_dependence[0, -1], (copies - 1) * math.log(d), slack)

@@ -9,8 +9,7 @@ from functools import partial
 import torch
 from hypothesis import strategies as st
 
-from theory import states, strategies
-from theory.ledger import Claim, Evidence, Instance, at_least, at_most, equal
+from theory.ledger import Claim, Evidence, Instance, at_least, at_most, equal, strategies
 from theory.unmasking import walks
 from theory.unmasking.claims.curve import COPIED_PAIRS, tolerance
 from theory.unmasking.claims.eb import COPY, PAPER, ROUNDING, SIX_ATOM_WEIGHTS, SIX_ATOMS, budgets, oracle_walk
@@ -21,7 +20,7 @@ from theory.unmasking.rules.proxies import PROXIES
 from theory.unmasking.rules.sampled import SampledConfidence
 from theory.unmasking.rules.sets import Dilated, EntropyBounded, LeftToRight, Threshold, TopK
 from theory.unmasking.walks import DATA, SAMPLER
-from theory.worlds import dirichlet
+from theory.worlds import dirichlet, states
 
 NOTES = "EB-Sampler notes, not theorems"
 TIED_WEIGHTS = [{7: 3, 10: 4, 13: 5, 14: 1, 23: 5, 29: 8}.get(x, 0) for x in range(32)]

@@ -11,17 +11,17 @@ from functools import partial
 import torch
 from hypothesis import strategies as st
 
-from theory import definitions as plain
-from theory import information, states, strategies
-from theory.ledger import Claim, Evidence, Instance, at_least, at_most, equal, hoeffding_margin, rounding
+from theory.ledger import Claim, Evidence, Instance, at_least, at_most, equal, hoeffding_margin, rounding, strategies
+from theory.reference import laws as reference
+from theory.reference import paths as reference_paths
+from theory.reference import samplers as reference_samplers
 from theory.unmasking import entropy_bounds
 from theory.unmasking.claims.curve import tolerance
 from theory.unmasking.claims.eb import COPY, PAPER, ROUNDING, SIX_ATOMS, SUPPLEMENT, budgets, oracle_walk
-from theory.unmasking.literal import paths as written
-from theory.unmasking.literal import samplers as literal
 from theory.unmasking.rules.base import SetRule
 from theory.unmasking.rules.proxies import PROXIES
 from theory.unmasking.rules.sets import EntropyBounded, LeftToRight, RandomOne, Threshold, TopK, prefix_bounds
+from theory.worlds import information, states
 
 
 def limits(n: int, d: int, weights: Sequence[float], by: str, steps: int = 1) -> Iterator[Evidence]:
@@ -81,9 +81,9 @@ def one_token_exact(n: int, d: int, weights: Sequence[float], kind: str, tokens:
     distance = (walk.output - walk.law).abs().sum() / 2
     yield equal("enumeration", distance, 0.0, tolerance(n, d), effective=max(weights) < sum(weights))
     if kind in ("random", "entropy") and tokens == 1:
-        law = plain.rational_law(n, d, weights)
-        rule = written.random_one if kind == "random" else written.top_k(1, "entropy")
-        output = written.output(list(written.paths(law, literal.oracle(law, d), rule, n, d)))
+        law = reference.rational_law(n, d, weights)
+        rule = reference_paths.random_one if kind == "random" else reference_paths.top_k(1, "entropy")
+        output = reference_paths.output(list(reference_paths.paths(law, reference_samplers.oracle(law, d), rule, n, d)))
         gap = max(abs(Fraction(p) - law.get(x, 0)) for x, p in output.items())
         yield equal("rational", gap, Fraction(0), Fraction(0))
 

@@ -11,16 +11,17 @@ from typing import Any
 
 import torch
 
-from theory import definitions as plain
-from theory import nelbo, states
 from theory.ledger import Claim, Evidence, at_least, at_most, equal
+from theory.reference import laws as reference
+from theory.reference import nelbo as reference_nelbo
+from theory.reference import orders as reference_orders
 from theory.unmasking import likelihood, walks
 from theory.unmasking.best_rules import best_fixed_order
 from theory.unmasking.claims.curve import ROUNDING
 from theory.unmasking.claims.duel_inputs import BITS, DUEL, EXACT, NOTES, RULES, SINGLE, learned, tables
-from theory.unmasking.literal import orders as duel
 from theory.unmasking.rules.sampled import SampledConfidence
 from theory.unmasking.rules.sets import RandomOne
+from theory.worlds import states
 
 
 def elbo_forms(n: int, d: int, rows: list[int], weights: list[int], flat: bool = False) -> Iterator[Evidence]:
@@ -32,10 +33,12 @@ def elbo_forms(n: int, d: int, rows: list[int], weights: list[int], flat: bool =
         masks = states.digits(torch.arange(2**n), n, 2).sum(-1).tolist()
         counts = (terms.sum(-1) * terms.new_tensor([1 / (n * math.comb(n, m)) for m in masks])).sum(-1)
     yield equal("enumeration", orders, counts, s.slack(), note="orders against counts of masks")
-    written = [_mean_log(duel.order_probabilities(s.exact, x, d).values()) for x in plain.sequences(n, d)]
+    written = [
+        _mean_log(reference_orders.order_probabilities(s.exact, x, d).values()) for x in reference.sequences(n, d)
+    ]
     yield equal("enumeration", counts, written, s.slack(), note="sweep against all orders")
     q = states.normalised_law(weights, n, d)
-    mean = -nelbo.nelbo_by_order(s.table.exp().reshape(*[d + 1] * n, n, d), q.reshape(*[d] * n))
+    mean = -reference_nelbo.nelbo_by_order(s.table.exp().reshape(*[d + 1] * n, n, d), q.reshape(*[d] * n))
     yield equal("enumeration", q @ counts, mean, s.slack(), note="data average against nelbo_by_order")
 
 
@@ -49,7 +52,7 @@ def elbo_chain(n: int, d: int, rows: list[int], swap: bool = False) -> Iterator[
     effective = float((high - low).max()) > 1e-6
     for small, large in ((low, first), (first, second), (second, high)):
         yield at_most("enumeration", small, large, s.slack(), effective=effective)
-    every = [duel.order_probabilities(s.exact, x, d).values() for x in plain.sequences(n, d)]
+    every = [reference_orders.order_probabilities(s.exact, x, d).values() for x in reference.sequences(n, d)]
     yield equal("rational", Fraction(sum(sum(p) for p in every)), Fraction(math.factorial(n)), Fraction(0))
     for found, pick in ((low, min), (high, max)):
         yield equal(
@@ -67,8 +70,8 @@ def between_orders(n: int, d: int, rows: list[int], rule: str) -> Iterator[Evide
     effective = float((high - low).max()) > 1e-6
     yield at_least("enumeration", found, low, s.slack(), effective=effective)
     yield at_most("enumeration", found, high, s.slack(), effective=effective)
-    for x, (p, _) in zip(plain.sequences(n, d), s.by_hand(), strict=True):
-        every = duel.order_probabilities(s.exact, x, d).values()
+    for x, (p, _) in zip(reference.sequences(n, d), s.by_hand(), strict=True):
+        every = reference_orders.order_probabilities(s.exact, x, d).values()
         yield at_most("rational", Fraction(p), max(every), Fraction(0))
         yield at_least("rational", Fraction(p), min(every), Fraction(0))
 
@@ -109,7 +112,7 @@ def control(biases: list[int], law: list[str], product: bool = False) -> Iterato
     """Compute the law of sample-then-select on independent bits by hand and by the walk; LOGLIK gives the product."""
     n, rows = len(biases), [(Fraction(b, 10), 1 - Fraction(b, 10)) for b in biases]
     claimed = [Fraction(p) for p in law]
-    exact = {x: math.prod((rows[i][v] for i, v in enumerate(x)), start=Fraction(1)) for x in plain.sequences(n, 2)}
+    exact = {x: math.prod((rows[i][v] for i, v in enumerate(x)), start=Fraction(1)) for x in reference.sequences(n, 2)}
     chosen = list(exact.values()) if product else _sample_then_select(rows)
     worst = max(range(len(claimed)), key=lambda k: abs(chosen[k] - claimed[k]))
     yield equal("rational", chosen[worst], claimed[worst], Fraction(0))
@@ -131,18 +134,18 @@ def scored_by_loglik(biases: list[int]) -> Iterator[Evidence]:
 def _sample_then_select(rows: Sequence[tuple[Fraction, Fraction]]) -> list[Fraction]:
     """Return the law by listing every draw at every step."""
     n = len(rows)
-    now: dict[plain.State, Fraction] = {(2,) * n: Fraction(1)}
+    now: dict[reference.State, Fraction] = {(2,) * n: Fraction(1)}
     for _ in range(n):
-        after: dict[plain.State, Fraction] = {}
+        after: dict[reference.State, Fraction] = {}
         for z, mass in now.items():
-            hidden = plain.masked(z, 2)
+            hidden = reference.masked(z, 2)
             for tokens in itertools.product(range(2), repeat=len(hidden)):
                 chances = [rows[i][v] for i, v in zip(hidden, tokens, strict=True)]
                 k = max(range(len(hidden)), key=lambda k: (chances[k], -k))
-                x = plain.with_token(z, hidden[k], tokens[k])
+                x = reference.with_token(z, hidden[k], tokens[k])
                 after[x] = after.get(x, Fraction(0)) + mass * math.prod(chances, start=Fraction(1))
         now = after
-    return [now.get(x, Fraction(0)) for x in plain.sequences(n, 2)]
+    return [now.get(x, Fraction(0)) for x in reference.sequences(n, 2)]
 
 
 def _mean_log(chances: Iterable[Any]) -> float:

@@ -11,12 +11,21 @@ import numpy as np
 import torch
 from hypothesis import strategies as st
 
-from theory import information, schedules, states, strategies
-from theory.ledger import Claim, Evidence, Instance, at_least, at_most, equal, rounding
+from theory import schedules
+from theory.ledger import Claim, Evidence, Instance, at_least, at_most, equal, rounding, strategies
 from theory.unmasking import bounds, curves, laws, optimal
 from theory.unmasking.claims.curve import COPIED_PAIRS, ROUNDING, laws_and_sizes, tolerance
 from theory.unmasking.claims.optimal import CURVE_SUMS
-from theory.worlds import World, beta_toy_left, beta_toy_right, copied_pairs, even_parity, repetition
+from theory.worlds import (
+    World,
+    beta_toy_left,
+    beta_toy_right,
+    copied_pairs,
+    even_parity,
+    information,
+    repetition,
+    states,
+)
 from theory.worlds.tree import sticky_chain
 
 SECTION_8 = "schedules notes, 8"

@@ -11,23 +11,22 @@ import torch
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from theory import definitions as plain
-from theory import information, states
 from theory.ledger import Claim, Evidence, Instance, equal
+from theory.reference import laws as reference
+from theory.reference import lookahead as reference_lookahead
+from theory.reference import samplers as reference_samplers
+from theory.reference.samplers import Denoiser
 from theory.unmasking.claims.info_gain_blocks import CLAIMS as ON_BLOCKS
 from theory.unmasking.claims.info_gain_laws import CLAIMS as ON_LAWS
 from theory.unmasking.claims.info_gain_laws import DERIVED, FORMS, cumulative_entropy
 from theory.unmasking.claims.info_gain_rules import CHANNEL, GENERIC, ROUNDING, small_laws, tolerance
 from theory.unmasking.claims.info_gain_rules import CLAIMS as CHOICES
-from theory.unmasking.literal import lookahead as literal_rules
-from theory.unmasking.literal import samplers as literal
-from theory.unmasking.literal.samplers import Denoiser
 from theory.unmasking.rules.actions import Form
 from theory.unmasking.rules.base import SetRule, ValueRule
 from theory.unmasking.rules.info_gain import InfoGain, SampledInfoGain
 from theory.unmasking.rules.sets import LeftToRight, RandomOne, TopK
 from theory.unmasking.walks import DATA, SAMPLER, walk
-from theory.worlds import TableWorld
+from theory.worlds import TableWorld, information, states
 
 INDEPENDENT = {"n": 3, "d": 3, "weights": [math.prod(r) for r in itertools.product((5, 2, 1), (1, 1, 2), (9, 1, 1))]}
 
@@ -53,13 +52,15 @@ def order_invariance(n: int, d: int, weights: Sequence[float], several: bool = F
     for value in values:
         total, _, _ = cumulative_entropy(value, q, n, d)
         yield equal("enumeration", total, claimed, slack, effective=claimed > 1e-9, note=value.name)
-    denoiser = literal.oracle(plain.float_law(n, d, weights), d)
-    written, _ = literal_rules.expected_entropy(denoiser, n, d, lambda z: _most_certain(denoiser, z, d, 1))
+    denoiser = reference_samplers.oracle(reference.float_law(n, d, weights), d)
+    written, _ = reference_lookahead.expected_entropy(denoiser, n, d, lambda z: _most_certain(denoiser, z, d, 1))
     yield equal("enumeration", written, claimed, slack, note="entropy-greedy, literally")
 
 
-def _most_certain(denoiser: Denoiser, z: plain.State, d: int, k: int) -> list[int]:
-    return sorted(plain.masked(z, d), key=lambda i: (plain.entropy(literal_rules.row(denoiser, z, i, d)), i))[:k]
+def _most_certain(denoiser: Denoiser, z: reference.State, d: int, k: int) -> list[int]:
+    return sorted(
+        reference.masked(z, d), key=lambda i: (reference.entropy(reference_lookahead.row(denoiser, z, i, d)), i)
+    )[:k]
 
 
 def blocks_add(n: int, d: int, weights: Sequence[float], k: int, chain: int = DATA) -> Iterator[Evidence]:
@@ -70,12 +71,12 @@ def blocks_add(n: int, d: int, weights: Sequence[float], k: int, chain: int = DA
         extra = found.total(found.surprise, chain) - information.entropy(q)
         blocks = found.total(found.joint_dependence, chain)
         yield equal("enumeration", extra, blocks, tolerance(n, d), effective=float(blocks) > 1e-9, note=rule.name)
-    law = plain.float_law(n, d, weights)
+    law = reference.float_law(n, d, weights)
     starts = range(0, n, k)
-    ahead = {(s, z): plain.marginal(law, z, d) for s in starts for x in law for z in [(*x[:s], *[d] * (n - s))]}
-    denoiser = literal.oracle(law, d)
+    ahead = {(s, z): reference.marginal(law, z, d) for s in starts for x in law for z in [(*x[:s], *[d] * (n - s))]}
+    denoiser = reference_samplers.oracle(law, d)
     summed = math.fsum(
-        m * plain.entropy(literal_rules.row(denoiser, z, i, d))
+        m * reference.entropy(reference_lookahead.row(denoiser, z, i, d))
         for (s, z), m in ahead.items()
         for i in range(s, min(s + k, n))
     )
@@ -87,20 +88,22 @@ def blocks_add(n: int, d: int, weights: Sequence[float], k: int, chain: int = DA
 
 def pure_gain(n: int, d: int, weights: Sequence[float], form: Form = "sum") -> Iterator[Evidence]:
     """At every possible state compare E_v J_sum(l) with sum_j I(X_l; X_j | z), from the definition of both."""
-    law = plain.float_law(n, d, weights)
+    law = reference.float_law(n, d, weights)
     world = TableWorld(states.normalised_law(weights, n, d), n, d)
     z = states.all_states(n, d)
     z = z[(z == d).any(-1) & world.log_marginal(z).isfinite()]
     found = InfoGain(form, "drawn").scores(world, z, d, world(z))
     wanted = torch.full_like(found, -torch.inf)
     for k, state in enumerate(z.tolist()):
-        rest = {x: p for x, p in law.items() if plain.agrees(x, tuple(state), d)}
+        rest = {x: p for x, p in law.items() if reference.agrees(x, tuple(state), d)}
         total = math.fsum(rest.values())
         rest = {x: p / total for x, p in rest.items()}
-        hidden = plain.masked(tuple(state), d)
+        hidden = reference.masked(tuple(state), d)
         for i in hidden:
-            pairs = [plain.subset_entropy(rest, [j]) - plain.subset_entropy(rest, [i, j]) for j in hidden if j != i]
-            wanted[k, i] = math.fsum(pairs) + len(pairs) * plain.subset_entropy(rest, [i])
+            pairs = [
+                reference.subset_entropy(rest, [j]) - reference.subset_entropy(rest, [i, j]) for j in hidden if j != i
+            ]
+            wanted[k, i] = math.fsum(pairs) + len(pairs) * reference.subset_entropy(rest, [i])
     real = wanted > -torch.inf
     yield equal("enumeration", found[real], wanted[real], tolerance(n, d), note="sum of pairwise informations")
 

@@ -11,21 +11,20 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 from torch import Tensor
 
-from theory import definitions as plain
-from theory import information, states, strategies
-from theory.ledger import Claim, Evidence, Instance, equal
+from theory.ledger import Claim, Evidence, Instance, equal, strategies
+from theory.reference import info_gain as reference_info_gain
+from theory.reference import laws as reference
+from theory.reference import lookahead as reference_lookahead
+from theory.reference import samplers as reference_samplers
+from theory.reference.samplers import Denoiser
 from theory.unmasking.claims.info_gain_laws import DERIVED, FORMS
 from theory.unmasking.claims.info_gain_rules import GENERIC, ROUNDING, small_laws, tolerance
-from theory.unmasking.literal import info_gain as literal_info_gain
-from theory.unmasking.literal import lookahead as literal_rules
-from theory.unmasking.literal import samplers as literal
-from theory.unmasking.literal.samplers import Denoiser
 from theory.unmasking.rules.actions import Form, objective
 from theory.unmasking.rules.base import Rule, ValueRule
 from theory.unmasking.rules.info_gain import InfoGain, SampledInfoGain, immediate_cost
 from theory.unmasking.rules.sets import EntropyBounded, LeftToRight, RandomOne, TopK
 from theory.unmasking.walks import SAMPLER, table_model, walk
-from theory.worlds import TableWorld
+from theory.worlds import TableWorld, information, states
 
 OTHER = [9, 1, 3, 2, 5, 5, 1, 7]
 KINDS = ("blind", "random positions", "argmax tokens", "bypass", "candidates")
@@ -43,20 +42,20 @@ def telescoping(
     largest: bool = False,
 ) -> Iterator[Evidence]:
     """Sum J along a trajectory of k positions a step, literally and by the torch objective; compare with potential(z_T) - Htilde."""
-    denoiser = literal.oracle(plain.float_law(n, d, weights), d)
+    denoiser = reference_samplers.oracle(reference.float_law(n, d, weights), d)
     world = TableWorld(states.normalised_law(weights, n, d), n, d)
     z, summed, engine, spent = (d,) * n, 0.0, 0.0, 0.0
     for start in range(0, n, k):
         block = order[start : start + k]
         shown = [tokens[i] for i in block]
-        after = literal_info_gain.with_block(z, block, shown)
-        summed += literal_info_gain.block_value(denoiser, z, block, shown, d, form)
+        after = reference_info_gain.with_block(z, block, shown)
+        summed += reference_info_gain.block_value(denoiser, z, block, shown, d, form)
         here = torch.tensor([z])
         engine += float(objective(world, here, torch.tensor([[after]]), d, form, world(here)))
-        cost = [plain.entropy(literal_rules.row(denoiser, z, i, d)) for i in block]
+        cost = [reference.entropy(reference_lookahead.row(denoiser, z, i, d)) for i in block]
         spent += max(cost) if largest else math.fsum(cost)
         z = after
-    first = literal_rules.uncertainty(denoiser, (d,) * n, d, potential or form)
+    first = reference_lookahead.uncertainty(denoiser, (d,) * n, d, potential or form)
     claimed = first - (0.0 if form == "look-ahead" else spent)
     yield equal("enumeration", summed, claimed, tolerance(n, d), effective=spent > 1e-9, note="literal sum")
     yield equal("enumeration", engine, claimed, tolerance(n, d), effective=spent > 1e-9, note="torch objective")
@@ -66,10 +65,10 @@ def output_entropy(
     n: int, d: int, weights: Sequence[float], other: Sequence[float], k: int, kind: str = "blind"
 ) -> Iterator[Evidence]:
     """Compute E[Htilde] and the output's entropy with conditionals that switch between two laws by the parity of the masks."""
-    first, second = (literal.oracle(plain.float_law(n, d, w), d) for w in (weights, other))
+    first, second = (reference_samplers.oracle(reference.float_law(n, d, w), d) for w in (weights, other))
 
-    def denoiser(z: plain.State, i: int, v: int) -> float:
-        return float((second if len(plain.masked(z, d)) % 2 else first)(z, i, v))
+    def denoiser(z: reference.State, i: int, v: int) -> float:
+        return float((second if len(reference.masked(z, d)) % 2 else first)(z, i, v))
 
     q, log_p = states.normalised_law(weights, n, d), _two_tables(n, d, weights, other)
     for rule in _rules(kind, k):
@@ -109,12 +108,12 @@ def _cumulative(rule: Rule, q: Tensor, n: int, d: int, log_p: Tensor) -> tuple[f
 
 
 def _literally(denoiser: Denoiser, n: int, d: int, k: int) -> Iterator[Evidence]:
-    def best(z: plain.State) -> Sequence[int]:
-        return literal_info_gain.best_block(denoiser, z, d, k, "mean", "drawn")
+    def best(z: reference.State) -> Sequence[int]:
+        return reference_info_gain.best_block(denoiser, z, d, k, "mean", "drawn")
 
-    for name, choose in (("left to right", lambda z: plain.masked(z, d)[:k]), ("Info-Gain mean, drawn", best)):
-        written, law = literal_rules.expected_entropy(denoiser, n, d, choose)
-        entropy = plain.entropy(law.values())
+    for name, choose in (("left to right", lambda z: reference.masked(z, d)[:k]), ("Info-Gain mean, drawn", best)):
+        written, law = reference_lookahead.expected_entropy(denoiser, n, d, choose)
+        entropy = reference.entropy(law.values())
         yield equal(
             "enumeration", written, entropy, tolerance(n, d), effective=entropy > 1e-9, note=f"{name}, literally"
         )

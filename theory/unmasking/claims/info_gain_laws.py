@@ -13,18 +13,18 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from theory import definitions as plain
-from theory import information, states
 from theory.ledger import Claim, Evidence, at_least, at_most, equal
-from theory.unmasking.literal import lookahead as literal_rules
-from theory.unmasking.literal import samplers as literal
-from theory.unmasking.rules.actions import TIE, Form, likely
+from theory.reference import laws as reference
+from theory.reference import lookahead as reference_lookahead
+from theory.reference import samplers as reference_samplers
+from theory.tolerance import tied
+from theory.unmasking.rules.actions import Form, likely
 from theory.unmasking.rules.base import Denoise, ValueRule
 from theory.unmasking.rules.beam import beam
 from theory.unmasking.rules.info_gain import InfoGain, SampledInfoGain, Tokens, immediate_cost
 from theory.unmasking.rules.proxies import token_entropy, trusted_first
 from theory.unmasking.walks import SAMPLER, walk
-from theory.worlds import SupportWorld, TableWorld
+from theory.worlds import SupportWorld, TableWorld, information, states
 
 SOURCE = "Yang et al., arXiv 2602.18176"
 DERIVED = "Info-Gain digest"
@@ -65,13 +65,13 @@ def selection_bias(tables: int, counts: Sequence[int], sign: int = 1) -> Iterato
 
 def _listed_draws(law: Tensor, count: int) -> Iterator[Evidence]:
     n = d = 3
-    denoiser, start = literal.oracle(plain.float_law(n, d, law.tolist()), d), (d,) * n
-    rows = [literal_rules.row(denoiser, start, i, d) for i in range(n)]
-    trust = [math.exp(-plain.entropy(r) / 0.1) for r in rows]
+    denoiser, start = reference_samplers.oracle(reference.float_law(n, d, law.tolist()), d), (d,) * n
+    rows = [reference_lookahead.row(denoiser, start, i, d) for i in range(n)]
+    trust = [math.exp(-reference.entropy(r) / 0.1) for r in rows]
     proposal = [t / sum(trust) * p for t, r in zip(trust, rows, strict=True) for p in r]
-    values = [literal_rules.action_value(denoiser, start, i, v, d, "mean") for i in range(n) for v in range(d)]
+    values = [reference_lookahead.action_value(denoiser, start, i, v, d, "mean") for i in range(n) for v in range(d)]
     weights, _, _ = SampledInfoGain(count).outcomes(TableWorld(law, n, d), torch.full((1, n), d), d)
-    listed = literal_rules.best_of_drawn(proposal, values, count)
+    listed = reference_lookahead.best_of_drawn(proposal, values, count)
     yield equal("enumeration", weights[0], listed, 1e-12, note="law of the best of N, all draws listed")
 
 
@@ -127,13 +127,15 @@ def _product_scores(form: Form, tokens: Tokens) -> tuple[InfoGain, SupportWorld,
     world, rule = product_world(), InfoGain(form, tokens)
     n, d = world.n, world.d
     z = torch.full((1, n), d)
-    denoiser, start = literal.oracle({tuple(x): 0.01 for x in world.support.tolist()}, d), (d,) * n
+    denoiser, start = reference_samplers.oracle({tuple(x): 0.01 for x in world.support.tolist()}, d), (d,) * n
     written = {}
     for i in (0, 2):
-        p = literal_rules.row(denoiser, start, i, d)
-        kept = [literal_rules.likely(p)] if tokens == "argmax" else [v for v in range(d) if p[v] > 0]
+        p = reference_lookahead.row(denoiser, start, i, d)
+        kept = [reference_lookahead.likely(p)] if tokens == "argmax" else [v for v in range(d) if p[v] > 0]
         mass = sum(p[v] for v in kept)
-        written[i] = math.fsum(p[v] / mass * literal_rules.action_value(denoiser, start, i, v, d, form) for v in kept)
+        written[i] = math.fsum(
+            p[v] / mass * reference_lookahead.action_value(denoiser, start, i, v, d, form) for v in kept
+        )
     return rule, world, rule.scores(world, z, d, world(z))[0], written
 
 
@@ -195,7 +197,7 @@ def decoders(stack: Stack) -> dict[str, tuple[Tensor, Tensor]]:
 
 
 def _best_position(rule: InfoGain, stack: Stack, z: Tensor, log_p: Tensor) -> Tensor:
-    return (rule.scores(stack, z, stack.d, log_p) / TIE).round().argmax(-1)
+    return tied(rule.scores(stack, z, stack.d, log_p)).argmax(-1)
 
 
 STACKS = {"dirichlet": dirichlet_stack, "parents": parents_stack}
@@ -221,13 +223,15 @@ def fewer_nats(family: str, count: int, better: str, worse: str) -> Iterator[Evi
 def _literal_decode(stack: Stack) -> float:
     d, n = stack.d, stack.support.shape[-1]
     law = {tuple(x): p for x, p in zip(stack.support[0].tolist(), stack.mass[0].tolist(), strict=True) if p > 0}
-    denoiser, z, total = literal.oracle(law, d), (d,) * n, 0.0
+    denoiser, z, total = reference_samplers.oracle(law, d), (d,) * n, 0.0
     while d in z:
-        best = {i: literal_rules.likely(literal_rules.row(denoiser, z, i, d)) for i in plain.masked(z, d)}
-        value = {i: literal_rules.action_value(denoiser, z, i, v, d, "mean") for i, v in best.items()}
+        best = {
+            i: reference_lookahead.likely(reference_lookahead.row(denoiser, z, i, d)) for i in reference.masked(z, d)
+        }
+        value = {i: reference_lookahead.action_value(denoiser, z, i, v, d, "mean") for i, v in best.items()}
         i = max(best, key=lambda i: (round(value[i], 9), -i))
-        total += plain.entropy(literal_rules.row(denoiser, z, i, d))
-        z = plain.with_token(z, i, best[i])
+        total += reference.entropy(reference_lookahead.row(denoiser, z, i, d))
+        z = reference.with_token(z, i, best[i])
     return total
 
 

@@ -11,18 +11,18 @@ import torch
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from theory import definitions as plain
-from theory import information, states, strategies
-from theory.ledger import Claim, Evidence, Instance, at_least, equal, rounding
+from theory.ledger import Claim, Evidence, Instance, at_least, equal, rounding, strategies
+from theory.reference import laws as reference
+from theory.reference import lookahead as reference_lookahead
+from theory.reference import samplers as reference_samplers
+from theory.tolerance import SLACK
 from theory.unmasking.claims.info_gain_laws import DERIVED, FORMS
-from theory.unmasking.literal import lookahead as literal_rules
-from theory.unmasking.literal import samplers as literal
-from theory.unmasking.rules.actions import TIE, Form, likely
+from theory.unmasking.rules.actions import Form, likely
 from theory.unmasking.rules.beam import beam
 from theory.unmasking.rules.info_gain import InfoGain, SampledInfoGain
 from theory.unmasking.rules.sets import TopK
 from theory.unmasking.walks import SAMPLER, walk
-from theory.worlds import TableWorld
+from theory.worlds import TableWorld, information, states
 
 ROUNDING = "rounding of a sum over states of sums of n entropies: ledger.rounding(n^2 d (d+1)^n)"
 GENERIC = {"n": 3, "d": 2, "weights": [4, 1, 2, 9, 3, 12, 1, 5]}
@@ -38,7 +38,7 @@ def tolerance(n: int, d: int) -> float:
 
 def constant_dropped(n: int, d: int, weights: Sequence[float], form: Form, without: str = "") -> Iterator[Evidence]:
     """At every state compare the rule's choice with the best of -cost - potential(after), which lacks potential(z)."""
-    denoiser = literal.oracle(plain.float_law(n, d, weights), d)
+    denoiser = reference_samplers.oracle(reference.float_law(n, d, weights), d)
     world = TableWorld(states.normalised_law(weights, n, d), n, d)
     z = states.all_states(n, d)[:-1]
     z = torch.cat((z[(z == d).any(-1)], torch.full((1, n), d)))
@@ -46,14 +46,14 @@ def constant_dropped(n: int, d: int, weights: Sequence[float], form: Form, witho
     gaps = []
     for state, chosen in zip(z.tolist(), (after[:, 0] != z).long().argmax(-1).tolist(), strict=True):
         value = {}
-        for i in plain.masked(tuple(state), d):
-            p = literal_rules.row(denoiser, tuple(state), i, d)
+        for i in reference.masked(tuple(state), d):
+            p = reference_lookahead.row(denoiser, tuple(state), i, d)
             v = int(after[z.tolist().index(state), 0, i]) if i == chosen else _likely(world, state, i, d)
-            cost = 0.0 if form == "look-ahead" or without == "cost" else plain.entropy(p)
-            left = literal_rules.uncertainty(denoiser, plain.with_token(tuple(state), i, v), d, form)
+            cost = 0.0 if form == "look-ahead" or without == "cost" else reference.entropy(p)
+            left = reference_lookahead.uncertainty(denoiser, reference.with_token(tuple(state), i, v), d, form)
             value[i] = -cost - (0.0 if without == "look-ahead" else left)
         gaps.append(max(value.values()) - value[chosen])
-    yield equal("enumeration", max(gaps), 0.0, tolerance(n, d) + 2 * TIE, effective=n > 1, note="best minus chosen")
+    yield equal("enumeration", max(gaps), 0.0, tolerance(n, d) + 2 * SLACK, effective=n > 1, note="best minus chosen")
 
 
 def _likely(world: TableWorld, state: Sequence[int], i: int, d: int) -> int:
@@ -63,20 +63,20 @@ def _likely(world: TableWorld, state: Sequence[int], i: int, d: int) -> int:
 def entropy_first(rows: Sequence[Sequence[int]], form: Form = "mean") -> Iterator[Evidence]:
     """At every state of a product law with m > 2 masks compare the entropy of Info-Gain's choice with the least one."""
     n, d = len(rows), len(rows[0])
-    h = [plain.entropy([r / sum(row) for r in row]) for row in rows]
+    h = [reference.entropy([r / sum(row) for r in row]) for row in rows]
     world = TableWorld(states.normalised_law([math.prod(r) for r in itertools.product(*rows)], n, d), n, d)
     z = states.all_states(n, d)
     z = z[(z == d).sum(-1) > 2]
     scores = InfoGain(form, "drawn").scores(world, z, d, world(z))
     _, after, _ = InfoGain(form).outcomes(world, z, d)
     chosen = (after[:, 0] != z).long().argmax(-1).tolist()
-    hidden = [plain.masked(tuple(state), d) for state in z.tolist()]
+    hidden = [reference.masked(tuple(state), d) for state in z.tolist()]
     gaps = [h[i] - min(h[j] for j in m) for i, m in zip(chosen, hidden, strict=True)]
     yield equal(
         "enumeration",
         max(gaps),
         0.0,
-        tolerance(n, d) + 4 * n * TIE,
+        tolerance(n, d) + 4 * n * SLACK,
         effective=max(h) - min(h) > 1e-6,
         note="entropy of the choice",
     )
@@ -121,7 +121,9 @@ def best_order(
     q = states.normalised_law(weights, n, d)
     world, start = TableWorld(q, n, d), torch.full((n,), d)
     least = beam(world, start, d, None).cost
-    written = literal_rules.least_entropy_order(literal.oracle(plain.float_law(n, d, weights), d), (d,) * n, d)
+    written = reference_lookahead.least_entropy_order(
+        reference_samplers.oracle(reference.float_law(n, d, weights), d), (d,) * n, d
+    )
     if not drawn:
         yield equal("enumeration", least, written, tolerance(n, d), effective=least > 1e-9, note="all orders")
     found: dict[str, float] = {f"beam {b}, {f}": beam(world, start, d, b, f).cost for b in (1, 2) for f in FORMS}

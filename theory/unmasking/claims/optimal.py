@@ -13,9 +13,10 @@ import torch
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from theory import information, schedules, shannon, states, strategies
-from theory.ledger import EPSILON, Claim, Evidence, Instance, at_least, at_most, equal, rounding
+from theory import schedules
+from theory.ledger import EPSILON, Claim, Evidence, Instance, at_least, at_most, equal, rounding, shannon, strategies
 from theory.unmasking import curves, laws, optimal
+from theory.worlds import information, states
 
 SECTION_8 = "schedules notes, 8, after Chen, Cong, Li, arXiv 2511.04647"
 SECTION_7 = "schedules notes, 7"

@@ -11,22 +11,22 @@ from functools import partial
 import torch
 from hypothesis import strategies as st
 
-from theory import definitions as plain
-from theory import information, states, strategies
-from theory.ledger import Claim, Evidence, at_least, at_most, equal
+from theory.ledger import Claim, Evidence, at_least, at_most, equal, strategies
+from theory.reference import laws as reference
+from theory.reference import orders as reference_orders
+from theory.reference import samplers as reference_samplers
 from theory.unmasking import likelihood
 from theory.unmasking.best_rules import best_fixed_order, best_mixture, best_rule, expected_log_likelihood, frontier
 from theory.unmasking.claims.curve import COPIED_PAIRS, ROUNDING
 from theory.unmasking.claims.duel_inputs import BITS, DUEL, EXACT, NOTES, RULES, SINGLE, learned, tables, true
-from theory.unmasking.literal import orders as duel
-from theory.unmasking.literal import samplers as literal
+from theory.worlds import information, states
 
 
 def oracle_exceeds_one(n: int, d: int, rows: list[int], worst: bool = False) -> Iterator[Evidence]:
     """Add the best order's probability over all sequences, in fractions and by the sweep."""
     s = learned(n, d, rows)
     pick = min if worst else max
-    exact = sum(pick(duel.order_probabilities(s.exact, x, d).values()) for x in plain.sequences(n, d))
+    exact = sum(pick(reference_orders.order_probabilities(s.exact, x, d).values()) for x in reference.sequences(n, d))
     yield at_least("rational", Fraction(exact), Fraction(1), Fraction(0), effective=abs(exact - 1) > 1e-9)
     yield equal("enumeration", likelihood.oracle_sum(s.terms()), float(exact), s.slack(), note="sweep")
 
@@ -58,7 +58,7 @@ def programme_is_best(n: int, d: int, rows: list[int], weights: list[int], unifo
     yield at_least(
         "enumeration", value, max(orders), s.slack(), effective=value - max(orders) > 1e-6, note="fixed orders"
     )
-    written = -duel.least_cost(plain.float_law(n, d, weights), s.exact, n, d, 0.0, 1)
+    written = -reference_orders.least_cost(reference.float_law(n, d, weights), s.exact, n, d, 0.0, 1)
     yield equal("enumeration", value, written, s.slack(), note="programme against recursion")
     if not uniform:
         yield equal(
@@ -93,7 +93,9 @@ def cheapest(n: int, d: int, weights: list[int], ticks: int, spare: float = 0.0)
         yield at_most(
             "enumeration", best.cost + spare, cost, s.slack(), effective=cost - best.cost > 1e-6, note=rule.name
         )
-    written = duel.least_cost(plain.float_law(n, d, weights), s.exact, n, d, price, n) - float(information.entropy(q))
+    written = reference_orders.least_cost(reference.float_law(n, d, weights), s.exact, n, d, price, n) - float(
+        information.entropy(q)
+    )
     yield equal("enumeration", best.cost, written, s.slack(), note="programme against recursion")
     done = s.walk(q, best.rule)
     walked = [float(done.path_divergence[0]), float(done.mean_nfe[1, 0])]
@@ -120,7 +122,7 @@ def mixture_is_best(n: int, d: int, rows: list[int], weights: list[int], uniform
         ("uniform", float(q @ likelihood.log_uniform(terms))),
     ):
         yield at_least("programme", high, other, s.slack(), effective=high - other > 1e-6, note=note)
-    orders = [duel.order_probabilities(s.exact, x, d) for x in plain.sequences(n, d)]
+    orders = [reference_orders.order_probabilities(s.exact, x, d) for x in reference.sequences(n, d)]
     weight = dict(zip(itertools.permutations(range(n)), found.weights.tolist(), strict=True))
     mixed = [math.fsum(weight[o] * float(p) for o, p in chances.items()) for chances in orders]
     written = math.fsum(float(p) * math.log(m) for p, m in zip(q, mixed, strict=True) if p > 0)
@@ -128,10 +130,12 @@ def mixture_is_best(n: int, d: int, rows: list[int], weights: list[int], uniform
     yield at_most("enumeration", found.value, -float(information.entropy(q)), s.slack(), note="-H(q)")
 
 
-def _expected_log(exact: literal.Denoiser, order: Sequence[int], weights: Sequence[int], n: int, d: int) -> float:
+def _expected_log(
+    exact: reference_samplers.Denoiser, order: Sequence[int], weights: Sequence[int], n: int, d: int
+) -> float:
     """Return E_q l of one order from the product law of its parts."""
-    output = literal.partition_law(exact, tuple((i,) for i in order), n, d)
-    return math.fsum(p * math.log(output[x]) for x, p in plain.float_law(n, d, weights).items())
+    output = reference_samplers.partition_law(exact, tuple((i,) for i in order), n, d)
+    return math.fsum(p * math.log(output[x]) for x, p in reference.float_law(n, d, weights).items())
 
 
 _learned = partial(tables, law=True)

@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 from torch import Tensor
 
-from theory import definitions as plain
-from theory import states, strategies
-from theory.ledger import Claim, Evidence, Instance, at_most, equal
+from theory.ledger import Claim, Evidence, Instance, at_most, equal, strategies
+from theory.reference import laws as reference
+from theory.reference import lookahead as reference_lookahead
+from theory.reference import samplers as reference_samplers
+from theory.tolerance import SLACK
 from theory.unmasking.claims.punt_bias import CLAIMS as BIAS
 from theory.unmasking.claims.punt_bias import DERIVED, EPS, ROUNDING, SKEWED, SOURCE, XOR, bounded_by, listed, tolerance
-from theory.unmasking.literal import lookahead as literal_rules
-from theory.unmasking.literal import samplers as literal
-from theory.unmasking.rules.punt import SLACK, Punt, Ranking, Tests, influence, ranks, token_errors
+from theory.unmasking.rules.punt import Punt, Ranking, Tests, influence, ranks, token_errors
 from theory.unmasking.walks import SAMPLER, walk
-from theory.worlds import TableWorld
+from theory.worlds import TableWorld, states
 
 COPIES = {"n": 4, "d": 2, "weights": [1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1]}
 CHANNEL = {"n": 2, "d": 2, "weights": [3, 1, 1, 3]}
@@ -33,15 +33,19 @@ def direction(
     n: int, d: int, weights: Sequence[float], order: Sequence[int], kept: int, swap: bool = False
 ) -> Iterator[Evidence]:
     """Compute KL(prod p_i || p_R) and E sum delta of the ordered set R, both literally and by the rule's own errors."""
-    law, chosen = plain.float_law(n, d, weights), list(order[:kept])
-    denoiser, start = literal.oracle(law, d), (d,) * n
+    law, chosen = reference.float_law(n, d, weights), list(order[:kept])
+    denoiser, start = reference_samplers.oracle(law, d), (d,) * n
     product = {
-        y: math.prod(denoiser(start, i, v) for i, v in zip(chosen, y, strict=True)) for y in plain.sequences(kept, d)
+        y: math.prod(denoiser(start, i, v) for i, v in zip(chosen, y, strict=True))
+        for y in reference.sequences(kept, d)
     }
-    joint = {y: plain.marginal(law, literal_rules.shown(start, _placed(y, chosen, n), chosen), d) for y in product}
-    claimed = plain.kullback_leibler(*((joint, product) if swap else (product, joint)))
+    joint = {
+        y: reference.marginal(law, reference_lookahead.shown(start, _placed(y, chosen, n), chosen), d) for y in product
+    }
+    claimed = reference.kullback_leibler(*((joint, product) if swap else (product, joint)))
     summed = math.fsum(
-        p * literal_rules.step_errors(denoiser, start, _placed(y, chosen, n), chosen, d) for y, p in product.items()
+        p * reference_lookahead.step_errors(denoiser, start, _placed(y, chosen, n), chosen, d)
+        for y, p in product.items()
     )
     slack, effective = tolerance(n, d), claimed > 1e-9
     yield equal("enumeration", summed, claimed, slack, effective=effective, note="literal sum")
@@ -92,10 +96,12 @@ def survivors(n: int, d: int, weights: Sequence[float], eps: float, spare: int =
     first = ranks(world(z), z == d, y, "confidence") == 0
     yield equal("enumeration", int((kept & first).sum()), len(y), Fraction(0), note="rank 0 kept")
     yield at_most("enumeration", int(calls.max()), 1 + (n - 1).bit_length() - spare, Fraction(0), note="calls")
-    model = literal.oracle(plain.float_law(n, d, weights), d)
+    model = reference_samplers.oracle(reference.float_law(n, d, weights), d)
     pairs = [
-        literal_rules.punt_step(model, (d,) * n, x, d, literal_rules.ranked("confidence"), literal_rules.within(eps))
-        for x in plain.sequences(n, d)
+        reference_lookahead.punt_step(
+            model, (d,) * n, x, d, reference_lookahead.ranked("confidence"), reference_lookahead.within(eps)
+        )
+        for x in reference.sequences(n, d)
     ]
     yield equal("enumeration", calls.tolist(), [c for _, c in pairs], 0.0, note="literal calls")
     sets = torch.tensor([[i in k for i in range(n)] for k, _ in pairs])
@@ -104,13 +110,15 @@ def survivors(n: int, d: int, weights: Sequence[float], eps: float, spare: int =
 
 def extremes(n: int, d: int, weights: Sequence[float], high: float = math.inf, low: float = -1.0) -> Iterator[Evidence]:
     """Compute the output at eps = infinity and eps < 0, by the engine and exactly, against prod p_i and the law."""
-    q, exact = states.normalised_law(weights, n, d), plain.rational_law(n, d, weights)
-    denoiser, start = literal.oracle(exact, d), (d,) * n
-    product = {x: Fraction(math.prod(denoiser(start, i, v) for i, v in enumerate(x))) for x in plain.sequences(n, d)}
+    q, exact = states.normalised_law(weights, n, d), reference.rational_law(n, d, weights)
+    denoiser, start = reference_samplers.oracle(exact, d), (d,) * n
+    product = {
+        x: Fraction(math.prod(denoiser(start, i, v) for i, v in enumerate(x))) for x in reference.sequences(n, d)
+    }
     effective = any(product[x] != exact.get(x, 0) for x in product)
     for eps, wanted, steps in ((high, product, 1), (low, exact, n)):
-        passes = literal_rules.within(eps) if eps == 0 else (lambda p, q, eps=eps: eps > 0)
-        found = literal_rules.punt(denoiser, n, d, "index", passes, errors=False)
+        passes = reference_lookahead.within(eps) if eps == 0 else (lambda p, q, eps=eps: eps > 0)
+        found = reference_lookahead.punt(denoiser, n, d, "index", passes, errors=False)
         gap = max((abs(found.law.get(x, Fraction(0)) - wanted.get(x, 0)) for x in product), default=Fraction(0))
         yield equal("rational", Fraction(gap), Fraction(0), Fraction(0), effective=effective, note=f"eps = {eps}")
         engine = walk(Punt(eps, "index"), q, n, d)
@@ -139,11 +147,15 @@ def products(rows: Sequence[Sequence[int]], eps: float, slack: float = SLACK) ->
         1e-12,
         note="one step",
     )
-    exact = literal.oracle(plain.rational_law(n, d, weights), d)
+    exact = reference_samplers.oracle(reference.rational_law(n, d, weights), d)
     start = (d,) * n
     kept = [
-        len(literal_rules.punt_step(exact, start, y, d, literal_rules.ranked("index"), lambda p, q: p == q)[0])
-        for y in plain.sequences(n, d)
+        len(
+            reference_lookahead.punt_step(exact, start, y, d, reference_lookahead.ranked("index"), lambda p, q: p == q)[
+                0
+            ]
+        )
+        for y in reference.sequences(n, d)
     ]
     yield equal("rational", min(kept), n, Fraction(0), note="exact conditionals are equal")
     z = states.all_states(n, d)
@@ -162,20 +174,22 @@ def in_order_bound(
     factor: float = 1.0,
 ) -> Iterator[Evidence]:
     """Compute KL(p_out || q) <= E sum delta <= eps (n - E T) by the engine, and all three literally."""
-    q, law = states.normalised_law(weights, n, d), plain.float_law(n, d, weights)
+    q, law = states.normalised_law(weights, n, d), reference.float_law(n, d, weights)
     divergence, errors, steps, output = bounded_by(Punt(eps, by, tests), q, n, d)
     slack = tolerance(n, d)
     effective = errors > 1e-9
     yield at_most("enumeration", divergence, errors, slack, effective=effective, note="KL(p_out || q) <= E sum delta")
     ceiling = factor * eps * (n - steps) + n * SLACK
     yield at_most("enumeration", errors, ceiling, slack, effective=effective, note="E sum delta <= eps (n - E T)")
-    written = literal_rules.punt(literal.oracle(law, d), n, d, by, literal_rules.within(eps), tests == "in-order")
+    written = reference_lookahead.punt(
+        reference_samplers.oracle(law, d), n, d, by, reference_lookahead.within(eps), tests == "in-order"
+    )
     yield equal("enumeration", output, listed(written.law, n, d), slack, note="engine against literal law")
     yield equal("enumeration", errors, written.errors, slack, note="engine against literal errors")
     yield equal("enumeration", steps, written.steps, slack, note="engine against literal steps")
 
 
-def _placed(y: Sequence[int], positions: Sequence[int], n: int) -> plain.State:
+def _placed(y: Sequence[int], positions: Sequence[int], n: int) -> reference.State:
     values = dict(zip(positions, y, strict=True))
     return tuple(values.get(i, 0) for i in range(n))
 
@@ -228,7 +242,7 @@ CLAIMS = (
     ),
     Claim(
         "punt.4", f"{DERIVED}, claim 4", "On product laws all m tokens are kept for every eps >= 0",
-        "equality", ("rational", "enumeration"), products, "eps is compared with the slack of 1e-12 derived in rules.punt.SLACK",
+        "equality", ("rational", "enumeration"), products, "eps is compared with the slack derived in theory.tolerance",
         inputs=_rows, examples=15, fixtures=({"rows": [[7, 3, 1], [2, 9, 4], [5, 5, 11]], "eps": 0.0},),
         variants={"no slack": partial(products, slack=0.0)},
     ),

@@ -12,14 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from theory import definitions as plain
-from theory import information, states
 from theory.ledger import Claim, Evidence, at_least, at_most, equal, rounding
-from theory.unmasking.literal import lookahead as literal_rules
-from theory.unmasking.literal import samplers as literal
+from theory.reference import laws as reference
+from theory.reference import lookahead as reference_lookahead
+from theory.reference import samplers as reference_samplers
 from theory.unmasking.rules.punt import Punt, Ranking, Tests, candidates, influence
 from theory.unmasking.walks import SAMPLER, walk
-from theory.worlds import TableWorld
+from theory.worlds import TableWorld, information, states
 
 SOURCE = "Azangulov et al., arXiv 2510.21961"
 DERIVED = "PUNT notes"
@@ -52,9 +51,9 @@ def bounded_by(rule: Punt, law: Tensor, n: int, d: int) -> tuple[float, float, f
     return float(divergence), float(errors), float(mass[open_].sum()), found.output[0]
 
 
-def listed(law: dict[plain.State, Fraction] | dict[plain.State, float], n: int, d: int) -> list[float]:
+def listed(law: dict[reference.State, Fraction] | dict[reference.State, float], n: int, d: int) -> list[float]:
     """Return a law as floats in the order of a table."""
-    return [float(law.get(x, 0)) for x in plain.sequences(n, d)]
+    return [float(law.get(x, 0)) for x in reference.sequences(n, d)]
 
 
 def printed_digits(
@@ -67,10 +66,10 @@ def printed_digits(
     tests: Tests = "binary",
 ) -> Iterator[Evidence]:
     """Compute TV, P(X_1 = 0) and KL(p_out || q) at eps = 0, ranks = indices, exactly and by the engine; TV is 0 in order."""
-    exact, q = plain.rational_law(n, d, weights), states.normalised_law(weights, n, d)
+    exact, q = reference.rational_law(n, d, weights), states.normalised_law(weights, n, d)
     for kind, wanted in ((tests, distance), ("in-order", 0.0)):
-        found = literal_rules.punt(
-            literal.oracle(exact, d), n, d, "index", lambda p, q: p == q, kind == "in-order", errors=False
+        found = reference_lookahead.punt(
+            reference_samplers.oracle(exact, d), n, d, "index", lambda p, q: p == q, kind == "in-order", errors=False
         )
         keys = found.law.keys() | exact.keys()
         apart = sum((abs(found.law.get(x, Fraction(0)) - exact.get(x, Fraction(0))) for x in keys), Fraction(0)) / 2
@@ -105,9 +104,11 @@ def violations(tables: int, least: int, by: Ranking, tests: Tests = "binary") ->
         cases.append((divergence - errors, weights, eps))
     yield at_least("enumeration", sum(gap > 1e-10 for gap, _, _ in cases), least, Fraction(0), note="violations")
     gap, weights, eps = max(cases, key=lambda case: case[0])
-    law = plain.float_law(4, 2, weights.tolist())
-    found = literal_rules.punt(literal.oracle(law, 2), 4, 2, by, literal_rules.within(eps), tests == "in-order")
-    excess = plain.kullback_leibler(found.law, law) - found.errors
+    law = reference.float_law(4, 2, weights.tolist())
+    found = reference_lookahead.punt(
+        reference_samplers.oracle(law, 2), 4, 2, by, reference_lookahead.within(eps), tests == "in-order"
+    )
+    excess = reference.kullback_leibler(found.law, law) - found.errors
     yield at_least("enumeration", excess, 1e-10, 0.0, note="worst case, literally")
     yield equal("enumeration", excess, gap, tolerance(4, 2), note="worst case, both routes")
 
@@ -123,11 +124,11 @@ def samples_the_law(
     n: int, d: int, weights: Sequence[float], by: Ranking, tests: Tests = "binary"
 ) -> Iterator[Evidence]:
     """Compare the output law at eps = 0 with the data law, exactly and by the engine."""
-    exact, q = plain.rational_law(n, d, weights), states.normalised_law(weights, n, d)
-    found = literal_rules.punt(
-        literal.oracle(exact, d), n, d, by, lambda p, q: p == q, tests == "in-order", errors=False
+    exact, q = reference.rational_law(n, d, weights), states.normalised_law(weights, n, d)
+    found = reference_lookahead.punt(
+        reference_samplers.oracle(exact, d), n, d, by, lambda p, q: p == q, tests == "in-order", errors=False
     ).law
-    worst = max(plain.sequences(n, d), key=lambda x: abs(found.get(x, Fraction(0)) - exact.get(x, Fraction(0))))
+    worst = max(reference.sequences(n, d), key=lambda x: abs(found.get(x, Fraction(0)) - exact.get(x, Fraction(0))))
     yield equal(
         "rational",
         found.get(worst, Fraction(0)),
@@ -153,15 +154,15 @@ def rising(tables: int, by: Ranking, sign: int = 1) -> Iterator[Evidence]:
     laws = list(dirichlet_tables(tables))
     found = np.array([[kept_counts(torch.from_numpy(w), 4, 2, eps, by) for eps in EPS] for w in laws])
     yield at_least("enumeration", sign * np.diff(found.mean(0)), 0.0, 0.0, note="mean over tables")
-    denoiser = literal.oracle(plain.float_law(4, 2, laws[0].tolist()), 2)
+    denoiser = reference_samplers.oracle(reference.float_law(4, 2, laws[0].tolist()), 2)
     for eps, count in zip(EPS, found[0], strict=True):
-        pairs = literal_rules.candidate_vectors(denoiser, (2,) * 4, 2)
+        pairs = reference_lookahead.candidate_vectors(denoiser, (2,) * 4, 2)
         sizes = [
             p
             * len(
-                literal_rules.punt_step(denoiser, (2,) * 4, y, 2, literal_rules.ranked(by), literal_rules.within(eps))[
-                    0
-                ]
+                reference_lookahead.punt_step(
+                    denoiser, (2,) * 4, y, 2, reference_lookahead.ranked(by), reference_lookahead.within(eps)
+                )[0]
             )
             for y, p in pairs
         ]
@@ -182,11 +183,11 @@ def stability(tables: int, eps: float, low: float, high: float) -> Iterator[Evid
     )
     yield at_least("enumeration", rate, low, 0.0, note="share of failures")
     yield at_most("enumeration", rate, high, 0.0, note="share of failures")
-    one = literal.oracle(law := plain.float_law(4, 2, laws[0].tolist()), 2)
+    one = reference_samplers.oracle(law := reference.float_law(4, 2, laws[0].tolist()), 2)
     start = (2,) * 4
     literally = _failures(
-        lambda w, i: torch.tensor([literal_rules.divergence(literal_rules.row(one, start, i, 2), literal_rules.row(one, w, i, 2))], dtype=torch.float64),
-        lambda w: torch.tensor([plain.marginal(law, w, 2)], dtype=torch.float64), eps,
+        lambda w, i: torch.tensor([reference_lookahead.divergence(reference_lookahead.row(one, start, i, 2), reference_lookahead.row(one, w, i, 2))], dtype=torch.float64),
+        lambda w: torch.tensor([reference.marginal(law, w, 2)], dtype=torch.float64), eps,
     )  # fmt: skip
     first = _failures(
         lambda w, i: moved[:1, states.index_of(torch.tensor(w), 2), i],
@@ -196,14 +197,16 @@ def stability(tables: int, eps: float, low: float, high: float) -> Iterator[Evid
     yield equal("enumeration", first, literally, 1e-9, note="first table, literally")
 
 
-def _failures(moved: Callable[[plain.State, int], Tensor], mass: Callable[[plain.State], Tensor], eps: float) -> float:
+def _failures(
+    moved: Callable[[reference.State, int], Tensor], mass: Callable[[reference.State], Tensor], eps: float
+) -> float:
     passed = failed = 0.0
     for i, j, k in itertools.permutations(range(4), 3):
         if j > k:
             continue
         for a, b in itertools.product((0, 1), repeat=2):
-            both = literal_rules.shown((2,) * 4, _at({j: a, k: b}), (j, k))
-            single = [literal_rules.shown((2,) * 4, _at({m: v}), (m,)) for m, v in ((j, a), (k, b))]
+            both = reference_lookahead.shown((2,) * 4, _at({j: a, k: b}), (j, k))
+            single = [reference_lookahead.shown((2,) * 4, _at({m: v}), (m,)) for m, v in ((j, a), (k, b))]
             calm = moved(both, i) <= eps
             stirred = torch.maximum(moved(single[0], i), moved(single[1], i)) > eps
             passed += float((mass(both) * calm).sum())
@@ -211,7 +214,7 @@ def _failures(moved: Callable[[plain.State, int], Tensor], mass: Callable[[plain
     return failed / passed
 
 
-def _at(values: dict[int, int]) -> plain.State:
+def _at(values: dict[int, int]) -> reference.State:
     return tuple(values.get(i, 0) for i in range(4))
 
 
@@ -223,8 +226,8 @@ def mean_error(tables: int, by: Ranking, factor: float = 1.0) -> Iterator[Eviden
             "enumeration", sum(e for _, e, _, _ in found) / (4 * tables), factor * eps, 0.0, note=f"eps = {eps}"
         )
     weights = next(dirichlet_tables(1)).tolist()
-    written = literal_rules.punt(
-        literal.oracle(plain.float_law(4, 2, weights), 2), 4, 2, by, literal_rules.within(EPS[-1])
+    written = reference_lookahead.punt(
+        reference_samplers.oracle(reference.float_law(4, 2, weights), 2), 4, 2, by, reference_lookahead.within(EPS[-1])
     )
     yield equal("enumeration", found[0][1], written.errors, tolerance(4, 2), note="first table, literally")
 

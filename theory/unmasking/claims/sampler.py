@@ -14,13 +14,12 @@ from hypothesis.strategies import DrawFn
 from scipy import integrate
 from torch import Tensor
 
-from theory import definitions as plain
-from theory import information, states, strategies
-from theory.ledger import Claim, Evidence, Instance, at_most, equal
+from theory.ledger import Claim, Evidence, Instance, at_most, equal, strategies
+from theory.reference import laws as reference
+from theory.reference import samplers as reference_samplers
 from theory.unmasking import bounds, curves, laws
 from theory.unmasking.claims.curve import COPIED_PAIRS, ROUNDING, laws_and_sizes, tolerance
-from theory.unmasking.literal import samplers as literal
-from theory.worlds import mds_code
+from theory.worlds import information, mds_code, states
 
 SECTION_7 = "schedules notes, 7"
 CCL = "Chen, Cong, Li, arXiv 2511.04647"
@@ -39,11 +38,11 @@ def _reveal(grid: Sequence[Fraction], late: int = 0) -> list[Fraction]:
 
 def sampler_law(n: int, d: int, weights: Sequence[float], grid: Sequence[float], late: int = 0) -> Iterator[Evidence]:
     """Sweep the chain of states, and draw uniform reveal times, both in fractions; then the engine and the mixture."""
-    exact = plain.rational_law(n, d, weights)
-    denoiser, points = literal.oracle(exact, d), _rational_grid(grid)
-    chain = literal.chain_law(denoiser, _reveal(points, late), n, d)
-    times = literal.uniform_times_law(denoiser, points, n, d)
-    order = list(plain.sequences(n, d))
+    exact = reference.rational_law(n, d, weights)
+    denoiser, points = reference_samplers.oracle(exact, d), _rational_grid(grid)
+    chain = reference_samplers.chain_law(denoiser, _reveal(points, late), n, d)
+    times = reference_samplers.uniform_times_law(denoiser, points, n, d)
+    order = list(reference.sequences(n, d))
     effective = len(exact) > 1 and len(grid) > 2
     left, right = [Fraction(chain.get(x, 0)) for x in order], [Fraction(times.get(x, 0)) for x in order]
     worst = max(range(len(order)), key=lambda k: abs(left[k] - right[k]))
@@ -67,7 +66,7 @@ def sampler_error(
     n: int, d: int, weights: Sequence[float], grid: Sequence[float], right: int = 0
 ) -> Iterator[Evidence]:
     """Compute the path KL over all paths, by block costs, as the mean of E(s), and as a Riemann gap of Z~."""
-    law, q = plain.float_law(n, d, weights), states.normalised_law(weights, n, d)
+    law, q = reference.float_law(n, d, weights), states.normalised_law(weights, n, d)
     curve = information.curve_of(q, n, d)
     total = float(information.total_correlation(q, n, d))
     cells = list(itertools.pairwise(torch.tensor(grid, dtype=torch.float64)))
@@ -75,7 +74,7 @@ def sampler_error(
     riemann = total - n * kept
     reveal = [float(r) for r in _reveal(_rational_grid(grid))]
     slack, effective = tolerance(n, d, n * math.log(d)), total > 1e-9
-    paths = literal.path_divergence(law, literal.oracle(law, d), reveal, n, d)
+    paths = reference_samplers.path_divergence(law, reference_samplers.oracle(law, d), reveal, n, d)
     yield equal("enumeration", paths, riemann, slack, effective=effective, note="all paths against Riemann gap")
     costs = laws.block_costs(laws.table_kernel(q, n, d), states.marginal_table(q, n, d))
     engine = laws.path_divergence(costs, laws.per_token(grid, n))
@@ -113,17 +112,17 @@ def smoothed_areas(n: int, d: int, weights: Sequence[float], alpha: float, power
     rate = (
         n * alpha**power * float(information.smoothed_curve_derivative(curve, torch.tensor(alpha, dtype=torch.float64)))
     )
-    informed = pairwise_information(plain.float_law(n, d, weights), n, d, alpha)
+    informed = pairwise_information(reference.float_law(n, d, weights), n, d, alpha)
     yield equal("enumeration", rate, informed, slack * n, effective=effective, note="I(t) = n alpha^2 Z~'(alpha)")
 
 
-def pairwise_information(law: plain.Law, n: int, d: int, alpha: float) -> float:
+def pairwise_information(law: reference.Law, n: int, d: int, alpha: float) -> float:
     """Return sum over i != j of I(z_i; z_j | z_-ij) of the masked state z at revealed fraction alpha."""
     masked_law = {}
-    for z in plain.states(n, d):
-        hidden = len(plain.masked(z, d))
-        masked_law[z] = alpha ** (n - hidden) * (1 - alpha) ** hidden * plain.marginal(law, z, d)
-    h = {s: plain.subset_entropy(masked_law, s) for m in range(n + 1) for s in itertools.combinations(range(n), m)}
+    for z in reference.states(n, d):
+        hidden = len(reference.masked(z, d))
+        masked_law[z] = alpha ** (n - hidden) * (1 - alpha) ** hidden * reference.marginal(law, z, d)
+    h = {s: reference.subset_entropy(masked_law, s) for m in range(n + 1) for s in itertools.combinations(range(n), m)}
     full = tuple(range(n))
     total = 0.0
     for i, j in itertools.permutations(range(n), 2):
@@ -136,10 +135,10 @@ def learned(
     n: int, d: int, weights: Sequence[float], model: Sequence[float], sizes: Sequence[int], sign: int = 1
 ) -> Iterator[Evidence]:
     """Run the sampler with conditionals of another law: partitions written out, cross-entropies, block costs."""
-    law, other = plain.float_law(n, d, weights), plain.float_law(n, d, model)
+    law, other = reference.float_law(n, d, weights), reference.float_law(n, d, model)
     q, m = states.normalised_law(weights, n, d), states.normalised_law(model, n, d)
-    written_out = literal.fixed_size_error(law, literal.oracle(other, d), sizes, n, d)
-    oracle_error = literal.fixed_size_error(law, literal.oracle(law, d), sizes, n, d)
+    written_out = reference_samplers.fixed_size_error(law, reference_samplers.oracle(other, d), sizes, n, d)
+    oracle_error = reference_samplers.fixed_size_error(law, reference_samplers.oracle(law, d), sizes, n, d)
     learning = learning_error(law, other, sizes, n, d)
     slack = tolerance(n, d, 10 * n)
     yield equal(
@@ -161,17 +160,17 @@ def learned(
     yield equal("closed form", total, written_out, slack, note="sum_k s_k CE_{N_{k-1}} - H(X)")
 
 
-def learning_error(law: plain.Law, other: plain.Law, sizes: Sequence[int], n: int, d: int) -> float:
+def learning_error(law: reference.Law, other: reference.Law, sizes: Sequence[int], n: int, d: int) -> float:
     """Return the mean over partitions of sum_k sum_{i in S_k} E KL(mu(X_i | X_T) || c_i(. | X_T)), written out."""
-    true, model = literal.oracle(law, d), literal.oracle(other, d)
-    parts = list(literal.ordered_partitions(n, sizes))
+    true, model = reference_samplers.oracle(law, d), reference_samplers.oracle(other, d)
+    parts = list(reference_samplers.ordered_partitions(n, sizes))
     terms = []
     for partition, (x, p) in itertools.product(parts, law.items()):
         z = (d,) * n
         for block in partition:
             terms += [p * math.log(true(z, i, x[i]) / model(z, i, x[i])) for i in block]
             for i in block:
-                z = plain.with_token(z, i, x[i])
+                z = reference.with_token(z, i, x[i])
     return math.fsum(terms) / len(parts)
 
 
@@ -179,16 +178,16 @@ def support_error(
     n: int, d: int, weights: Sequence[float], sizes: Sequence[int], factor: float = 1.0
 ) -> Iterator[Evidence]:
     """Sum the output law outside the support and compare with 1 - exp(-KL), mixed law and each partition."""
-    law, q = plain.float_law(n, d, weights), states.normalised_law(weights, n, d)
+    law, q = reference.float_law(n, d, weights), states.normalised_law(weights, n, d)
     output = laws.output_law(laws.table_kernel(q, n, d), laws.fixed_size(sizes, n))
     outside = float(output[q == 0].sum())
     divergence = float(information.kullback_leibler(q, output))
     slack, effective = tolerance(n, d), outside > 1e-9
     yield at_most("enumeration", outside, bounds.support_error_bound(factor * divergence), slack, effective=effective)
-    for partition in itertools.islice(literal.ordered_partitions(n, sizes), 6):
-        nu = literal.partition_law(literal.oracle(law, d), partition, n, d)
+    for partition in itertools.islice(reference_samplers.ordered_partitions(n, sizes), 6):
+        nu = reference_samplers.partition_law(reference_samplers.oracle(law, d), partition, n, d)
         missed = math.fsum(p for x, p in nu.items() if x not in law)
-        bound = bounds.support_error_bound(factor * plain.kullback_leibler(law, nu))
+        bound = bounds.support_error_bound(factor * reference.kullback_leibler(law, nu))
         yield at_most("enumeration", missed, bound, slack, effective=missed > 1e-9, note="one partition")
 
 
@@ -198,8 +197,8 @@ def support_error_of_code(
     """Check in fractions that every partition's law is the code's scaled by nu(support), so SER = 1 - e^-KL exactly."""
     rows = [tuple(row) for row in mds_code(n, dimension, prime).support.tolist()]
     law = {row: Fraction(1, len(rows)) for row in rows}
-    for partition in itertools.islice(literal.ordered_partitions(n, sizes), 4):
-        nu = literal.partition_law(literal.oracle(law, prime), partition, n, prime)
+    for partition in itertools.islice(reference_samplers.ordered_partitions(n, sizes), 4):
+        nu = reference_samplers.partition_law(reference_samplers.oracle(law, prime), partition, n, prime)
         inside = Fraction(sum(nu[row] for row in rows))
         ratios = {law[row] / nu[row] for row in rows}
         yield equal("rational", factor * inside * max(ratios), Fraction(1), Fraction(0), effective=inside < 1)

@@ -12,14 +12,14 @@ import numpy as np
 import torch
 from hypothesis import strategies as st
 
-from theory import definitions as plain
-from theory import information, schedules, states, strategies
-from theory.ledger import Claim, Evidence, at_least, at_most, equal, rounding
+from theory import schedules
+from theory.ledger import Claim, Evidence, at_least, at_most, equal, rounding, strategies
+from theory.reference import laws as reference
+from theory.reference import samplers as reference_samplers
 from theory.unmasking import bounds, curves, optimal
 from theory.unmasking.claims.curve import COPIED_PAIRS, ROUNDING, laws_and_sizes, mixed_error, tolerance
 from theory.unmasking.laws import fixed_size, mixed_divergence
-from theory.unmasking.literal import samplers as literal
-from theory.worlds import mds_code
+from theory.worlds import information, mds_code, states
 
 SOURCE = "Chen, Cong, Li, arXiv 2511.04647"
 TWO_OR_THREE = {"n": 5, "d": 2, "weights": [int(bin(x).count("1") in (2, 3)) for x in range(32)]}
@@ -79,12 +79,12 @@ def mixed_equals(n: int, d: int, weights: Sequence[float], sizes: Sequence[int])
 
 def exact_though_costly(n: int, d: int, weights: Sequence[float], sizes: Sequence[int]) -> Iterator[Evidence]:
     """Compare the mixed law with the target in fractions, and E(s) by partitions with its curve value, positive."""
-    law = plain.rational_law(n, d, weights)
-    output = literal.fixed_size_law(literal.oracle(law, d), sizes, n, d)
+    law = reference.rational_law(n, d, weights)
+    output = reference_samplers.fixed_size_law(reference_samplers.oracle(law, d), sizes, n, d)
     gap = max(abs(Fraction(output[x]) - law.get(x, 0)) for x in output)
     yield equal("rational", gap, Fraction(0), Fraction(0), note="output law = target")
     curve = information.curve_of(states.normalised_law(weights, n, d), n, d)
-    error = literal.fixed_size_error(law, literal.oracle(law, d), sizes, n, d)
+    error = reference_samplers.fixed_size_error(law, reference_samplers.oracle(law, d), sizes, n, d)
     yield equal("enumeration", error, curves.fixed_size_error(curve, sizes), tolerance(n, d, n), note="E(s)")
     yield at_least("enumeration", error, 0.05, 0.0, note="E(s) is far from zero")
 

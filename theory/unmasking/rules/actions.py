@@ -16,15 +16,13 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from theory import states
 from theory.errors import InvalidInput, unknown
+from theory.tolerance import meets, slack, tied
 from theory.unmasking.rules.base import Denoise, check_conditionals
 from theory.unmasking.rules.proxies import confidence, token_entropy, trusted_first
+from theory.worlds import states
 
 Form = Literal["mean", "sum", "look-ahead"]
-
-TIE = 1e-9
-"""Objectives that differ by less than about this count as equal."""
 
 Look = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 """States and their log-conditionals to the next states' probabilities and the next states."""
@@ -131,7 +129,8 @@ def winning(
     """
     value, order = objectives.sort(dim=-1, descending=True, stable=True)
     share = proposal.gather(-1, order)
-    label = torch.cat((torch.zeros_like(order[:, :1]), (value.diff(dim=-1) < -TIE).long()), -1).cumsum(-1)
+    falls = value.diff(dim=-1) < -slack(value.dtype)
+    label = torch.cat((torch.zeros_like(order[:, :1]), falls.long()), -1).cumsum(-1)
     mass = torch.zeros_like(share).scatter_add(-1, label, share)
     worse = mass.flip(-1).cumsum(-1).flip(-1)
     worse = worse / worse[:, :1]
@@ -161,7 +160,7 @@ def confident(
     if level is None or level > 1:
         return torch.zeros_like(hidden)
     error = confidence(log_p)
-    return leading(error, hidden & (-error >= level - TIE), k)
+    return leading(error, hidden & meets(error, -level), k)
 
 
 def bypassing(
@@ -185,7 +184,7 @@ def bypassing(
 
 def likely(log_p: Float[Tensor, "*batch d"]) -> Int[Tensor, "*batch"]:
     """Return the most probable token, the smaller one where two are equal up to rounding."""
-    return (log_p.exp() / TIE).round().argmax(-1)
+    return tied(log_p.exp()).argmax(-1)
 
 
 def check_form(form: str) -> None:

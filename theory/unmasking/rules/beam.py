@@ -9,8 +9,8 @@ from jaxtyping import Int
 from torch import Tensor
 
 from theory.errors import InvalidInput
+from theory.tolerance import tied
 from theory.unmasking.rules.actions import (
-    TIE,
     Form,
     blocks,
     check_form,
@@ -58,6 +58,6 @@ def beam(
         if width is not None and len(front) > width:
             ahead = potential(denoise(front), front == d, form).double()
             score = ahead if form == "look-ahead" else cost + ahead
-            best = (score / TIE).round().argsort(stable=True)[:width].sort().values
+            best = tied(score).argsort(stable=True)[:width].sort().values
             front, cost = front[best], cost[best]
     return Decoded(front[cost.argmin()], float(cost.min()))

@@ -30,12 +30,13 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
-from theory import states
 from theory.errors import InvalidInput, unknown
+from theory.tolerance import slack, tied
 from theory.unmasking.rules import actions as act
-from theory.unmasking.rules.actions import TIE, Form, bypassing, likely, objective, revealed
+from theory.unmasking.rules.actions import Form, bypassing, likely, objective, revealed
 from theory.unmasking.rules.base import Denoise, ValueRule, check_conditionals
 from theory.unmasking.rules.proxies import ProxyName, proxy, token_entropy
+from theory.worlds import states
 
 Tokens = Literal["argmax", "drawn"]
 
@@ -95,7 +96,7 @@ class InfoGain(ValueRule):
     def _ahead(self, denoise: Denoise, z: Tensor, log_p: Tensor) -> tuple[Tensor, Tensor]:
         d = log_p.shape[-1]
         block = act.blocks(z.shape[-1], self.k).to(z.device)
-        best = (self.scores(denoise, z, d, log_p) / TIE).round().argmax(-1)
+        best = tied(self.scores(denoise, z, d, log_p)).argmax(-1)
         member = block[best][:, None]
         if self.tokens == "argmax":
             return log_p.new_ones(len(z), 1), revealed(z, member, likely(log_p)[:, None], d)
@@ -196,7 +197,7 @@ class SampledInfoGain(ValueRule):
         if self.greedy:
             after[:, 0] = self._greedy(z, log_p)
         found = objective(denoise, z, after, d, self.form, log_p)
-        best = (found >= found.amax(-1, keepdim=True) - TIE).long().argmax(-1)
+        best = (found >= found.amax(-1, keepdim=True) - slack(found.dtype)).long().argmax(-1)
         return log_p.new_ones(len(z), 1), after[torch.arange(len(z), device=z.device), best][:, None]
 
     def _draw(self, z: Tensor, log_p: Tensor, generator: Generator | None) -> Tensor:

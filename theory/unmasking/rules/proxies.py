@@ -13,9 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from theory.errors import unknown
-
-TIE = 2.0**-36
-"""Errors within rounding of each other tie: far above float64 noise, far below float32 resolution."""
+from theory.tolerance import tied
 
 ProxyName = str
 """A key of PROXIES."""
@@ -56,7 +54,6 @@ def proxy(name: str) -> Callable[[Tensor], Tensor]:
 def trusted_first(error: Float[Tensor, "batch n"], masked: Bool[Tensor, "batch n"]) -> Int[Tensor, "batch n"]:
     """Return the positions by ascending error, smaller index first in ties, unmasked positions last.
 
-    Errors are rounded to multiples of TIE first, so that equal conditionals computed in two ways still tie.
+    Errors equal up to the slack of `theory.tolerance` tie, also where they were computed in two ways.
     """
-    rounded = (error / TIE).round()
-    return torch.where(masked, rounded, torch.inf).sort(dim=-1, stable=True).indices
+    return torch.where(masked, tied(error), torch.inf).sort(dim=-1, stable=True).indices

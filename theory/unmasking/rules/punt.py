@@ -17,21 +17,14 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
-from theory import states
 from theory.errors import InvalidInput, unknown
+from theory.tolerance import meets
 from theory.unmasking.rules.base import Denoise, ValueRule, check_conditionals
 from theory.unmasking.rules.proxies import proxy, trusted_first
+from theory.worlds import states
 
 Ranking = Literal["confidence", "entropy", "margin", "index", "drawn"]
 Tests = Literal["binary", "in-order"]
-
-SLACK = 1e-12
-"""Added to eps >= 0, so that an unmoved conditional passes at eps = 0. With each probability known to a
-relative error u, KL(p || p) = sum p ln(p / p) is off by at most 2u; a quotient of sums of d^n terms has
-u <= 2 d^n 2^-53, which is below SLACK / 2 up to d^n = 1000. A smaller influence counts as none."""
-
-TIE = 1e-9
-"""Trust scores are compared on this grid: what is equal up to rounding is ranked by index."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +114,7 @@ def ranks(
         error = -log_p.gather(-1, torch.where(hidden, y, 0)[..., None])[..., 0].exp()
     else:
         error = proxy(by)(log_p)
-    order = trusted_first((error / TIE).round(), hidden)
+    order = trusted_first(error, hidden)
     places = torch.arange(hidden.shape[-1], device=hidden.device).expand(hidden.shape)
     return torch.empty_like(order).scatter(-1, order, places)
 
@@ -183,7 +176,7 @@ class _Tests:
         if not len(shown):
             return torch.zeros_like(shown, dtype=torch.bool)
         log_q = check_conditionals(self.denoise(shown), shown, self.d)
-        return (influence(self.log_p[rows], log_q) <= self.eps + SLACK) & (self.eps >= 0)
+        return meets(influence(self.log_p[rows], log_q), self.eps) & (self.eps >= 0)
 
 
 def _binary(tests: _Tests, hidden: Tensor, rank: Tensor) -> Tensor:

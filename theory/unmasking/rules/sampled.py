@@ -8,8 +8,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from theory import states
 from theory.unmasking.rules.base import Denoise, ValueRule
+from theory.worlds import states
 
 
 @dataclass(frozen=True)

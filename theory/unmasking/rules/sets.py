@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float
 from torch import Generator, Tensor
 
 from theory.errors import InvalidInput
+from theory.tolerance import meets
 from theory.unmasking.rules.base import SetRule
 from theory.unmasking.rules.proxies import ProxyName, proxy, token_entropy, trusted_first
 
@@ -105,7 +106,7 @@ class Threshold(SetRule):
     ) -> Bool[Tensor, "batch n"]:
         """Return the trusted positions."""
         error = proxy(self.by)(log_p)
-        return _first(trusted_first(error, masked), masked, 1) | (masked & (error <= self.threshold))
+        return _first(trusted_first(error, masked), masked, 1) | (masked & meets(error, self.threshold))
 
 
 @dataclass(frozen=True)
@@ -164,7 +165,7 @@ class EntropyBounded(SetRule):
         """Return the prefix."""
         h = token_entropy(log_p)
         order = trusted_first(h if self.by == "entropy" else proxy(self.by)(log_p), masked)
-        within = prefix_bounds(h.gather(-1, order)) <= self.budget
+        within = meets(prefix_bounds(h.gather(-1, order)), self.budget)
         kept = within & masked.gather(-1, order)
         kept[..., 0] = masked.any(-1)
         return torch.zeros_like(masked).scatter(-1, order, kept)

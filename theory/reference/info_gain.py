@@ -11,13 +11,13 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from theory import definitions as plain
-from theory.definitions import State
-from theory.unmasking.literal import lookahead as literal_rules
-from theory.unmasking.literal.lookahead import Row, likely, row
-from theory.unmasking.literal.samplers import Denoiser
+from theory.reference import laws as reference
+from theory.reference import lookahead as reference_lookahead
+from theory.reference.laws import State
+from theory.reference.lookahead import Row, likely, row
+from theory.reference.samplers import Denoiser
+from theory.tolerance import SLACK
 
-GRID = 1e-9
 Law = dict[State, Any]
 Step = Callable[[State], Law]
 
@@ -25,25 +25,25 @@ Step = Callable[[State], Law]
 def with_block(z: State, block: Sequence[int], tokens: Sequence[int]) -> State:
     """Return z with tokens revealed at the positions of a block."""
     for i, v in zip(block, tokens, strict=True):
-        z = plain.with_token(z, i, v)
+        z = reference.with_token(z, i, v)
     return z
 
 
 def block_cost(denoiser: Denoiser, z: State, block: Sequence[int], d: int) -> float:
     """Return the sum of the block's entropies in nats."""
-    return math.fsum(plain.entropy(row(denoiser, z, i, d)) for i in block)
+    return math.fsum(reference.entropy(row(denoiser, z, i, d)) for i in block)
 
 
 def block_value(denoiser: Denoiser, z: State, block: Sequence[int], tokens: Sequence[int], d: int, form: str) -> float:
     """Return J of revealing a block with its tokens."""
-    after = literal_rules.uncertainty(denoiser, with_block(z, block, tokens), d, form)
-    gain = literal_rules.uncertainty(denoiser, z, d, form) - after
+    after = reference_lookahead.uncertainty(denoiser, with_block(z, block, tokens), d, form)
+    gain = reference_lookahead.uncertainty(denoiser, z, d, form) - after
     return gain if form == "look-ahead" else gain - block_cost(denoiser, z, block, d)
 
 
 def permitted_blocks(z: State, d: int, k: int) -> list[tuple[int, ...]]:
     """Return all k-subsets of the masked positions; all of these at once where they are at most k."""
-    hidden = plain.masked(z, d)
+    hidden = reference.masked(z, d)
     return list(itertools.combinations(hidden, min(k, len(hidden))))
 
 
@@ -63,15 +63,15 @@ def best_block(denoiser: Denoiser, z: State, d: int, k: int, form: str, tokens: 
         top = [likely(row(denoiser, z, i, d)) for i in block]
         return block_value(denoiser, z, block, top, d, form)
 
-    return max(permitted_blocks(z, d, k), key=lambda b: (round(value(b) / GRID), [-i for i in b]))
+    return max(permitted_blocks(z, d, k), key=lambda b: (round(value(b) / SLACK), [-i for i in b]))
 
 
 def bypassed(denoiser: Denoiser, z: State, d: int, k: int, level: float | None) -> State | None:
     """Return the state after the bypass: up to k positions of top probability >= level; None where there is none."""
-    top = {i: float(max(row(denoiser, z, i, d))) for i in plain.masked(z, d)}
-    if level is None or level > 1 or max(top.values()) < level - GRID:
+    top = {i: float(max(row(denoiser, z, i, d))) for i in reference.masked(z, d)}
+    if level is None or level > 1 or max(top.values()) < level - SLACK:
         return None
-    sure = sorted((i for i in top if top[i] >= level - GRID), key=lambda i: (round(-top[i] / GRID), i))[:k]
+    sure = sorted((i for i in top if top[i] >= level - SLACK), key=lambda i: (round(-top[i] / SLACK), i))[:k]
     return with_block(z, sure, [likely(row(denoiser, z, i, d)) for i in sure])
 
 
@@ -118,8 +118,8 @@ def sampled_step(
     sure = bypassed(denoiser, z, d, k, level)
     if sure is not None:
         return {sure: 1}
-    rows = {i: row(denoiser, z, i, d) for i in plain.masked(z, d)}
-    error = {i: plain.entropy(p) for i, p in rows.items()}
+    rows = {i: row(denoiser, z, i, d) for i in reference.masked(z, d)}
+    error = {i: reference.entropy(p) for i, p in rows.items()}
     cooled = {i: _powered(p, 1 / tau_token) for i, p in rows.items()}
     drawn = successive_draws({i: math.exp(-h / tau_position) for i, h in error.items()}, k)
     acts = [(b, t) for b in drawn for t in itertools.product(range(d), repeat=len(b))]
@@ -131,9 +131,9 @@ def sampled_step(
     ]
     first = None
     if greedy:
-        top = tuple(sorted(sorted(rows, key=lambda i: (round(error[i] / GRID), i))[:k]))
+        top = tuple(sorted(sorted(rows, key=lambda i: (round(error[i] / SLACK), i))[:k]))
         first = acts.index((top, tuple(likely(rows[i]) for i in top)))
-    won = literal_rules.best_of_drawn(proposal, values, count, first)
+    won = reference_lookahead.best_of_drawn(proposal, values, count, first)
     return {with_block(z, *a): p for a, p in zip(acts, won, strict=True)}
 
 

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from theory import definitions as plain
-from theory.definitions import State
-from theory.unmasking.literal.samplers import Denoiser
+from theory.reference import laws as reference
+from theory.reference.laws import State
+from theory.reference.samplers import Denoiser
+from theory.tolerance import SLACK
 
 Row = tuple[Any, ...]
 Passes = Callable[[Row, Row], bool]
@@ -38,12 +39,12 @@ def row(denoiser: Denoiser, z: State, i: int, d: int) -> Row:
 
 def divergence(p: Row, q: Row) -> float:
     """Return KL(p || q) in nats."""
-    return plain.kullback_leibler({(v,): a for v, a in enumerate(p) if a > 0}, {(v,): b for v, b in enumerate(q)})
+    return reference.kullback_leibler({(v,): a for v, a in enumerate(p) if a > 0}, {(v,): b for v, b in enumerate(q)})
 
 
 def within(eps: float) -> Passes:
-    """Return the test KL(p || q) <= eps with PUNT's slack of 1e-12; a negative eps passes nothing."""
-    return lambda p, q: eps >= 0 and divergence(p, q) <= eps + 1e-12
+    """Return the test KL(p || q) <= eps up to the slack of `theory.tolerance`; a negative eps passes nothing."""
+    return lambda p, q: eps >= 0 and divergence(p, q) <= eps + SLACK * max(1, eps)
 
 
 def ranked(by: str) -> Order:
@@ -53,10 +54,10 @@ def ranked(by: str) -> Order:
         error: dict[str, Callable[[int], float]] = {
             "index": float,
             "confidence": lambda i: -float(max(rows[i])),
-            "entropy": lambda i: plain.entropy(rows[i]),
+            "entropy": lambda i: reference.entropy(rows[i]),
             "drawn": lambda i: -float(rows[i][y[i]]),
         }
-        return sorted(rows, key=lambda i: (round(error[by](i) / 1e-9), i))
+        return sorted(rows, key=lambda i: (round(error[by](i) / SLACK), i))
 
     return order
 
@@ -68,7 +69,7 @@ def shown(z: State, y: State, positions: Sequence[int]) -> State:
 
 def punt_step(denoiser: Denoiser, z: State, y: State, d: int, order: Order, passes: Passes) -> tuple[list[int], int]:
     """Return the positions kept by the binary-coded tests, in rank order, and the calls."""
-    rows = {i: row(denoiser, z, i, d) for i in plain.masked(z, d)}
+    rows = {i: row(denoiser, z, i, d) for i in reference.masked(z, d)}
     ranking = order(rows, y)
     width = math.ceil(math.log2(len(ranking)))
     code = {i: format(r, f"0{width}b") if width else "" for r, i in enumerate(ranking)}
@@ -88,7 +89,7 @@ def in_order_step(
     denoiser: Denoiser, z: State, y: State, d: int, order: Order, passes: Passes
 ) -> tuple[list[int], int]:
     """Return the positions kept by testing each rank against all kept before it, and the calls."""
-    rows = {i: row(denoiser, z, i, d) for i in plain.masked(z, d)}
+    rows = {i: row(denoiser, z, i, d) for i in reference.masked(z, d)}
     kept: list[int] = []
     prefixes = set()
     for i in order(rows, y):
@@ -107,7 +108,7 @@ def step_errors(denoiser: Denoiser, z: State, y: State, kept: Sequence[int], d: 
 
 def candidate_vectors(denoiser: Denoiser, z: State, d: int) -> Iterator[tuple[State, Any]]:
     """Yield every vector of candidates of positive probability."""
-    hidden = plain.masked(z, d)
+    hidden = reference.masked(z, d)
     for tokens in itertools.product(range(d), repeat=len(hidden)):
         weight: Any = 1
         y = list(z)
@@ -143,14 +144,14 @@ def punt(
 
 def uncertainty(denoiser: Denoiser, z: State, d: int, form: str) -> float:
     """Return the potential of Info-Gain: mean (or sum) of the masked positions' entropies, 0 when complete."""
-    h = [plain.entropy(row(denoiser, z, i, d)) for i in plain.masked(z, d)]
+    h = [reference.entropy(row(denoiser, z, i, d)) for i in reference.masked(z, d)]
     return math.fsum(h) / (1 if form == "sum" else max(1, len(h)))
 
 
 def action_value(denoiser: Denoiser, z: State, i: int, v: int, d: int, form: str) -> float:
     """Return J of revealing token v at position i."""
-    gain = uncertainty(denoiser, z, d, form) - uncertainty(denoiser, plain.with_token(z, i, v), d, form)
-    return gain if form == "look-ahead" else gain - plain.entropy(row(denoiser, z, i, d))
+    gain = uncertainty(denoiser, z, d, form) - uncertainty(denoiser, reference.with_token(z, i, v), d, form)
+    return gain if form == "look-ahead" else gain - reference.entropy(row(denoiser, z, i, d))
 
 
 def best_of_drawn(proposal: Sequence[Any], values: Sequence[float], count: int, first: int | None = None) -> list[Any]:
@@ -159,14 +160,14 @@ def best_of_drawn(proposal: Sequence[Any], values: Sequence[float], count: int, 
     head = [] if first is None else [first]
     for drawn in itertools.product(range(len(proposal)), repeat=count - len(head)):
         vector = [*head, *drawn]
-        best = next(a for a in vector if values[a] >= max(values[b] for b in vector) - 1e-9)
+        best = next(a for a in vector if values[a] >= max(values[b] for b in vector) - SLACK)
         law[best] = law[best] + math.prod(proposal[a] for a in drawn)
     return law
 
 
 def likely(p: Row) -> int:
     """Return the most probable token, the smaller one where two are equal up to rounding."""
-    return max(range(len(p)), key=lambda v: (round(float(p[v]) / 1e-9), -v))
+    return max(range(len(p)), key=lambda v: (round(float(p[v]) / SLACK), -v))
 
 
 def least_entropy_order(denoiser: Denoiser, z: State, d: int) -> float:
@@ -176,11 +177,11 @@ def least_entropy_order(denoiser: Denoiser, z: State, d: int) -> float:
         state, total = z, 0.0
         for i in order:
             p = row(denoiser, state, i, d)
-            total += plain.entropy(p)
-            state = plain.with_token(state, i, likely(p))
+            total += reference.entropy(p)
+            state = reference.with_token(state, i, likely(p))
         return total
 
-    return min(cost(order) for order in itertools.permutations(plain.masked(z, d)))
+    return min(cost(order) for order in itertools.permutations(reference.masked(z, d)))
 
 
 def expected_entropy(
@@ -194,11 +195,11 @@ def expected_entropy(
         after: dict[State, float] = {}
         for z, mass in now.items():
             block = choose(z)
-            total += mass * math.fsum(plain.entropy(row(denoiser, z, i, d)) for i in block)
+            total += mass * math.fsum(reference.entropy(row(denoiser, z, i, d)) for i in block)
             for tokens in itertools.product(range(d), repeat=len(block)):
                 share, x = mass, z
                 for i, v in zip(block, tokens, strict=True):
-                    share, x = share * float(denoiser(z, i, v)), plain.with_token(x, i, v)
+                    share, x = share * float(denoiser(z, i, v)), reference.with_token(x, i, v)
                 target = after if d in x else done
                 target[x] = target.get(x, 0) + share
         now = {z: mass for z, mass in after.items() if mass > 0}

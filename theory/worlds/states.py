@@ -42,20 +42,25 @@ def check_law(law: object, n: int, d: int) -> Float[Tensor, "*batch cells"]:
         raise InvalidInput(f"law holds {int((~torch.isfinite(q)).sum())} NaN or infinite entries; expected none")
     if bool((q < 0).any()):
         raise InvalidInput(f"law holds a negative probability {float(q.min()):.3g}; expected all >= 0")
-    error = float((q.sum(-1) - 1).abs().max())
+    error = float((q.detach().sum(-1) - 1).abs().max())
     if error > 1e-9:
         hint = "build it with dtype=torch.float64" if error < 1e-6 else "divide by its sum"
         raise InvalidInput(f"law sums to one only within {error:.3g}; expected 1e-9: {hint}")
     return q
 
 
+def normalised(weights: object) -> Float[Tensor, "*batch cells"]:
+    """Return weights / sum. Raises InvalidInput where they do not sum to a positive number."""
+    w = weights if isinstance(weights, Tensor) else torch.tensor([float(x) for x in weights], dtype=torch.float64)  # type: ignore[attr-defined]
+    total = w.sum(-1, keepdim=True)
+    if not bool((total > 0).all()):
+        raise InvalidInput(f"weights sum to {float(total.min()):.3g}; expected a positive sum")
+    return w / total
+
+
 def normalised_law(weights: Sequence[float] | Tensor, n: int, d: int) -> Float[Tensor, "*batch cells"]:
     """Return weights / sum as a checked law."""
-    w = torch.as_tensor(weights, dtype=torch.float64)
-    total = w.sum(-1, keepdim=True)
-    if bool((total <= 0).any()):
-        raise InvalidInput(f"weights sum to {float(total.min()):.3g}; expected a positive sum")
-    return check_law(w / total, n, d)
+    return check_law(normalised(torch.as_tensor(weights, dtype=torch.float64)), n, d)
 
 
 def marginal_table(law: Float[Tensor, "*batch cells"], n: int, d: int) -> Float[Tensor, "*batch states"]:
@@ -117,15 +122,17 @@ def masked_count(n: int, d: int) -> Int[Tensor, "states"]:
 
 
 def check_states(z: Tensor, n: int, d: int) -> Int[Tensor, "*batch n"]:
-    """Return z as int64; raise InvalidInput for a wrong length or a token outside 0..d."""
+    """Return z; raise InvalidInput for another type than int64, a wrong length or a token outside 0..d."""
     if z.ndim < 1 or z.shape[-1] != n:
         raise InvalidInput(f"states of shape {tuple(z.shape)}; expected n = {n} positions on the last axis")
-    if z.is_floating_point():
-        raise InvalidInput(f"states of dtype {z.dtype}; expected integer tokens: use z.long()")
-    tokens = z.long()
-    if tokens.numel() and not (int(tokens.min()) >= 0 and int(tokens.max()) <= d):
-        raise InvalidInput(f"token {int(tokens.min())}..{int(tokens.max())}; expected 0..{d - 1}, or {d} for the mask")
-    return tokens
+    if z.dtype != torch.int64:
+        raise InvalidInput(f"states of dtype {z.dtype}; expected torch.int64 tokens: use z.long()")
+    if z.numel() and not (int(z.min()) >= 0 and int(z.max()) <= d):
+        raise InvalidInput(
+            f"states hold tokens {int(z.min())}..{int(z.max())}; expected 0..{d - 1}, or {d} for the mask: renumber "
+            "other ids, as theory.denoisers.denoiser does for a network's"
+        )
+    return z
 
 
 def table_conditionals(

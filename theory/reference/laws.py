@@ -44,6 +44,20 @@ def rational_law(n: int, d: int, weights: Sequence[float]) -> dict[State, Fracti
     return {x: w / total for x, w in zip(sequences(n, d), exact, strict=True) if w > 0}
 
 
+def exact(world: Any) -> dict[State, Fraction]:
+    """Return a small world as a law in fractions, support only: its exact weights where it keeps them, else its floats.
+
+    `world` has n, d and either `weights` (whole numbers or fractions) or `law()`, all d^n probabilities.
+    """
+    weights = getattr(world, "weights", None)
+    return rational_law(world.n, world.d, world.law().tolist() if weights is None else weights)
+
+
+def floats(world: Any) -> dict[State, float]:
+    """Return a small world as a law in floats, support only."""
+    return {x: float(p) for x, p in exact(world).items()}
+
+
 def agrees(x: State, z: State, d: int) -> bool:
     """Return whether the sequence x shows the revealed tokens of z."""
     return all(b in (d, a) for a, b in zip(x, z, strict=True))

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
-from theory import definitions as plain
-from theory.definitions import Law, State
-from theory.unmasking.literal.samplers import Denoiser, Partition, ordered_partitions
+from theory.reference import laws as reference
+from theory.reference.laws import Law, State
+from theory.reference.samplers import Denoiser, Partition, ordered_partitions
 
 Blocks = Callable[[State], tuple[int, ...]]
 
@@ -22,8 +22,8 @@ def row_denoiser(n: int, d: int, rows: Sequence[int]) -> Denoiser:
     """Return the conditionals given by d positive integer weights for every state and masked position, in order."""
     table: dict[tuple[State, int], list[Fraction]] = {}
     start = 0
-    for z in plain.states(n, d):
-        for i in plain.masked(z, d):
+    for z in reference.states(n, d):
+        for i in reference.masked(z, d):
             weights = rows[start : start + d]
             table[z, i] = [Fraction(w, sum(weights)) for w in weights]
             start += d
@@ -33,12 +33,12 @@ def row_denoiser(n: int, d: int, rows: Sequence[int]) -> Denoiser:
 def probability(denoiser: Denoiser, rule: Blocks, x: State, d: int, within: bool = False) -> tuple[Any, int]:
     """Return LOGLIK's product and its calls; `within` scores a part's tokens one after the other instead."""
     z, product, calls = (d,) * len(x), 1, 0
-    while plain.masked(z, d):
+    while reference.masked(z, d):
         block, calls = rule(z), calls + 1
         seen = z
         for i in block:
             product = product * denoiser(seen, i, x[i])
-            z = plain.with_token(z, i, x[i])
+            z = reference.with_token(z, i, x[i])
             seen = z if within else seen
     return product, calls
 
@@ -51,13 +51,13 @@ def sampler(denoiser: Denoiser, rule: Blocks, n: int, d: int) -> dict[tuple[Stat
         visited.update({(z, calls): mass for z, mass in now.items()})
         after: dict[State, Any] = {}
         for z, mass in now.items():
-            if not plain.masked(z, d):
+            if not reference.masked(z, d):
                 continue
             block = rule(z)
             for tokens in itertools.product(range(d), repeat=len(block)):
                 x, p = z, mass
                 for i, v in zip(block, tokens, strict=True):
-                    x, p = plain.with_token(x, i, v), p * denoiser(z, i, v)
+                    x, p = reference.with_token(x, i, v), p * denoiser(z, i, v)
                 after[x] = after.get(x, 0) + p
         now = after
     return visited
@@ -68,10 +68,10 @@ def data_visits(law: Law, rule: Blocks, n: int, d: int) -> dict[State, Any]:
     visited: dict[State, Any] = {}
     for x, q in law.items():
         z = (d,) * n
-        while plain.masked(z, d):
+        while reference.masked(z, d):
             visited[z] = visited.get(z, 0) + q
             for i in rule(z):
-                z = plain.with_token(z, i, x[i])
+                z = reference.with_token(z, i, x[i])
     return visited
 
 
@@ -90,7 +90,7 @@ def follows(partition: Partition, rule: Blocks, x: State, d: int, loosely: bool 
         if not (set(part) <= wanted if loosely else set(part) == wanted):
             return False
         for i in part:
-            z = plain.with_token(z, i, x[i])
+            z = reference.with_token(z, i, x[i])
     return True
 
 
@@ -101,16 +101,16 @@ def order_probabilities(denoiser: Denoiser, x: State, d: int) -> dict[State, Any
         z, product = (d,) * len(x), 1
         for i in order:
             product = product * denoiser(z, i, x[i])
-            z = plain.with_token(z, i, x[i])
+            z = reference.with_token(z, i, x[i])
         found[order] = product
     return found
 
 
 def conditional_total_correlation(law: Law, z: State, block: Sequence[int], d: int) -> float:
     """Return TC(X_block | z) = sum_i H(X_i | z) - H(X_block | z) in nats."""
-    context = plain.marginal(law, z, d)
-    given = {x: q / context for x, q in law.items() if plain.agrees(x, z, d)}
-    return math.fsum(plain.subset_entropy(given, [i]) for i in block) - plain.subset_entropy(given, block)
+    context = reference.marginal(law, z, d)
+    given = {x: q / context for x, q in law.items() if reference.agrees(x, z, d)}
+    return math.fsum(reference.subset_entropy(given, [i]) for i in block) - reference.subset_entropy(given, block)
 
 
 def least_cost(law: Law, denoiser: Denoiser, n: int, d: int, price: float, largest: int) -> float:
@@ -121,8 +121,8 @@ def least_cost(law: Law, denoiser: Denoiser, n: int, d: int, price: float, large
     known: dict[State, float] = {}
 
     def ahead(z: State) -> float:
-        hidden = plain.masked(z, d)
-        if not hidden or plain.marginal(law, z, d) == 0:
+        hidden = reference.masked(z, d)
+        if not hidden or reference.marginal(law, z, d) == 0:
             return 0.0
         if z not in known:
             sizes = range(1, min(largest, len(hidden)) + 1)
@@ -131,12 +131,12 @@ def least_cost(law: Law, denoiser: Denoiser, n: int, d: int, price: float, large
         return known[z]
 
     def step(z: State, block: tuple[int, ...]) -> float:
-        terms, context = [], plain.marginal(law, z, d)
+        terms, context = [], reference.marginal(law, z, d)
         for tokens in itertools.product(range(d), repeat=len(block)):
             x = z
             for i, v in zip(block, tokens, strict=True):
-                x = plain.with_token(x, i, v)
-            share = plain.marginal(law, x, d) / context
+                x = reference.with_token(x, i, v)
+            share = reference.marginal(law, x, d) / context
             if share > 0:
                 drawn = math.prod(denoiser(z, i, v) for i, v in zip(block, tokens, strict=True))
                 terms.append(float(share) * (ahead(x) - math.log(drawn)))

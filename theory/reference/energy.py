@@ -17,8 +17,8 @@ import numpy as np
 from numpy import ndarray
 from scipy import integrate
 
-from theory.definitions import Law, State, agrees, marginal, states, with_token
 from theory.errors import InvalidInput
+from theory.reference.laws import Law, State, agrees, marginal, states, with_token
 from theory.schedules import Schedule, beta, beta_mask
 
 

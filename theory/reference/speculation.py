@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any, Literal
 
-from theory import definitions as plain
-from theory.definitions import State
+from theory.reference import laws as reference
+from theory.reference.laws import State
 
 Vector = list[float]
 Drift = Callable[[int, Vector], Vector]
@@ -116,7 +116,7 @@ def confidence_order(conditional: Conditional, d: int) -> Order:
 
     def order(z: State) -> tuple[int, ...]:
         if z not in known:
-            sure = {i: max(conditional(z, i, v) for v in range(d)) for i in plain.masked(z, d)}
+            sure = {i: max(conditional(z, i, v) for v in range(d)) for i in reference.masked(z, d)}
             known[z] = tuple(sorted(sure, key=lambda i: (-sure[i], i)))
         return known[z]
 
@@ -131,7 +131,7 @@ def sequential_law(conditional: Conditional, order: Order, n: int, d: int) -> di
         for z, mass in now.items():
             i = order(z)[0]
             for v in range(d):
-                _add(after, plain.with_token(z, i, v), mass * conditional(z, i, v))
+                _add(after, reference.with_token(z, i, v), mass * conditional(z, i, v))
         now = after
     return now
 
@@ -184,9 +184,9 @@ def speculative(
                     for x, refused, p in _verify(found, conditional, order, z, listed, tokens, mass, d, correct):
                         _add(after, (x, rounds + 1, rejections + refused), p)
         for key, mass in after.items():
-            if not plain.masked(key[0], d):
+            if not reference.masked(key[0], d):
                 _add(found.joint, key, mass)
-        now = {key: mass for key, mass in after.items() if plain.masked(key[0], d)}
+        now = {key: mass for key, mass in after.items() if reference.masked(key[0], d)}
     return found
 
 
@@ -208,7 +208,7 @@ def _verify(
         if target != i:
             found.mismatches += mass
             found.variation += mass
-            yield from ((plain.with_token(x, target, w), 1, mass * q[w]) for w in range(d) if q[w])
+            yield from ((reference.with_token(x, target, w), 1, mass * q[w]) for w in range(d) if q[w])
             return
         p = [conditional(z, i, w) for w in range(d)]
         rest = [max(0, b - a) for a, b in zip(p, q, strict=True)]
@@ -217,11 +217,11 @@ def _verify(
         found.variation += mass * sum(abs(a - b) for a, b in zip(p, q, strict=True)) / 2
         if refused:
             law = [r / sum(rest) for r in rest] if correct == "residual" else q
-            yield from ((plain.with_token(x, i, w), 1, refused * law[w]) for w in range(d) if law[w])
+            yield from ((reference.with_token(x, i, w), 1, refused * law[w]) for w in range(d) if law[w])
         mass = mass - refused
         if not mass:
             return
-        x = plain.with_token(x, i, v)
+        x = reference.with_token(x, i, v)
     yield x, 0, mass
 
 

@@ -15,10 +15,9 @@ import torch
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.errors import NoSuchExample
 
-from theory import catalogue
 from theory.errors import InvalidInput
 from theory.files import write_atomically
-from theory.ledger import Check, Claim, Evidence, Instance, Verdict, significance, verdict
+from theory.ledger import Check, Claim, Evidence, Instance, Verdict, catalogue, significance, verdict
 
 PROFILES = {"smoke": 0.25, "default": 2.0, "deep": 200.0}
 """How many times a claim's own number of examples each profile draws."""

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from theory import definitions as plain
-from theory.definitions import Law, State
-from theory.unmasking.literal.samplers import Denoiser
-from theory.unmasking.rules.proxies import TIE
+from theory.reference import laws as reference
+from theory.reference.laws import Law, State
+from theory.reference.samplers import Denoiser
+from theory.tolerance import SLACK
 
 Rows = Mapping[int, Sequence[Any]]
 Block = tuple[int, ...]
@@ -39,8 +39,8 @@ def entropy_bounded(budget: float, by: str = "entropy") -> LiteralRule:
         order = sorted(rows, key=lambda i: (proxy_error(rows[i], by), i))
         best = 1
         for k in range(1, len(order) + 1):
-            h = [plain.entropy(rows[i]) for i in order[:k]]
-            if math.fsum(h) - max(h) > budget:
+            h = [reference.entropy(rows[i]) for i in order[:k]]
+            if math.fsum(h) - max(h) > budget + SLACK * max(1, budget):
                 break
             best = k
         return [(1, tuple(sorted(order[:best])))]
@@ -61,20 +61,20 @@ def random_one(rows: Rows) -> list[tuple[Any, Block]]:
 
 
 def proxy_error(row: Sequence[Any], by: str) -> float:
-    """Return the error proxy of one conditional, in whole ties: minus confidence, entropy, or minus margin."""
+    """Return the error proxy of one conditional, in whole slacks: minus confidence, entropy, or minus margin."""
     ranked = sorted((float(p) for p in row), reverse=True)
     if by == "confidence":
-        return round(-ranked[0] / TIE)
+        return round(-ranked[0] / SLACK)
     if by == "margin":
-        return round((ranked[1] - ranked[0]) / TIE)
-    return round(plain.entropy(row) / TIE)
+        return round((ranked[1] - ranked[0]) / SLACK)
+    return round(reference.entropy(row) / SLACK)
 
 
 def paths(law: Law, denoiser: Denoiser, rule: LiteralRule, n: int, d: int) -> Iterator[Path]:
     """Yield every path of every sequence, p_phi(x, z) of eq. (5) beside q_phi(x, z) of eq. (6)."""
 
     def follow(x: State, z: State, partition: tuple[Block, ...], sampler: Any, data: Any) -> Iterator[Path]:
-        hidden = plain.masked(z, d)
+        hidden = reference.masked(z, d)
         if not hidden:
             yield Path(x, partition, sampler, data)
             return
@@ -82,18 +82,18 @@ def paths(law: Law, denoiser: Denoiser, rule: LiteralRule, n: int, d: int) -> It
             after, drawn = z, 1
             for i in block:
                 drawn = drawn * denoiser(z, i, x[i])
-                after = plain.with_token(after, i, x[i])
-            context = plain.marginal(law, z, d)
-            joint = plain.marginal(law, after, d) / context if context > 0 else 0
+                after = reference.with_token(after, i, x[i])
+            context = reference.marginal(law, z, d)
+            joint = reference.marginal(law, after, d) / context if context > 0 else 0
             yield from follow(x, after, (*partition, block), sampler * weight * drawn, data * weight * joint)
 
-    for x in plain.sequences(n, d):
+    for x in reference.sequences(n, d):
         yield from follow(x, (d,) * n, (), 1, 1)
 
 
 def rows_at(denoiser: Denoiser, z: State, d: int) -> dict[int, list[Any]]:
     """Return the conditionals of the masked positions of z."""
-    return {i: [denoiser(z, i, v) for v in range(d)] for i in plain.masked(z, d)}
+    return {i: [denoiser(z, i, v) for v in range(d)] for i in reference.masked(z, d)}
 
 
 def joint_divergence(found: Sequence[Path]) -> float:
@@ -111,14 +111,14 @@ def output(found: Sequence[Path]) -> dict[State, Any]:
 
 def node_errors(law: Law, denoiser: Denoiser, z: State, block: Block, d: int) -> tuple[float, float, float]:
     """Return model error, joint dependence error and entropy bound of a block where q(z_UM) > 0."""
-    context = plain.marginal(law, z, d)
-    exact = {i: [plain.marginal(law, plain.with_token(z, i, v), d) / context for v in range(d)] for i in block}
+    context = reference.marginal(law, z, d)
+    exact = {i: [reference.marginal(law, reference.with_token(z, i, v), d) / context for v in range(d)] for i in block}
     gap = math.fsum(float(q) * math.log(q / denoiser(z, i, v)) for i in block for v, q in enumerate(exact[i]) if q > 0)
     joint = []
-    for values in plain.sequences(len(block), d):
+    for values in reference.sequences(len(block), d):
         after = z
         for i, v in zip(block, values, strict=True):
-            after = plain.with_token(after, i, v)
-        joint.append(plain.marginal(law, after, d) / context)
-    h = [plain.entropy(exact[i]) for i in block]
-    return gap, math.fsum(h) - plain.entropy(joint), math.fsum(h) - max(h)
+            after = reference.with_token(after, i, v)
+        joint.append(reference.marginal(law, after, d) / context)
+    h = [reference.entropy(exact[i]) for i in block]
+    return gap, math.fsum(h) - reference.entropy(joint), math.fsum(h) - max(h)

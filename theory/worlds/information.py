@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from theory.errors import InvalidInput
-from theory.states import marginal_table
+from theory.worlds.states import marginal_table
 
 CHUNK = 2**22
 

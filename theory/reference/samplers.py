@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
-from theory import definitions as plain
-from theory.definitions import Law, State
+from theory.reference import laws as reference
+from theory.reference.laws import Law, State
 
 Denoiser = Callable[[State, int, int], Any]
 Partition = tuple[tuple[int, ...], ...]
@@ -26,7 +26,7 @@ def oracle(law: Law, d: int) -> Denoiser:
 
     def conditional(z: State, i: int, v: int) -> Any:
         if (z, i, v) not in known:
-            known[z, i, v] = plain.conditional(law, z, i, v, d)
+            known[z, i, v] = reference.conditional(law, z, i, v, d)
         return known[z, i, v]
 
     return conditional
@@ -50,13 +50,13 @@ def ordered_partitions(n: int, sizes: Sequence[int]) -> Iterator[Partition]:
 def partition_law(denoiser: Denoiser, partition: Partition, n: int, d: int) -> dict[State, Any]:
     """Return nu_S, the output law given the ordered partition S."""
     result = {}
-    for x in plain.sequences(n, d):
+    for x in reference.sequences(n, d):
         z, probability = (d,) * n, 1
         for block in partition:
             for i in block:
                 probability = probability * denoiser(z, i, x[i])
             for i in block:
-                z = plain.with_token(z, i, x[i])
+                z = reference.with_token(z, i, x[i])
         result[x] = probability
     return result
 
@@ -79,7 +79,7 @@ def fixed_size_law(denoiser: Denoiser, sizes: Sequence[int], n: int, d: int) -> 
 def fixed_size_error(law: Law, denoiser: Denoiser, sizes: Sequence[int], n: int, d: int) -> float:
     """Return E(s), the mean of KL(mu || nu_S) over all ordered partitions."""
     parts = list(ordered_partitions(n, sizes))
-    errors = [plain.kullback_leibler(law, partition_law(denoiser, s, n, d)) for s in parts]
+    errors = [reference.kullback_leibler(law, partition_law(denoiser, s, n, d)) for s in parts]
     return math.fsum(errors) / len(parts)
 
 
@@ -97,12 +97,12 @@ def chain_law(denoiser: Denoiser, reveal: Sequence[Any], n: int, d: int) -> dict
 
 def successors(denoiser: Denoiser, z: State, r: Any, d: int) -> Iterator[tuple[State, Any]]:
     """Yield every state reachable from z in one step with its probability."""
-    hidden = plain.masked(z, d)
+    hidden = reference.masked(z, d)
     for tokens in itertools.product(range(d + 1), repeat=len(hidden)):
         x, p = z, 1
         for i, v in zip(hidden, tokens, strict=True):
             p = p * ((1 - r) if v == d else r * denoiser(z, i, v))
-            x = plain.with_token(x, i, v)
+            x = reference.with_token(x, i, v)
         if p != 0:
             yield x, p
 
@@ -129,9 +129,9 @@ def path_divergence(law: Law, denoiser: Denoiser, reveal: Sequence[Any], n: int,
         for path, (true, drawn) in paths.items():
             z = path[-1]
             for x, p in successors(denoiser, z, r, d):
-                count = len(plain.masked(z, d)) - len(plain.masked(x, d))
-                kept = len(plain.masked(x, d))
-                joint = plain.marginal(law, x, d) / plain.marginal(law, z, d) if true > 0 else 0
+                count = len(reference.masked(z, d)) - len(reference.masked(x, d))
+                kept = len(reference.masked(x, d))
+                joint = reference.marginal(law, x, d) / reference.marginal(law, z, d) if true > 0 else 0
                 step = float(joint) * float(r) ** count * (1 - float(r)) ** kept
                 longer[(*path, x)] = (true * step, drawn * float(p))
         paths = longer

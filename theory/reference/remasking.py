@@ -11,8 +11,8 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from theory import definitions as plain
-from theory.definitions import Law, State
+from theory.reference import laws as reference
+from theory.reference.laws import Law, State
 
 Conditional = Callable[[State, int, int], Any]
 """p(x_i = v | z), as (z, i, v)."""
@@ -30,7 +30,7 @@ def oracle(law: Law, d: int) -> Conditional:
 
     def conditional(z: State, i: int, v: int) -> Any:
         if (z, i, v) not in known:
-            known[z, i, v] = plain.conditional(law, z, i, v, d)
+            known[z, i, v] = reference.conditional(law, z, i, v, d)
         return known[z, i, v]
 
     return conditional
@@ -40,9 +40,9 @@ def independent(conditional: Conditional, d: int) -> Fill:
     """Return the fill that draws every masked token by itself; visible tokens are carried over."""
 
     def fill(z: State) -> Iterator[tuple[State, Any]]:
-        for y in plain.sequences(len(z), d):
-            if plain.agrees(y, z, d):
-                yield y, math.prod(conditional(z, i, y[i]) for i in plain.masked(z, d))
+        for y in reference.sequences(len(z), d):
+            if reference.agrees(y, z, d):
+                yield y, math.prod(conditional(z, i, y[i]) for i in reference.masked(z, d))
 
     return fill
 
@@ -51,9 +51,9 @@ def together(law: Law, d: int) -> Fill:
     """Return the fill that draws the masked tokens from their joint conditional."""
 
     def fill(z: State) -> Iterator[tuple[State, Any]]:
-        context = plain.marginal(law, z, d)
+        context = reference.marginal(law, z, d)
         for y, q in law.items():
-            if plain.agrees(y, z, d):
+            if reference.agrees(y, z, d):
                 yield y, q / context
 
     return fill

@@ -1,0 +1,35 @@
+"""How results show themselves: a short table in a terminal, the same in a notebook. No mathematics."""
+
+from __future__ import annotations
+
+import html
+import numbers
+from typing import Any
+
+
+class Shown:
+    """Gives a class a repr and a notebook table made from `_facts()`, a mapping from labels to values."""
+
+    name: str
+
+    def _facts(self) -> dict[str, object]:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        facts = ", ".join(f"{label} = {shown(value)}" for label, value in self._facts().items())
+        return f"{type(self).__name__}({self.name}: {facts})"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{html.escape(label)}</td><td>{html.escape(shown(value))}</td></tr>"
+            for label, value in self._facts().items()
+        )
+        return f"<table><caption>{html.escape(self.name)}</caption>{rows}</table>"
+
+
+def shown(value: Any, digits: int = 4) -> str:
+    """Return a number with four digits, zeros and whole numbers as such; anything else as text."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        return str(value)
+    whole = float(value).is_integer() and abs(float(value)) < 1e15
+    return str(int(float(value))) if whole else f"{float(value):.{digits}g}"

@@ -1,1 +1,0 @@
-"""Samplers, rules and likelihoods written out literally: the slow references that the engines are tested with."""
