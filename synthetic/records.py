@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 import warnings
 from collections.abc import Mapping
@@ -31,7 +30,7 @@ from synthetic.experiments import registry
 from synthetic.loading import load
 from synthetic.progress import Progress, Silent
 from theory.errors import InvalidInput, unknown
-from theory.files import write_atomically
+from theory.files import records_folder, write_atomically
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -212,7 +211,7 @@ class Store:
 
 def default_root() -> Path:
     """Return the folder of records: $UNMASKED_RECORDS, else `records/` in the project."""
-    return Path(os.environ.get("UNMASKED_RECORDS") or PROJECT / "records")
+    return records_folder()
 
 
 class _Damage(Exception):

@@ -1,4 +1,4 @@
-"""Atomic files: a reader, or a crash, finds the old content or the new, never half of it."""
+"""Where results are kept, and how: a reader, or a crash, finds the old content or the new, never half of it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,17 @@ import secrets
 from pathlib import Path
 
 from theory.errors import InvalidInput
+
+PROJECT = Path(__file__).resolve().parent.parent
+"""The folder that holds the packages."""
+
+
+def records_folder() -> Path:
+    """Return where results are kept: $UNMASKED_RECORDS, else `records/` in a checkout, else `unmasked-records/` at home."""
+    if named := os.environ.get("UNMASKED_RECORDS"):
+        return Path(named)
+    checkout = (PROJECT / "pyproject.toml").is_file()
+    return PROJECT / "records" if checkout else Path.home() / "unmasked-records"
 
 
 def write_atomically(path: Path, content: str | bytes) -> None:
