@@ -13,7 +13,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 
 def records_folder() -> Path:
-    """Return where results are kept: $UNMASKED_RECORDS, else `records/` in a checkout, else `unmasked-records/` at home."""
+    """Return where results are kept: $UNMASKED_RECORDS, else `records` in a checkout, else `unmasked-records` at home."""
     if named := os.environ.get("UNMASKED_RECORDS"):
         return Path(named)
     checkout = (PROJECT / "pyproject.toml").is_file()
