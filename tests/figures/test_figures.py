@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-
 from figures.__main__ import main
+
 from figures.gallery import FIGURES
 from figures.saving import PNG_LIMIT
 from figures.stamps import STYLE

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-
 from figures.__main__ import main
+
 from figures.gallery import FIGURES, Entry, select
 from figures.saving import PNG_LIMIT, save
 from figures.stamps import STYLE, experiments

@@ -15,9 +15,9 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from synthetic.__main__ import main
 
 from synthetic import provenance
-from synthetic.__main__ import main
 from synthetic.digest import PROJECT, code_digest
 from synthetic.encoding import canonical, decode, decode_table, encode, encode_table
 from synthetic.experiments import registry

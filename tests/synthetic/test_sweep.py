@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from synthetic.__main__ import main
+
 from synthetic.digest import PROJECT
 from synthetic.records import Store
 from synthetic.sweep import Pool, compute
