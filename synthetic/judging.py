@@ -28,8 +28,15 @@ class Cost:
     def __str__(self) -> str:
         if not self.runs:
             return "nothing: all records are there"
-        trained = f"{self.models} models to train, about {minutes(self.seconds)} of training on two cores, and "
-        return f"{trained if self.models else ''}{self.runs} runs of {', '.join(self.experiments)} to measure"
+        runs = f"{counted(self.runs, 'run')} of {', '.join(self.experiments)}"
+        if not self.models:
+            return runs
+        return f"{counted(self.models, 'model')} to train, about {minutes(self.seconds)} on two cores, and {runs}"
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number of things in words."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def minutes(seconds: float) -> str:
@@ -49,9 +56,11 @@ def cost(claims: Mapping[str, Empirical], preset: str, store: Store | None = Non
 
 def costs_of(store: Store, wanted: Mapping[str, Any], force: bool = False) -> tuple[int, int, float]:
     """Return how many runs these experiments miss, how many models must be trained, and about how many seconds."""
+    runs, specs = needed_models(store, wanted, force)
+    if not specs:
+        return len(runs), 0, 0.0
     from synthetic import models
 
-    runs, specs = needed_models(store, wanted, force)
     untrained = [spec for spec in specs if not models.is_trained(spec)]
     return len(runs), len(untrained), sum(models.operations(spec) for spec in untrained) / 1e15 * SECONDS_A_PETAFLOP
 

@@ -13,14 +13,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from theory.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from figures.gallery import Entry
+    from synthetic.records import Store
 
 Names = tyro.conf.Positional[tuple[str, ...]]
 CORES = os.cpu_count() or 1
@@ -161,11 +165,16 @@ Command = (
 )
 
 
-def main(args: Sequence[str] | None = None) -> int:
-    """Run one command; exit code 0, 1 (a verdict is not the expected one) or 2 (bad input, said in one line)."""
+def main(
+    args: Sequence[str] | None = None, *, store: Store | None = None, figures: Mapping[str, Entry] | None = None
+) -> int:
+    """Run one command; exit code 0, 1 (a verdict is not the expected one) or 2 (bad input, said in one line).
+
+    `store` and `figures` take the place of the project's own records and gallery.
+    """
     command = tyro.cli(Command, args=args, prog="unmasked", description=__doc__)
     try:
-        return _carry_out(command)
+        return _carry_out(command, store, figures)
     except InvalidInput as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -177,7 +186,11 @@ def main(args: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _carry_out(command: List | Check | Explain | Tightest | Evaluate | Run | Figures) -> int:
+def _carry_out(
+    command: List | Check | Explain | Tightest | Evaluate | Run | Figures,
+    store: Store | None,
+    figures: Mapping[str, Entry] | None,
+) -> int:
     match command:
         case List() | Check() | Tightest():
             from unmasked import claim_commands
@@ -190,4 +203,4 @@ def _carry_out(command: List | Check | Explain | Tightest | Evaluate | Run | Fig
         case Run() | Figures() | Explain():
             from unmasked import record_commands
 
-            return record_commands.carry_out(command)
+            return record_commands.carry_out(command, store, figures)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import ast
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from figures import drawing, gallery
-from figures.gallery import FIGURES
-from synthetic import judging
+from figures.gallery import FIGURES, Entry
 from synthetic.digest import PROJECT, source_path, syntax_tree
 from synthetic.encoding import encode_config
 from synthetic.progress import reporter
@@ -18,16 +18,18 @@ from theory.errors import InvalidInput, unknown
 from unmasked.command_line import Explain, Figures, Run
 
 
-def carry_out(command: Run | Figures | Explain, store: Store | None = None) -> int:
-    """Run one of the commands and return its exit code."""
-    store = store or Store()
+def carry_out(
+    command: Run | Figures | Explain, store: Store | None = None, known: Mapping[str, Entry] | None = None
+) -> int:
+    """Run one of the commands and return its exit code; `known` are the figures there are."""
+    store, known = store or Store(), FIGURES if known is None else known
     match command:
         case Run():
             run(command, store)
         case Figures():
-            figures(command, store)
+            figures(command, store, known)
         case Explain():
-            return explain(command, store)
+            return explain(command, store, known)
     return 0
 
 
@@ -52,18 +54,18 @@ def run(command: Run, store: Store) -> None:
         compute(store, stale, Pool(command.jobs, command.cluster), progress, force=command.force)
 
 
-def figures(command: Figures, store: Store) -> None:
+def figures(command: Figures, store: Store, known: Mapping[str, Entry]) -> None:
     """Draw figures, or say what they are or what drawing them involves."""
     if command.list:
-        width = max(map(len, FIGURES), default=0)
-        for name, entry in gallery.select(command.names, FIGURES).items():
+        width = max(map(len, known), default=0)
+        for name, entry in gallery.select(command.names, known).items():
             print(f"{name:<{width}}  {entry.paper}, {entry.figure}: {entry.caption}")
         return
     if command.set:
         _with_settings(command)
         return
     out = command.out or drawing.default_folder(command.preset)
-    due = drawing.plans(command.names, command.preset, out, FIGURES, store)
+    due = drawing.plans(command.names, command.preset, out, known, store)
     if command.explain:
         for each in due:
             print(f"{each.name}: {'; '.join(each.reasons) or 'up to date'}")
@@ -71,16 +73,18 @@ def figures(command: Figures, store: Store) -> None:
     wanted = {name for each in due if each.reasons or command.force for name in each.statuses}
     configs = {name: store.preset(name, command.preset) for name in sorted(wanted)}
     announce(store, {n: c for n, c in configs.items() if command.force or not store.status(n, c).fresh}, command.force)
-    drawing.draw_all(due, command.preset, out, FIGURES, store, Pool(command.jobs), force=command.force)
+    drawing.draw_all(due, command.preset, out, known, store, Pool(command.jobs), force=command.force)
 
 
 def announce(store: Store, wanted: dict[str, Any], force: bool = False) -> None:
     """Say how many models will be trained, about how long that takes, and how many runs there are."""
     if wanted:
+        from synthetic import judging
+
         print(f"to compute: {judging.Cost(frozenset(), tuple(wanted), *judging.costs_of(store, wanted, force))}")
 
 
-def explain(command: Explain, store: Store) -> int:
+def explain(command: Explain, store: Store, known: Mapping[str, Entry]) -> int:
     """Say what is known of a claim, an experiment or a figure."""
     from unmasked import claim_commands
     from unmasked.selection import index, own
@@ -91,12 +95,12 @@ def explain(command: Explain, store: Store) -> int:
     claims = index()
     if name in claims:
         return claim_commands.explain(claims[name])
-    if name not in FIGURES and name not in store.experiments:
-        raise unknown("claim, experiment or figure", name, {*claims, *FIGURES, *store.experiments})
-    if name in FIGURES:
-        entry = FIGURES[name]
+    if name not in known and name not in store.experiments:
+        raise unknown("claim, experiment or figure", name, {*claims, *known, *store.experiments})
+    if name in known:
+        entry = known[name]
         print(f"figure {name}: {entry.paper}, {entry.figure}\n  {entry.caption}")
-        (due,) = drawing.plans([name], command.preset, drawing.default_folder(command.preset), FIGURES, store)
+        (due,) = drawing.plans([name], command.preset, drawing.default_folder(command.preset), known, store)
         print(f"  {'; '.join(due.reasons) or 'up to date'}")
     if name in store.experiments:
         _explain_experiment(name, store.preset(name, command.preset), store)
