@@ -6,7 +6,7 @@ import fnmatch
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from synthetic import claims as trained
 from theory.errors import InvalidInput, unknown
@@ -14,16 +14,11 @@ from theory.ledger import catalogue
 from unmasked.entry import named
 from unmasked.own_claims import OwnClaim
 
-Status = Literal["printed", "reading", "ours"]
-
 PAPERS = {
     "duel": "2603.01367", "eb": "2505.24857", "energy": "2509.13866", "gstar": "2510.08369", "infogain": "2602.18176",
     "punt": "2510.21961", "remdm": "2503.00307", "schedules": "2511.04647", "speculative": "2501.05370",
 }  # fmt: skip
 """The arXiv number of the paper that each subject is about."""
-
-OURS = re.compile(r"notes|digest|corrects|corrected|constants of|sharpened|dropping", re.IGNORECASE)
-READING = re.compile(r"\bread(ing)?\b|reconstruct|slip|taken with|by data processing", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -50,11 +45,9 @@ class Entry:
         return found.group() if found else PAPERS.get(self.subject, "")
 
     @property
-    def status(self) -> Status:
+    def status(self) -> str:
         """Return whether the statement is printed in a paper, a natural reading of one, or our own."""
-        if READING.search(self.source):
-            return "reading"
-        return "ours" if OURS.search(self.source) or not re.search(r"\d{4}\.\d{5}", self.source) else "printed"
+        return "reading" if self.trained else str(self.claim.status)
 
 
 def index() -> dict[str, Entry]:
