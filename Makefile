@@ -15,10 +15,10 @@ help:  ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 figures: $(CORE)  ## Draw every figure into figures/gallery, from records computed where needed
-	$(RUN) -m figures
+	$(RUN) -m unmasked figures
 
 figures-smoke: $(CORE)  ## Draw every figure from the smallest preset, into build/smoke-gallery
-	$(RUN) -m figures --preset smoke --out build/smoke-gallery
+	$(RUN) -m unmasked figures --preset smoke --out build/smoke-gallery
 
 test: $(DEV)  ## Run all tests
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2
@@ -26,7 +26,7 @@ test: $(DEV)  ## Run all tests
 check: $(DEV)  ## Lint, format, types and the direction of imports
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
-	$(RUN) -m mypy theory
+	$(RUN) -m mypy
 	.venv/bin/lint-imports
 
 pins:  ## Resolve constraints.txt on the default index without any pip configuration
