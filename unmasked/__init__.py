@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from theory.denoisers import TableDenoiser as TableDenoiser
     from theory.denoisers import denoiser as denoiser
     from theory.errors import InvalidInput as InvalidInput
-    from theory.ledger import strategies as strategies
     from theory.schedules import as_schedule as schedule
     from theory.unmasking.rules.info_gain import InfoGain as InfoGain
     from theory.unmasking.rules.info_gain import SampledInfoGain as SampledInfoGain
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from theory.unmasking.rules.sets import Threshold as Threshold
     from theory.unmasking.rules.sets import TopK as TopK
     from theory.worlds import World as World
+    from unmasked import strategies as strategies
     from unmasked.entry import world as world
     from unmasked.fitting import fit as fit
     from unmasked.measuring import evaluate as evaluate
@@ -57,7 +57,7 @@ _SETS, _OWN = "theory.unmasking.rules.sets", "unmasked.own_claims"
 _PLACES: dict[str, tuple[str, str]] = {
     "figures": ("figures.drawing", ""),
     "schedules": ("theory.schedules", ""),
-    "strategies": ("theory.ledger.strategies", ""),
+    "strategies": ("unmasked.strategies", ""),
     "worlds": ("theory.worlds", ""),
     "Denoiser": ("theory.denoisers", "Denoiser"),
     "InfoGain": ("theory.unmasking.rules.info_gain", "InfoGain"),

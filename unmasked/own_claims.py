@@ -16,7 +16,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from theory import ledger
 from theory.denoisers import TableDenoiser
 from theory.errors import InvalidInput
-from theory.ledger import Claim, Evidence, checking, strategies
+from theory.ledger import Claim, Evidence, checking
 from theory.ledger.tightest import Tightest
 from theory.ledger.tightest import tightest as search
 from theory.schedules import Schedule
@@ -24,6 +24,7 @@ from theory.showing import Shown
 from theory.tolerance import SLACK
 from theory.unmasking.rules.base import SetRule
 from theory.worlds import TableWorld
+from unmasked import strategies
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 import unmasked as um
 from unmasked.command_line import main
 
-FALSE = '''
+FALSE = """
 import unmasked as um
 
 
@@ -18,7 +18,7 @@ import unmasked as um
 def budget_is_enough(world: um.AnyWorld):
     found = um.measure(um.EntropyBounded(0.3, by="entropy"), world)
     return um.at_most(found.kl, 0.0)
-'''
+"""
 
 
 def test_a_true_claim_holds_and_a_false_one_has_a_small_witness() -> None:
