@@ -139,7 +139,7 @@ class TableWorld(World):
 
     def _facts(self) -> dict[str, object]:
         few = self.weights is not None and len(self.weights) <= FEW
-        return {**super()._facts(), **({"weights": [str(w) for w in self.weights or ()]} if few else {})}
+        return {**super()._facts(), **({"weights": f"[{', '.join(map(str, self.weights or ()))}]"} if few else {})}
 
     def set_entropies(self) -> Float[Tensor, "*worlds sets"]:
         """Return H(X_S) of all 2^n revealed sets, in the order of `information.set_entropies`."""
