@@ -22,7 +22,7 @@ from theory.files import check_writable, records_folder, write_atomically
 from theory.ledger import Claim, checking
 from theory.ledger.checking import Result
 from theory.ledger.tightest import tightest as search
-from unmasked.command_line import Check, List, Tightest
+from unmasked.options import Check, List, Tightest
 from unmasked.own_claims import OwnClaim
 from unmasked.selection import Entry, index, own, select
 

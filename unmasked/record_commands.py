@@ -15,7 +15,7 @@ from synthetic.progress import reporter
 from synthetic.records import Status, Store
 from synthetic.sweep import Pool, compute
 from theory.errors import InvalidInput, unknown
-from unmasked.command_line import Explain, Figures, Run
+from unmasked.options import Explain, Figures, Run
 
 
 def carry_out(

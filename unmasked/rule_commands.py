@@ -14,9 +14,9 @@ from theory.showing import shown
 from theory.unmasking import evaluation
 from theory.unmasking.rules.base import SetRule, ValueRule
 from unmasked.claim_commands import console
-from unmasked.command_line import Evaluate
 from unmasked.entry import named, sampler
 from unmasked.entry import world as as_world
+from unmasked.options import Evaluate
 
 SHOWN = 3
 """Names of better rules that a cell lists."""

@@ -12,7 +12,7 @@ import pytest
 import tyro
 
 from theory.files import PROJECT
-from unmasked.command_line import Command
+from unmasked.options import Command
 
 PAGES = ("README.md", "CONTRIBUTING.md")
 README = (PROJECT / "README.md").read_text()
