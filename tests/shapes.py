@@ -14,6 +14,7 @@ MODULES = (
     "theory.unmasking.bounds",
     "theory.unmasking.likelihood",
     "theory.unmasking.best_rules",
+    "theory.unmasking.sampling",
     "theory.unmasking.walks",
     "theory.unmasking.rules.proxies",
     "theory.unmasking.rules.sampled",

@@ -198,6 +198,9 @@ def for_world(source: Any, world: Any) -> Denoiser:
     if not callable(source) and not hasattr(source, "d"):
         source = denoiser(source)
     if hasattr(source, "d"):
+        listed = getattr(source, "worlds", ())
+        if listed not in ((), world.worlds):
+            raise InvalidInput(f"conditionals of {listed} worlds beside {world.worlds}; give one table, or one a world")
         return _agreeing(source, world.n, world.d)
     return FunctionDenoiser(source, world.d, world.n, outputs="log-probabilities")
 

@@ -14,8 +14,10 @@ import torch
 
 from theory.errors import InvalidInput
 from theory.unmasking import evaluation
+from theory.unmasking.best_rules import best_rule
 from theory.unmasking.rules.sampled import SampledConfidence
-from theory.unmasking.rules.sets import EntropyBounded, RandomOne
+from theory.unmasking.rules.sets import EntropyBounded, LeftToRight, RandomOne, TopK
+from theory.worlds import copied_pairs
 from theory.worlds.tree import sticky_chain
 
 ROOT = Path(__file__).parents[3]
@@ -91,7 +93,7 @@ def test_rules_outside_the_family_are_told(mine: Path) -> None:
 
 
 def test_a_rule_class_and_an_instance_load() -> None:
-    assert isinstance(evaluation.load("theory.unmasking.rules.sets:TopK"), evaluation.TopK)
+    assert isinstance(evaluation.load("theory.unmasking.rules.sets:TopK"), TopK)
     with pytest.raises(InvalidInput, match="cannot be built without arguments"):
         evaluation.load("theory.unmasking.rules.sets:EntropyBounded")
 
@@ -127,3 +129,59 @@ def test_worlds_are_small_and_valid() -> None:
         assert float(world.law().sum()) == pytest.approx(1.0)
         assert (world.d + 1) ** world.n <= 10_000
         assert world.law().dtype == torch.float64
+
+
+def reported(rule: object, worlds: dict, denoiser: object = None) -> evaluation.Report:
+    return evaluation.report(rule, list(evaluation.evaluate(rule, worlds, denoiser)))
+
+
+def test_a_rule_of_one_token_a_step_is_never_called_optimal() -> None:
+    dense = evaluation.small_worlds()["Dirichlet, dense"]
+    report = reported(LeftToRight(1), {"pairs": copied_pairs(2), "dense": dense})
+    pairs, dense = report.standings()
+    assert pairs.score.at_end and dense.score.at_end
+    assert (pairs.score.excess, pairs.score.divergence, dense.score.excess) == (0.0, 0.0, 0.0)
+    assert pairs.score.excess_calls == pytest.approx(2) and "EB 0, confidence" in pairs.dominated_by
+    assert dense.score.excess_calls == 0.0 and not dense.optimal and not pairs.optimal
+    told = evaluation.verdict(report)
+    assert "optimal" not in told and "says nothing about how well it chooses" in told
+    assert "exists on 1 of them" in told
+
+
+def test_all_at_once_is_an_end_too() -> None:
+    report = reported(TopK(4), {"pairs": copied_pairs(2)})
+    assert report.standings()[0].score.at_end and "optimal" not in evaluation.verdict(report)
+
+
+def test_a_rule_on_the_hull_between_its_ends_is_optimal() -> None:
+    best = best_rule(copied_pairs(2)).rule
+    report = reported(best, {"pairs": copied_pairs(2)})
+    standing = report.standings()[0]
+    assert (standing.score.excess, standing.score.excess_calls, standing.dominated_by) == (0.0, 0.0, ())
+    assert standing.optimal and "optimal on 1" in evaluation.verdict(report)
+    assert "optimal on 1" in repr(report)
+
+
+def test_a_dominated_rule_is_told_all_that_dominate_it() -> None:
+    report = reported(LeftToRight(2), {"pairs": copied_pairs(2), "repetition": evaluation.small_worlds()["repetition"]})
+    standing = report.standings()[0]
+    rivals = [s for s in report.scores if not s.mine and s.world == "pairs"]
+    assert standing.dominated_by == tuple(s.rule for s in rivals if s.dominates(standing.score))
+    assert standing.score.excess == pytest.approx(2 * math.log(2)) and len(standing.dominated_by) > 1
+    assert "optimal on 0" in evaluation.verdict(report) and "1.386 nats above the best rule" in evaluation.verdict(
+        report
+    )
+
+
+def test_a_denoiser_of_the_users_own_is_measured_against_the_best_rules_under_it() -> None:
+    world = sticky_chain(4)
+    report = reported(EntropyBounded(0.4), {"chain": world}, sticky_chain(4, 0.7))
+    assert report.standings()[0].score.divergence > reported(EntropyBounded(0.4), {"chain": world}).mine()[0].divergence
+    assert report.standings()[0].score.excess >= 0
+    with pytest.raises(InvalidInput, match="denoiser with n = 5 beside a world with n = 4"):
+        reported(TopK(1), {"chain": world}, sticky_chain(5))
+
+
+def test_a_rule_that_looks_at_values_has_a_verdict() -> None:
+    told = evaluation.verdict(reported(SampledConfidence(), {"chain": sticky_chain(3)}))
+    assert told.startswith("sampled-token confidence") and "optimal" not in told
