@@ -12,8 +12,8 @@ from typing import Any
 
 from theory.errors import InvalidInput, unknown
 from theory.schedules import Schedule, as_schedule
-from theory.unmasking.evaluation import FunctionRule
 from theory.unmasking.rules.base import Rule, SetRule, ValueRule
+from theory.unmasking.rules.function import FunctionRule
 from theory.worlds import TableWorld, World
 
 

@@ -19,6 +19,7 @@ from synthetic.tasks.base import Examples
 from synthetic.training import Trained, Training, train
 from theory.denoisers import Denoiser
 from theory.errors import InvalidInput
+from theory.schedules import Schedule
 from theory.showing import Shown
 from theory.unmasking import losses, sampling
 from theory.worlds import World
@@ -75,8 +76,11 @@ class Run(Shown):
 
         `start` holds partially masked states, a row each (all masked unless given; token d is the mask).
         """
-        begin = torch.full((count, self.denoiser.n or 0), self.rows.d) if start is None else torch.as_tensor(start)
-        return sampling.sample(sampler(rule), self.denoiser, begin, seed=seed, temperature=temperature)
+        method = sampler(rule)
+        if isinstance(method, Schedule):
+            raise InvalidInput(f"{method.name} is a schedule; sample takes a rule")
+        begin = count if start is None else torch.as_tensor(start)
+        return sampling.sample(method, self.denoiser, begin, seed=seed, temperature=temperature)
 
     def _facts(self) -> dict[str, object]:
         return {

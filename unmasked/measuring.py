@@ -96,8 +96,8 @@ def measure(
         return _sampled(method, world, for_world(denoiser, world), start, samples, seed)
     found = walks.walk(method, world, denoiser, start)
     return Measurement(
-        method.name, world, found.divergence, found.path_divergence, found.calls, found.bound, found.output,
-        _excess=functools.partial(_over_best_rule, found, denoiser) if isinstance(method, SetRule) else None,
+        method.name, found.world, float(found.divergence), float(found.path_divergence), float(found.calls),
+        float(found.bound), found.output, _excess=functools.partial(_over_best_rule, found, denoiser) if isinstance(method, SetRule) else None,
     )  # fmt: skip
 
 
@@ -143,18 +143,18 @@ def _sampled(
     found = long_walks.sample_walk(rule, law, samples, Generator().manual_seed(seed), denoiser)
     kl = found.path_divergence
     errors = {
-        "kl": kl.standard_error, "path_kl": kl.standard_error, "calls": found.nfe_sampler.standard_error,
+        "kl": kl.standard_error, "path_kl": kl.standard_error, "calls": found.calls.standard_error,
         "bound": found.bound.standard_error,
     }  # fmt: skip
     return Measurement(
-        rule.name, law, kl.mean, kl.mean, found.nfe_sampler.mean, found.bound.mean, None, errors
+        rule.name, law, kl.mean, kl.mean, found.calls.mean, found.bound.mean, None, errors
     )  # fmt: skip
 
 
 def _over_best_rule(found: walks.Walk, denoiser: Any) -> float:
     best = best_rules.frontier(found.world, denoiser=denoiser)
     height = hull.height([(o.calls, o.divergence) for o in best], float(found.calls_of_data))
-    return evaluation.whole(float(found.path_divergence) - height)
+    return evaluation.settled(float(found.path_divergence) - height)
 
 
 def _pairs(world: World) -> int:

@@ -42,7 +42,7 @@ def evaluate(command: Evaluate) -> int:
             rows.append(row)
     found = evaluation.report(rule, rows)
     console.print(_table(found))
-    console.print(escape(evaluation.verdict(found)))
+    console.print(escape(found.verdict))
     evaluation.plot(found, out)
     console.print(f"drawn in {out}", soft_wrap=True)
     if command.json is not None:
@@ -60,8 +60,9 @@ def _table(found: evaluation.Report) -> Table:
         "better built-in rules",
     )
     table = Table(*columns, title=found.name)
-    for own in found.mine():
-        better = [*own.dominated_by[:SHOWN], *(["..."] if len(own.dominated_by) > SHOWN else [])]
-        numbers = (shown(own.calls), shown(own.divergence), shown(own.excess), shown(own.excess_calls))
-        table.add_row(own.world, *numbers, "; ".join(better) or "none")
+    for standing in found.standings():
+        own, names = standing.score, standing.dominated_by
+        better = [*names[:SHOWN], *([f"and {len(names) - SHOWN} more"] if len(names) > SHOWN else [])]
+        excess = ["at an end" if own.at_end else shown(value) for value in (own.excess, own.excess_calls)]
+        table.add_row(own.world, shown(own.calls), shown(own.divergence), *excess, "; ".join(better) or "none")
     return table

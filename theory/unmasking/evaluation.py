@@ -21,7 +21,6 @@ from theory.tolerance import SLACK
 from theory.unmasking import best_rules, walks
 from theory.unmasking.best_rules import Optimum
 from theory.unmasking.hull import height
-from theory.unmasking.loading import load as load
 from theory.unmasking.rules.base import Rule, SetRule, ValueRule
 from theory.unmasking.rules.info_gain import InfoGain
 from theory.unmasking.rules.punt import Punt
@@ -103,8 +102,13 @@ class Report(Shown):
             for own in self.mine()
         ]
 
+    @property
+    def verdict(self) -> str:
+        """Return in plain sentences how the rule stands against the best and against the built-in rules."""
+        return verdict(self)
+
     def _facts(self) -> dict[str, object]:
-        return {"worlds": len(self.mine()), "verdict": verdict(self)}
+        return {"worlds": len(self.mine()), "verdict": self.verdict}
 
 
 def verdict(report: Report) -> str:
@@ -221,17 +225,17 @@ def plot(found: Report, path: Path) -> None:
 
 def _score(rule: Rule, world: World, denoiser: Any, name: str, hull: list[Optimum], mine: bool) -> Score:
     walk = walks.walk(rule, world, denoiser)
-    calls, divergence = float(walk.calls), _settled(float(walk.divergence))
+    calls, divergence = float(walk.calls), settled(float(walk.divergence))
     excess = excess_calls = math.nan
     if isinstance(rule, SetRule):
         spent, found = float(walk.calls_of_data), float(walk.path_divergence)
-        excess = _settled(found - height([(o.calls, o.divergence) for o in hull], spent))
-        excess_calls = _settled(spent - height([(o.divergence, o.calls) for o in reversed(hull)], found))
+        excess = settled(found - height([(o.calls, o.divergence) for o in hull], spent))
+        excess_calls = settled(spent - height([(o.divergence, o.calls) for o in reversed(hull)], found))
     at_end = calls <= 1 + SLACK or calls >= world.n - 2 * SLACK
     return Score(rule.name, name, calls, max(0.0, divergence), excess, mine, excess_calls, at_end)
 
 
-def _settled(difference: float) -> float:
+def settled(difference: float) -> float:
     """Return zero for a difference of two computed numbers that is within the slack."""
     return 0.0 if abs(difference) < 2 * SLACK else difference
 
