@@ -95,9 +95,10 @@ def measure(
     if (world.d + 1) ** world.n > STATES:
         return _sampled(method, world, for_world(denoiser, world), start, samples, seed)
     found = walks.walk(method, world, denoiser, start)
+    excess = functools.partial(_over_best_rule, found, denoiser) if isinstance(method, SetRule) else None
     return Measurement(
         method.name, found.world, float(found.divergence), float(found.path_divergence), float(found.calls),
-        float(found.bound), found.output, _excess=functools.partial(_over_best_rule, found, denoiser) if isinstance(method, SetRule) else None,
+        float(found.bound), found.output, _excess=excess,
     )  # fmt: skip
 
 
