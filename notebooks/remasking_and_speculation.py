@@ -102,7 +102,7 @@ stepped = {
 }
 table = reference.float_law(law.n, law.d, law.law.tolist())
 before = dict(zip(reference.states(law.n, law.d), start.tolist(), strict=True))
-drafts = reference_remasking.independent(reference_remasking.oracle(table, law.d), law.d)
+drafts = reference_remasking.independent(reference.conditionals_of(table, law.d), law.d)
 listed = reference_remasking.posterior_step(before, drafts, now, after, 1 - after, law.d)
 listed = torch.tensor([listed.get(z, 0.0) for z in reference.states(law.n, law.d)], dtype=torch.float64)
 assert (stepped["independent"] - listed).abs().max() < 1e-14

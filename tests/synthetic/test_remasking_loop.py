@@ -35,7 +35,7 @@ def settle(law: reference.Law, alpha: float, sigma: float, joint: bool) -> tuple
     fill = (
         reference_remasking.together(law, 2)
         if joint
-        else reference_remasking.independent(reference_remasking.oracle(law, 2), 2)
+        else reference_remasking.independent(reference.conditionals_of(law, 2), 2)
     )
     noised: reference.Law = {}
     for x, q in law.items():
@@ -94,7 +94,7 @@ def test_weights_are_ordered_by_sigma_and_star_s_is_the_next_alpha() -> None:
 def test_bounds_by_hand() -> None:
     """Sums of KL divergences over states, next states and drafts, against the closed form."""
     table, law = smoke()[0], law_of("product law")
-    fill = reference_remasking.independent(reference_remasking.oracle(law, 2), 2)
+    fill = reference_remasking.independent(reference.conditionals_of(law, 2), 2)
     rows = table[(table["part"] == "bound") & (table["law"] == "product law")].set_index("steps")
     for steps in (1, 2, 3):
         for column, sampler in (("bound", "star"), ("standard", "masked diffusion")):

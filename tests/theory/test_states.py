@@ -81,7 +81,7 @@ def test_tables_too_large_say_how_large_before_allocating() -> None:
 def test_bad_states_are_named() -> None:
     with pytest.raises(InvalidInput, match="expected n = 3 positions"):
         states.check_states(torch.zeros(2, 4, dtype=torch.long), 3, 2)
-    with pytest.raises(InvalidInput, match="expected torch.int64 tokens"):
+    with pytest.raises(InvalidInput, match=r"expected torch\.int64 tokens"):
         states.check_states(torch.zeros(2, 3), 3, 2)
     with pytest.raises(InvalidInput, match=r"expected 0\.\.1, or 2 for the mask"):
         states.check_states(torch.tensor([[0, 1, 3]]), 3, 2)

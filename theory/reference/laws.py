@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
 State = tuple[int, ...]
 Law = Mapping[State, Any]
+Conditional = Callable[[State, int, int], Any]
+"""A denoiser: p(x_i = v | z) as (z, i, v)."""
 
 
 def sequences(n: int, d: int) -> Iterator[State]:
@@ -79,6 +81,18 @@ def conditional(law: Law, z: State, i: int, v: int, d: int) -> Any:
     if context == 0:
         return Fraction(1, d)
     return marginal(law, with_token(z, i, v), d) / context
+
+
+def conditionals_of(law: Law, d: int) -> Conditional:
+    """Return the exact conditionals of a law as a denoiser, remembered between calls."""
+    known: dict[tuple[State, int, int], Any] = {}
+
+    def found(z: State, i: int, v: int) -> Any:
+        if (z, i, v) not in known:
+            known[z, i, v] = conditional(law, z, i, v, d)
+        return known[z, i, v]
+
+    return found
 
 
 def entropy(probabilities: Iterable[Any]) -> float:

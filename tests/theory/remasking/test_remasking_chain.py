@@ -199,7 +199,7 @@ def test_impossible_tokens_cost_infinity_and_no_nan() -> None:
 def test_all_routes_to_the_output_law_of_a_star_meet() -> None:
     w, process = case(**F1), schedules.star(5)
     fill = reference_remasking.independent(
-        reference_remasking.oracle({x: float(p) for x, p in w.rational.items()}, 2), 2
+        reference.conditionals_of({x: float(p) for x, p in w.rational.items()}, 2), 2
     )
     exact = reference_remasking.output_law(fill, triples(process), 4, 2)
     assert chain.output_law(w.factorised, process).tolist() == pytest.approx(w.listed(exact), abs=1e-14)

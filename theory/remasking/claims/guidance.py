@@ -167,7 +167,7 @@ def _literally(world: Case, steps: int, first: int, temperature: float | None, g
     """Return the output of refinement from step `first` on, all drafts, orders and labels written out, in floats."""
     n, d = world.n, world.d
     odds = _weights(world, guided)
-    conditional = reference_remasking.oracle(reference.float_law(n, d, list(world.weights)), d)
+    conditional = reference.conditionals_of(reference.float_law(n, d, list(world.weights)), d)
     fill = reference_remasking.independent(conditional, d)
     law: dict[Any, Any] = {(d,) * n: 1.0}
     for k in range(steps):

@@ -17,7 +17,6 @@ from torch import Tensor
 
 from theory.ledger import Instance, rounding, strategies
 from theory.reference import laws as reference
-from theory.reference import remasking as reference_remasking
 from theory.remasking import chain, predictor
 from theory.remasking.chain import Proposal, Refinement
 from theory.remasking.schedules import Step
@@ -51,10 +50,10 @@ class Case:
         return states.normalised_law(list(self.weights), self.n, self.d)
 
     @cached_property
-    def conditional(self) -> reference_remasking.Conditional:
+    def conditional(self) -> reference.Conditional:
         """Return the denoiser in fractions."""
         if not self.rows:
-            return reference_remasking.oracle(self.rational, self.d)
+            return reference.conditionals_of(self.rational, self.d)
         keys = [(z, i) for z in reference.states(self.n, self.d) for i in reference.masked(z, self.d)]
         known = {key: self.rows[k * self.d : (k + 1) * self.d] for k, key in enumerate(keys)}
         return lambda z, i, v: Fraction(known[z, i][v], sum(known[z, i]))

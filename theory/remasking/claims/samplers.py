@@ -9,6 +9,7 @@ import torch
 from torch import Generator
 
 from theory.ledger import FALSE_ALARM_SHARE, Claim, Evidence, equal, hoeffding_samples
+from theory.reference import laws as reference
 from theory.reference import remasking as reference_remasking
 from theory.remasking import chain
 from theory.remasking.claims.inputs import F1, F2, NOTES, case, triples
@@ -49,7 +50,7 @@ def same_law(
     exact = chain.output_law(world.factorised, plans, refine)
     if all(step.kind == "posterior" for step in plans) and n < 4:
         fill = reference_remasking.independent(
-            reference_remasking.oracle({x: float(p) for x, p in world.rational.items()}, d), d
+            reference.conditionals_of({x: float(p) for x, p in world.rational.items()}, d), d
         )
         listed = world.listed(reference_remasking.output_law(fill, triples(plans), n, d))
         yield equal("enumeration", exact, listed, world.slack(2 * steps) * steps, note="every draft written out")

@@ -34,7 +34,6 @@ from theory.speculation.claims.masked_inputs import (
     PATHS,
     cases,
     laws,
-    oracle,
     products,
     setup,
 )
@@ -127,7 +126,7 @@ def independence(factors: Sequence[Sequence[int]], order: ORDERS, window: int, m
 def information_bound(n: int, d: int, weights: Sequence[int], power: float = 0.5) -> Iterator[Evidence]:
     """Bound E TV of the l-th drafted conditional by its information with the drafted predecessors, from all masks."""
     law = reference.rational_law(n, d, weights)
-    conditional, start, slack = oracle(law, d), (d,) * n, rounding(n * (d + 1) ** n)
+    conditional, start, slack = reference.conditionals_of(law, d), (d,) * n, rounding(n * (d + 1) ** n)
     for l in range(1, n):
         mean = 0.0
         for tokens in itertools.product(range(d), repeat=l):

@@ -31,7 +31,7 @@ class Setup:
     n: int
     d: int
     window: int
-    conditional: reference_speculation.Conditional
+    conditional: reference.Conditional
     order: reference_speculation.Order
     priority: masked.Priority
 
@@ -69,25 +69,13 @@ class Setup:
 
 def setup(n: int, d: int, order: ORDERS, window: int, weights: Sequence[int] = (), rows: Sequence[int] = ()) -> Setup:
     """Return true conditionals of `weights`, or inconsistent ones of `rows`; an order by permutation or "confidence"."""
-    conditional = _table(n, d, rows) if rows else oracle(reference.rational_law(n, d, weights), d)
+    conditional = _table(n, d, rows) if rows else reference.conditionals_of(reference.rational_law(n, d, weights), d)
     if order == "confidence":
         return Setup(
             n, d, window, conditional, reference_speculation.confidence_order(conditional, d), masked.confidence
         )
     fixed = [int(i) for i in order]
     return Setup(n, d, window, conditional, reference_speculation.fixed_order(fixed, d), masked.fixed(fixed))
-
-
-def oracle(law: reference.Law, d: int) -> reference_speculation.Conditional:
-    """Return the exact conditionals of a law, remembered between calls."""
-    known: dict[tuple[reference.State, int, int], Fraction] = {}
-
-    def conditional(z: reference.State, i: int, v: int) -> Fraction:
-        if (z, i, v) not in known:
-            known[z, i, v] = reference.conditional(law, z, i, v, d)
-        return known[z, i, v]
-
-    return conditional
 
 
 def _table(n: int, d: int, rows: Sequence[int]) -> Callable[[reference.State, int, int], Fraction]:

@@ -16,7 +16,6 @@ from torch import Tensor
 from theory.ledger import Claim, Evidence, Instance, at_least, at_most, equal, strategies
 from theory.reference import laws as reference
 from theory.reference import paths as reference_paths
-from theory.reference import samplers as reference_samplers
 from theory.unmasking import entropy_bounds, walks
 from theory.unmasking.claims.curve import tolerance
 from theory.unmasking.rules.base import SetRule
@@ -55,7 +54,7 @@ def case(n: int, d: int, weights: Sequence[float], model: Sequence[Sequence[floa
     """
     q = states.normalised_law(weights, n, d)
     if model is None:
-        return q, None, reference_samplers.oracle(reference.rational_law(n, d, weights), d)
+        return q, None, reference.conditionals_of(reference.rational_law(n, d, weights), d)
     rows = torch.tensor(model, dtype=torch.float64).reshape(1, (d + 1) ** n, n, d)
     table = (rows / rows.sum(-1, keepdim=True)).log()
 
