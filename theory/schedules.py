@@ -8,27 +8,44 @@ the energies. Condition 3.4 of Chen et al. (arXiv 2509.13866), alpha = sin^2(pi 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 from scipy import differentiate, special
 
-from theory.errors import InvalidInput
+from theory.errors import InvalidInput, unknown
 
 Curve = Callable[[ndarray], ndarray]
 HALF_PI = np.pi / 2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Schedule:
-    """An increasing curve with its derivative, and 1 - value computed without cancellation near t = 1."""
+    """An increasing curve with its derivative, and 1 - value computed without cancellation near t = 1.
+
+    `recipe` says how the schedule was made, where plain values tell it: the key of RECIPES and its arguments. Two
+    schedules with one recipe are equal; a schedule without one equals only itself.
+    """
 
     name: str
     value: Curve
     complement: Curve
     derivative: Curve
+    recipe: tuple[Any, ...] | None = None
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Schedule) or self.recipe is None:
+            return self is other
+        return self.recipe == other.recipe
+
+    def __hash__(self) -> int:
+        return id(self) if self.recipe is None else hash(self.recipe)
+
+    def __repr__(self) -> str:
+        return f"Schedule({self.name!r})"
 
     def __call__(self, t: object) -> ndarray:
         return np.asarray(self.value(np.asarray(t, dtype=float)))
@@ -148,6 +165,7 @@ def beta(a: float, b: float) -> Schedule:
         lambda t: np.asarray(special.betainc(a, b, t)),
         lambda t: np.asarray(special.betaincc(a, b, t)),
         density,
+        ("beta", float(a), float(b)),
     )
 
 
@@ -160,7 +178,8 @@ def beta_mask(a: float, b: float) -> Schedule:
         slope = np.where(t == 0, _end_slope(a, b), slope)
         return np.where(t == 1, _end_slope(b, a), slope)
 
-    return Schedule(f"Beta mask ({a:g}, {b:g})", mask.value, mask.complement, derivative)
+    recipe = ("beta mask", float(a), float(b))
+    return Schedule(f"Beta mask ({a:g}, {b:g})", mask.value, mask.complement, derivative, recipe)
 
 
 def from_callable(value: Curve, derivative: Curve | None = None, name: str = "custom", points: int = 1025) -> Schedule:
@@ -184,6 +203,32 @@ def from_callable(value: Curve, derivative: Curve | None = None, name: str = "cu
         return np.asarray(found.df)
 
     return Schedule(name, value, lambda s: 1.0 - value(s), derivative or numeric)
+
+
+def piecewise(values: object, times: object = None, name: str | None = None) -> Schedule:
+    """Return the schedule that is linear between nodes: alpha = values[k] at times[k], k / K unless given.
+
+    `values` and `times` climb from exactly 0 to exactly 1. At a node the derivative is that of the piece after it.
+    Raises InvalidInput.
+    """
+    alpha = check_grid(values)
+    if alpha.ndim != 1:
+        raise InvalidInput(f"nodes of shape {alpha.shape}; expected one list alpha_0, ..., alpha_K")
+    t = uniform_grid(len(alpha) - 1) if times is None else check_grid(times)
+    if t.shape != alpha.shape or (np.diff(t) <= 0).any():
+        raise InvalidInput(f"{len(t)} times for {len(alpha)} nodes; expected as many, strictly increasing from 0 to 1")
+    hidden, slopes = 1.0 - alpha, np.diff(alpha) / np.diff(t)
+
+    def slope(s: ndarray) -> ndarray:
+        return np.asarray(slopes[(t.searchsorted(s, side="right") - 1).clip(0, len(slopes) - 1)])
+
+    return Schedule(
+        name or f"piecewise linear, {len(slopes)} pieces",
+        lambda s: np.interp(s, t, alpha),
+        lambda s: np.interp(s, t, hidden),
+        slope,
+        ("piecewise", tuple(alpha.tolist()), tuple(t.tolist())),
+    )
 
 
 def _end_slope(a: float, b: float) -> float:
@@ -218,4 +263,18 @@ ONE_MINUS_COSINE = Schedule(
     lambda t: np.sin(HALF_PI * (1 - t)),
     lambda t: HALF_PI * np.sin(HALF_PI * t),
 )
-NAMED: dict[str, Schedule] = {s.name: s for s in (LINEAR, SINE, SQUARED_SINE, ONE_MINUS_COSINE)}
+NAMED: dict[str, Schedule] = {
+    s.name: replace(s, recipe=("named", s.name)) for s in (LINEAR, SINE, SQUARED_SINE, ONE_MINUS_COSINE)
+}
+LINEAR, SINE, SQUARED_SINE, ONE_MINUS_COSINE = NAMED.values()
+RECIPES: dict[str, Callable[..., Schedule]] = {
+    "named": NAMED.__getitem__, "beta": beta, "beta mask": beta_mask, "piecewise": piecewise
+}  # fmt: skip
+"""What makes a schedule again from its recipe."""
+
+
+def from_recipe(kind: str, *arguments: Any) -> Schedule:
+    """Return the schedule of a recipe. Raises InvalidInput for an unknown kind."""
+    if kind not in RECIPES:
+        raise unknown("kind of schedule", kind, RECIPES)
+    return RECIPES[kind](*arguments)

@@ -14,6 +14,7 @@ from typing import Any
 
 from theory.denoisers import TableDenoiser
 from theory.errors import InvalidInput
+from theory.schedules import Schedule, from_recipe
 from theory.worlds import SupportWorld, TableWorld
 
 KIND = "kind"
@@ -37,6 +38,8 @@ def encode(value: Any) -> Any:
     if isinstance(value, SupportWorld):
         rows, chances = value.support.tolist(), value.probabilities.tolist()
         return {KIND: "support", "rows": rows, "probabilities": chances, "d": value.d, "name": value.name}
+    if isinstance(value, Schedule) and value.recipe is not None:
+        return {KIND: "schedule", "recipe": encode(value.recipe)}
     if isinstance(value, TableDenoiser):
         return {KIND: "denoiser", "log_p": value.log_p.tolist(), "name": value.name}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -73,6 +76,8 @@ def _decoded(value: Mapping[str, Any]) -> Any:
             return SupportWorld(value["rows"], value["probabilities"], value["d"], value["name"])
         case "denoiser":
             return TableDenoiser(torch.tensor(value["log_p"], dtype=torch.float64), value["name"])
+        case "schedule":
+            return from_recipe(*value["recipe"])
         case "object":
             module, _, name = value["class"].partition(":")
             if module.split(".")[0] not in ("theory", "synthetic"):

@@ -1,7 +1,8 @@
-"""Hypothesis strategies for the objects of the theory: laws, curves, grids, sizes. Objects, never seeds.
+"""Hypothesis strategies for the objects of the theory: worlds, denoisers, schedules, grids, sizes, curves.
 
-Laws are integer weights over the d^n sequences, so every one of them is rational and shrinks well. A third
-of them are degenerate on purpose: zero cells, copies, parity, products and point masses.
+They draw the objects themselves, never seeds, so a failing example is read off directly and shrinks: a world to small
+weights, a denoiser to uniform rows, a schedule to the linear one. Strategies for unmasking rules are in
+`theory.unmasking.strategies`.
 """
 
 from __future__ import annotations
@@ -9,10 +10,20 @@ from __future__ import annotations
 import itertools
 from typing import Any
 
+import torch
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
+from theory import schedules as masks
+from theory.denoisers import TableDenoiser
+from theory.schedules import Schedule
+from theory.worlds import TableWorld, World, states
+
 LARGEST_WEIGHT = 64
+"""The largest weight of a sequence in a dense world."""
+
+FEW_ROWS = 81
+"""Up to this many conditionals a denoiser's are drawn one by one; more are drawn as some distinct rows, repeated."""
 
 
 @st.composite
@@ -53,14 +64,51 @@ def _structured(draw: DrawFn, n: int, d: int) -> list[int]:
 
 
 @st.composite
-def laws(draw: DrawFn, n: tuple[int, int] = (2, 4), d: tuple[int, int] = (2, 3), cells: int = 81) -> dict[str, Any]:
-    """Draw `{"n", "d", "weights"}`: half dense, a quarter sparse, a quarter product or structured laws."""
+def worlds(draw: DrawFn, n: tuple[int, int] = (2, 4), d: tuple[int, int] = (2, 3), cells: int = 81) -> TableWorld:
+    """Draw a world with whole weights, kept exactly in `world.weights`.
+
+    `n` and `d` are the least and largest length and vocabulary; larger vocabularies are left out where d^n exceeds
+    `cells`. Three in seven are dense, two sparse (with sequences of probability zero), one a product of independent
+    positions, and one structured: copied pairs, a repeated token, parity, or a single sequence.
+    """
     length = draw(st.integers(*n))
     largest = max(v for v in range(d[0], d[1] + 1) if v**length <= cells or v == d[0])
     size = draw(st.integers(d[0], largest))
     kinds = (_dense, _dense, _dense, _sparse, _sparse, _product, _structured)
-    weights = draw(draw(st.sampled_from(kinds))(length, size))
-    return {"n": length, "d": size, "weights": weights}
+    return TableWorld.from_weights(draw(draw(st.sampled_from(kinds))(length, size)), length, size)
+
+
+def laws(n: tuple[int, int] = (2, 4), d: tuple[int, int] = (2, 3), cells: int = 81) -> SearchStrategy[dict[str, Any]]:
+    """Draw what `worlds` draws as `{"n", "d", "weights"}`."""
+    return worlds(n, d, cells).map(lambda w: {"n": w.n, "d": w.d, "weights": list(w.weights or ())})
+
+
+@st.composite
+def denoisers(
+    draw: DrawFn, world: World | SearchStrategy[World] | tuple[int, int], zeros: bool = False
+) -> TableDenoiser:
+    """Draw a denoiser for a world (or for sizes `(n, d)`): unrelated rational conditionals at every state.
+
+    Its conditionals are inconsistent in general: no law has them. With `zeros` some probabilities are zero, so that
+    the denoiser may rule out what the world allows.
+    """
+    chosen = draw(world) if isinstance(world, SearchStrategy) else world
+    n, d = chosen if isinstance(chosen, tuple) else (chosen.n, chosen.d)
+    row = st.lists(st.integers(0 if zeros else 1, 9), min_size=d, max_size=d).map(lambda w: w if any(w) else [1] * d)
+    z = states.all_states(n, d)
+    hidden = z == d
+    count = int(hidden.sum())
+    drawn = draw(st.lists(row, min_size=min(count, FEW_ROWS), max_size=min(count, FEW_ROWS)))
+    rows = torch.tensor(drawn, dtype=torch.float64).repeat(-(-count // len(drawn)), 1)[:count]
+    p = torch.nn.functional.one_hot(z, d + 1)[..., :d].double()
+    p[hidden] = rows / rows.sum(-1, keepdim=True)
+    return TableDenoiser(p.log(), "drawn rows")
+
+
+def schedules() -> SearchStrategy[Schedule]:
+    """Draw a mask schedule: a named one, a Beta mask, or piecewise linear between nodes."""
+    beta = st.builds(masks.beta_mask, shape_parameters(), shape_parameters())
+    return st.sampled_from(tuple(masks.NAMED.values())) | beta | grids().map(masks.piecewise)
 
 
 @st.composite
@@ -95,7 +143,7 @@ def shape_parameters(low: float = 0.2, high: float = 5.0) -> SearchStrategy[floa
 
 @st.composite
 def paired(draw: DrawFn, /, **parts: SearchStrategy[Any]) -> dict[str, Any]:
-    """Draw a law-like mapping merged with named parts: `paired(law=laws(), grid=grids())`."""
+    """Draw named parts as one mapping: `paired(world=worlds(), grid=grids())`; a part `law` is merged into it."""
     found: dict[str, Any] = {}
     for name, part in parts.items():
         value = draw(part)
