@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from theory.denoisers import TableDenoiser
 from theory.errors import InvalidInput
 from theory.reference import nelbo as reference_nelbo
 from theory.unmasking import likelihood, walks
@@ -17,7 +18,7 @@ from theory.unmasking.best_rules import best_mixture, best_rule, expected_log_li
 from theory.unmasking.rules.base import Denoise
 from theory.unmasking.rules.sampled import SampledConfidence
 from theory.unmasking.rules.sets import EntropyBounded, LeftToRight, RandomOne, Threshold, TopK
-from theory.worlds import information, states
+from theory.worlds import TableWorld, information, states
 from theory.worlds.tree import sticky_chain
 
 RULES = [
@@ -83,8 +84,8 @@ def test_sweep_agrees_with_all_orders() -> None:
             assert float((value - extreme).abs().max()) < 1e-13
             along = [likelihood.along(terms[[k]], order[k])[0] for k in range(len(order))]
             assert float((torch.stack(along) - value).abs().max()) < 1e-13
-        table = denoise(states.all_states(4, 3)).exp().reshape(4, 4, 4, 4, 4, 3).numpy()
-        average = -reference_nelbo.nelbo_by_count(table, law.reshape(3, 3, 3, 3).numpy())
+        table = TableDenoiser(denoise(states.all_states(4, 3)))
+        average = -reference_nelbo.nelbo_by_count(table, TableWorld(law, 4, 3))
         assert float(law @ likelihood.elbo(terms)) == pytest.approx(average, rel=1e-13)
 
 
