@@ -27,6 +27,7 @@ MODULES = (
     "theory.speculation.statistics",
     "theory.remasking.bounds",
     "theory.remasking.chain",
+    "theory.remasking.drafts",
     "theory.remasking.posterior",
     "theory.remasking.predictor",
     "theory.remasking.sampling",

@@ -49,6 +49,10 @@ class Denoiser(Protocol):
         ...
 
 
+AnyDenoiser = Denoiser | Callable[[Tensor], Tensor]
+"""A denoiser, or a plain function of states that returns normalised log-conditionals."""
+
+
 class TableDenoiser:
     """Log-conditionals listed for every state, shape (*worlds, (d + 1)^n, n, d), states in index order."""
 

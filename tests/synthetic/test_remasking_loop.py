@@ -22,8 +22,7 @@ def smoke() -> tuple[pd.DataFrame, dict[str, float]]:
 
 
 def law_of(name: str) -> reference.Law:
-    world = _remasking.exact(name)
-    return reference.float_law(world.n, world.d, world.law.tolist())
+    return reference.floats(_remasking.exact(name).world)
 
 
 def distance(law: reference.Law, output: reference.Law) -> float:

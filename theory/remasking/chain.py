@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from theory.denoisers import Denoiser, for_world
+from theory.denoisers import AnyDenoiser, for_world
 from theory.errors import InvalidInput
 from theory.remasking.drafts import (
     Proposal,
@@ -77,7 +77,7 @@ class Remasked(Shown):
 def remask(
     steps: Sequence[Step],
     world: World,
-    denoiser: Denoiser | None = None,
+    denoiser: AnyDenoiser | None = None,
     start: Sequence[int] | Int[Tensor, "n"] | None = None,
     refine: Refinement | None = None,
 ) -> Remasked:
@@ -114,8 +114,15 @@ def output_law(
 
 
 def distances(world: World, output: World) -> tuple[float | Tensor, float | Tensor]:
-    """Return TV(world, output) and KL(world || output) in nats, tensors for a batch on either side."""
+    """Return TV(world, output) and KL(world || output) in nats, tensors for a batch on either side.
+
+    Raises InvalidInput for worlds of different sizes.
+    """
+    if (world.n, world.d) != (output.n, output.d):
+        raise InvalidInput(f"worlds of n = {world.n}, d = {world.d} and n = {output.n}, d = {output.d}; give one size")
     q, p = world.law(), output.law()
+    shape = torch.broadcast_shapes(q.shape, p.shape)
+    q, p = q.expand(shape), p.expand(shape)
     return number(information.total_variation(q, p)), number(information.kullback_leibler(q, p))
 
 

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
-from theory.denoisers import Denoiser, FunctionDenoiser, TableDenoiser, check_conditionals, for_world
+from theory.denoisers import AnyDenoiser, Denoiser, FunctionDenoiser, TableDenoiser, check_conditionals, for_world
 from theory.errors import InvalidInput
 from theory.remasking.predictor import Predictor
 from theory.remasking.schedules import Step
@@ -96,7 +96,7 @@ def started(tokens: Int[Tensor, "batch n"], d: int, fixed: Bool[Tensor, "batch n
 
 
 def sample(
-    denoiser: Denoiser,
+    denoiser: AnyDenoiser,
     steps: Sequence[Step],
     batch: Batch,
     *,
@@ -117,7 +117,7 @@ def sample(
 
 
 def advance(
-    denoiser: Denoiser,
+    denoiser: AnyDenoiser,
     batch: Batch,
     step: Step,
     *,
