@@ -41,6 +41,7 @@ from theory.reference import laws as reference
 from theory.reference import remasking as reference_remasking
 from theory.remasking import chain
 from theory.remasking.posterior import posterior, star_sigma
+from theory.remasking.stationary import stationary_world
 from theory.speculation import bounds, coupling, gaussian, masked, sampling
 from theory.worlds import TableWorld, information, states
 
@@ -147,7 +148,7 @@ def refill(drafts, sampler):
 moved = {
     label: {
         "after one refill": law.distance(refill(law.world, sampler)),
-        "in the long run": law.distance(chain.stationary_world(lambda rows, s=sampler: refill(rows, s), law.world)),
+        "in the long run": law.distance(stationary_world(lambda rows, s=sampler: refill(rows, s), law.world)),
     }
     for sampler, label in (("fixed count", "random position"), ("guided", "suspected position"))
 }

@@ -33,6 +33,7 @@ MODULES = (
     "theory.remasking.sampling",
     "theory.remasking.schedules",
     "theory.remasking.selection",
+    "theory.remasking.stationary",
     "theory.energy.closed_forms",
     "theory.energy.rates",
     "theory.energy.sphere",

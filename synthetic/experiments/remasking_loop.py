@@ -97,10 +97,11 @@ def stationary(law: Exact, process: str, alpha: float, sigma: float) -> dict[str
     """Return the TVs of the law that a step at constant alpha leaves as it is."""
     from theory.remasking import chain
     from theory.remasking.posterior import posterior
+    from theory.remasking.stationary import stationary_states
     from theory.worlds import information
 
     fill, step = (law.joint if process == "joint" else law.independent), posterior(alpha, alpha, sigma)
-    settled = chain.stationary_states(lambda laws: chain.posterior_step(laws, fill, step), law.world)
+    settled = stationary_states(lambda laws: chain.posterior_step(laws, fill, step), law.world)
     noised = chain.noised_states(law.world, alpha)
     return {
         "process": process, "alpha": alpha, "sigma": sigma, "tv": law.distance(chain.draft_law(settled, fill)),

@@ -88,6 +88,7 @@ def slope(rows: list[dict[str, Any]], what: str) -> float:
 def stationary_distance(law: Exact) -> float:
     """Return TV(data, law of drafts that one guided position after the other is refilled in)."""
     from theory.remasking import chain
+    from theory.remasking.stationary import stationary_world
 
     chance = law.refinement("guided").chance(1 - 1 / law.world.n)
 
@@ -95,4 +96,4 @@ def stationary_distance(law: Exact) -> float:
         start = chain.sequences_as_states(drafts)
         return chain.draft_law(chain.counted_step(start, law.independent, chance), law.independent)
 
-    return law.distance(chain.stationary_world(refill, law.world))
+    return law.distance(stationary_world(refill, law.world))

@@ -1,4 +1,4 @@
-"""Exact laws of samplers that remask: one step on all (d + 1)^n states, output and stationary laws.
+"""Exact laws of samplers that remask: one step on all (d + 1)^n states, and output laws.
 
 A *state law* is a tensor (*batch, (d + 1)^n) of chances of partially masked states, in index order: what a sampler is
 in the middle of a run. It is no data law; data laws and output laws are worlds. A step gathers a state law into
@@ -20,7 +20,6 @@ from theory.errors import InvalidInput
 from theory.remasking.drafts import (
     Proposal,
     Refinement,
-    Sized,
     cell_index,
     draft_layout,
     embedded,
@@ -121,7 +120,7 @@ def distances(world: World, output: World) -> tuple[float | Tensor, float | Tens
     if (world.n, world.d) != (output.n, output.d):
         raise InvalidInput(f"worlds of n = {world.n}, d = {world.d} and n = {output.n}, d = {output.d}; give one size")
     q, p = world.law(), output.law()
-    shape = torch.broadcast_shapes(q.shape, p.shape)
+    shape = torch.broadcast_shapes(q.shape, p.shape)  # type: ignore[no-untyped-call]  # untyped in torch
     q, p = q.expand(shape), p.expand(shape)
     return number(information.total_variation(q, p)), number(information.kullback_leibler(q, p))
 
@@ -174,46 +173,6 @@ def sequences_as_states(world: World) -> Float[Tensor, "*worlds states"]:
     out = torch.zeros(*law.shape[:-1], (world.d + 1) ** world.n, dtype=torch.float64)
     out[..., states.sequence_index(world.n, world.d)] = law
     return out
-
-
-def stationary_states(
-    step: Callable[[Float[Tensor, "rows size"]], Float[Tensor, "rows size"]], sized: Sized
-) -> Float[Tensor, "size"]:
-    """Return the one state law that a step leaves as it is; `step` maps state laws to state laws, rows of a batch.
-
-    Raises InvalidInput where several are stationary.
-    """
-    return _stationary(transition_matrix(step, (sized.d + 1) ** sized.n))
-
-
-def stationary_world(step: Callable[[TableWorld], TableWorld], sized: Sized) -> TableWorld:
-    """Return the one data law that a map of worlds leaves as it is; `step` is asked a batch of worlds at once.
-
-    Raises InvalidInput where several are stationary.
-    """
-    n, d = sized.n, sized.d
-    matrix = transition_matrix(lambda rows: step(TableWorld(rows, n, d)).law(), d**n)
-    return TableWorld(_stationary(matrix), n, d, "stationary")
-
-
-def transition_matrix(
-    step: Callable[[Float[Tensor, "rows size"]], Float[Tensor, "rows size"]], size: int
-) -> Float[Tensor, "size size"]:
-    """Return P(to | from), a row for each state or sequence from, by stepping every point mass."""
-    states.require_memory(size * size, f"transition matrix of {size} states")
-    return step(torch.eye(size, dtype=torch.float64))
-
-
-def _stationary(matrix: Float[Tensor, "size size"]) -> Float[Tensor, "size"]:
-    """Solve for the law that the matrix leaves as it is, by least squares."""
-    size = len(matrix)
-    equations = torch.cat((matrix.T - torch.eye(size, dtype=torch.float64), torch.ones(1, size, dtype=torch.float64)))
-    if int(torch.linalg.matrix_rank(equations)) < size:
-        raise InvalidInput("the step has several stationary laws; expected one: remask with a positive chance")
-    right = torch.zeros(size + 1, 1, dtype=torch.float64)
-    right[-1] = 1.0
-    found: Tensor = torch.linalg.lstsq(equations, right, driver="gelsd").solution[:, 0].clamp(min=0)
-    return found
 
 
 def _run(

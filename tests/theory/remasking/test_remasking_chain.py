@@ -24,6 +24,7 @@ from theory.remasking import bounds, chain, drafts, predictor, schedules
 from theory.remasking.claims.inputs import F1, F2, Case, denoisers, inconsistent, small_worlds, triples, uniform
 from theory.remasking.posterior import posterior
 from theory.remasking.selection import Selection
+from theory.remasking.stationary import stationary_states, transition_matrix
 from theory.schedules import LINEAR, SQUARED_SINE, from_callable
 from theory.worlds import TableWorld, states
 
@@ -115,12 +116,12 @@ def test_a_loop_settles_where_power_iteration_does() -> None:
     def move(law: torch.Tensor) -> torch.Tensor:
         return chain.advance(law, w.factorised, step)
 
-    settled = chain.stationary_states(move, w)
+    settled = stationary_states(move, w)
     law = chain.masked_states(w.factorised)
     for _ in range(400):
         law = move(law)
     assert torch.allclose(settled, law, atol=1e-13)
-    matrix = chain.transition_matrix(move, 27)
+    matrix = transition_matrix(move, 27)
     assert torch.allclose(matrix.sum(-1), torch.ones(27).double()) and torch.allclose(
         settled @ matrix, settled, atol=1e-14
     )
@@ -129,7 +130,7 @@ def test_a_loop_settles_where_power_iteration_does() -> None:
 def test_several_stationary_laws_are_refused() -> None:
     w = Case(F2)
     with pytest.raises(InvalidInput, match=r"several stationary laws; expected one: remask"):
-        chain.stationary_states(lambda law: chain.posterior_step(law, w.factorised, posterior(0.5, 0.5, 0.0)), w)
+        stationary_states(lambda law: chain.posterior_step(law, w.factorised, posterior(0.5, 0.5, 0.0)), w)
 
 
 def test_guided_law_at_temperature_one_in_fractions() -> None:

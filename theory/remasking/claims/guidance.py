@@ -18,6 +18,7 @@ from theory.remasking.claims.inputs import COPIES, F1, F3, NOTES, PARITY, Case
 from theory.remasking.drafts import Refinement
 from theory.remasking.schedules import Step, counted, standard, star
 from theory.remasking.selection import Selection
+from theory.remasking.stationary import stationary_world
 from theory.worlds import TableWorld, states
 
 LAST = 5e-5
@@ -110,7 +111,7 @@ def single_site(world: TableWorld, moved: float, stationary: float, guided: bool
     step = _refill(case, case.guided() if guided else free)
     after = step(world)
     yield equal("enumeration", case.gap(after), moved, LAST, note="one step by g*")
-    settled = chain.stationary_world(step, world)
+    settled = stationary_world(step, world)
     yield equal("enumeration", case.gap(settled), stationary, 5e-4, note="stationary")
     fill = reference_remasking.independent(case.conditional, d)
     masked = reference_remasking.counted_step(case.rational, fill, _weights(case, guided), {1: 1}, d)

@@ -19,6 +19,7 @@ from theory.remasking.claims.inputs import F2, NOTES, Case
 from theory.remasking.drafts import Proposal
 from theory.remasking.posterior import posterior
 from theory.remasking.schedules import counted, standard, star
+from theory.remasking.stationary import stationary_states
 from theory.worlds import TableWorld
 
 LAST = 5e-5
@@ -84,7 +85,7 @@ def product_exact(world: TableWorld, steps: int, mixed: int = 0) -> Iterator[Evi
 
 def _stationary(case: Case, fill: Proposal, alpha: float) -> Tensor:
     step = posterior(alpha, alpha, 1 - alpha)
-    return chain.stationary_states(lambda laws: chain.posterior_step(laws, fill, step), case.world)
+    return stationary_states(lambda laws: chain.posterior_step(laws, fill, step), case.world)
 
 
 def _products() -> SearchStrategy[Instance]:
