@@ -16,7 +16,6 @@ from theory.errors import InvalidInput
 from theory.ledger import hoeffding_margin, strategies
 from theory.reference import laws as reference
 from theory.reference import lookahead as reference_lookahead
-from theory.reference import samplers as reference_samplers
 from theory.unmasking.claims import info_gain_laws as on_laws
 from theory.unmasking.claims import info_gain_rules as choices
 from theory.unmasking.rules.actions import winning
@@ -46,7 +45,7 @@ def open_states(n: int, d: int) -> torch.Tensor:
 @given(strategies.laws(n=(2, 3), cells=27), st.sampled_from(FORMS))
 def test_scores_are_those_of_the_definition(case: dict, form: str) -> None:
     n, d, world = case["n"], case["d"], world_of(case)
-    denoiser = reference_samplers.oracle(reference.float_law(n, d, case["weights"]), d)
+    denoiser = reference.conditionals_of(reference.float_law(n, d, case["weights"]), d)
     z = open_states(n, d)
     argmax, drawn = (InfoGain(form, t).scores(world, z, world(z)) for t in ("argmax", "drawn"))
     for k, state in enumerate(map(tuple, z.tolist())):
@@ -150,7 +149,7 @@ def test_beams(case: dict, form: str) -> None:
     assert single.cost == pytest.approx(cost, abs=1e-12)
     assert torch.equal(single.sequence, z[0])
     least = reference_lookahead.least_entropy_order(
-        reference_samplers.oracle(reference.float_law(n, d, case["weights"]), d), (d,) * n, d
+        reference.conditionals_of(reference.float_law(n, d, case["weights"]), d), (d,) * n, d
     )
     for width in (None, 1000):
         assert beam(world, start, width, form).cost == pytest.approx(least, abs=1e-12)

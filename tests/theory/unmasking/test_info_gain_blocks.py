@@ -17,7 +17,6 @@ from theory.ledger import hoeffding_margin, strategies
 from theory.reference import info_gain as reference_info_gain
 from theory.reference import laws as reference
 from theory.reference import lookahead as reference_lookahead
-from theory.reference import samplers as reference_samplers
 from theory.unmasking.claims import info_gain_blocks as claims
 from theory.unmasking.rules import actions as act
 from theory.unmasking.rules.beam import beam
@@ -36,8 +35,8 @@ def world_of(case: dict) -> TableWorld:
     return TableWorld(states.normalised_law(case["weights"], case["n"], case["d"]), case["n"], case["d"])
 
 
-def oracle_of(case: dict) -> reference_samplers.Denoiser:
-    return reference_samplers.oracle(reference.float_law(case["n"], case["d"], case["weights"]), case["d"])
+def oracle_of(case: dict) -> reference.Conditional:
+    return reference.conditionals_of(reference.float_law(case["n"], case["d"], case["weights"]), case["d"])
 
 
 def possible_states(case: dict) -> torch.Tensor:

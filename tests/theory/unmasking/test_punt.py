@@ -17,7 +17,6 @@ from theory.errors import InvalidInput
 from theory.ledger import hoeffding_margin, strategies
 from theory.reference import laws as reference
 from theory.reference import lookahead as reference_lookahead
-from theory.reference import samplers as reference_samplers
 from theory.unmasking.claims import punt_bias as bias
 from theory.unmasking.rules.punt import Punt, candidates, influence, ranks, token_errors
 from theory.unmasking.walks import walk
@@ -40,7 +39,7 @@ def world_of(case: dict) -> TableWorld:
 )
 def test_law_errors_and_calls_are_those_of_the_pseudocode(case: dict, eps: float, by: str, tests: str) -> None:
     n, d = case["n"], case["d"]
-    world, denoiser = world_of(case), reference_samplers.oracle(reference.float_law(n, d, case["weights"]), d)
+    world, denoiser = world_of(case), reference.conditionals_of(reference.float_law(n, d, case["weights"]), d)
     finite = eps < math.inf
     written = reference_lookahead.punt(
         denoiser, n, d, by, reference_lookahead.within(eps), tests == "in-order", errors=finite
@@ -88,7 +87,7 @@ def test_ties_are_ranked_by_index_in_spite_of_rounding() -> None:
 
 def test_deltas_are_those_of_the_definition() -> None:
     world, d = world_of(DENSE), 3
-    denoiser = reference_samplers.oracle(reference.float_law(3, 3, DENSE["weights"]), d)
+    denoiser = reference.conditionals_of(reference.float_law(3, 3, DENSE["weights"]), d)
     _, y, log_p = candidates(world, torch.full((1, 3), d))
     many = torch.full_like(y[0], d)
     rank = torch.tensor([2, 0, 1]).expand(many.shape)
@@ -160,7 +159,7 @@ def test_G2_bias_with_all_in_step_errors_zero() -> None:
 def test_G2_least_significant_bit_first_is_unbiased() -> None:
     """Reading four ranks in reverse bit order is ranking the positions 0, 2, 1, 3."""
     exact = reference.rational_law(4, 3, bias.SKEWED["weights"])
-    denoiser, now, done = reference_samplers.oracle(exact, 3), {(3,) * 4: Fraction(1)}, {}
+    denoiser, now, done = reference.conditionals_of(exact, 3), {(3,) * 4: Fraction(1)}, {}
     while now:
         after: dict = {}
         for z, mass in now.items():

@@ -14,7 +14,6 @@ from theory.denoisers import TableDenoiser
 from theory.errors import InvalidInput
 from theory.reference import laws as reference
 from theory.reference import paths as reference_paths
-from theory.reference import samplers as reference_samplers
 from theory.unmasking.likelihood import log_likelihood
 from theory.unmasking.long_walks import sample_walk
 from theory.unmasking.rules.info_gain import InfoGain
@@ -68,7 +67,7 @@ def test_a_walk_from_a_start_is_all_its_paths_in_fractions(case: tuple, rule: ob
     law = {x: q / sum(law.values()) for x, q in law.items()}
     assert reference.exact(world.given(start)).keys() == law.keys()
     other = {x: Fraction(1 + k, 1) for k, x in enumerate(reference.sequences(n, d))}
-    exact = reference_samplers.oracle(law if true else other, d)
+    exact = reference.conditionals_of(law if true else other, d)
     table = None if true else TableDenoiser(TableWorld.from_weights([*other.values()], n, d)(states.all_states(n, d)))
     found = walk(rule, world, table, start)
     paths = followed(law, exact, LITERAL[rule], start, n, d)

@@ -168,7 +168,7 @@ def _partition_rule(partition: reference_samplers.Partition, n: int, d: int) -> 
 
 
 def _product(
-    denoiser: reference_samplers.Denoiser, partition: reference_samplers.Partition, x: reference.State, d: int
+    denoiser: reference.Conditional, partition: reference_samplers.Partition, x: reference.State, d: int
 ) -> Fraction:
     z, product = (d,) * len(x), Fraction(1)
     for part in partition:
@@ -178,7 +178,7 @@ def _product(
     return product
 
 
-def _peeking(denoiser: reference_samplers.Denoiser, x: reference.State, d: int) -> Fraction:
+def _peeking(denoiser: reference.Conditional, x: reference.State, d: int) -> Fraction:
     """Return the product along the position whose *hidden* token is likeliest, time after time."""
     z, product = (d,) * len(x), Fraction(1)
     while hidden := reference.masked(z, d):

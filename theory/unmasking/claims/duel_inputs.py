@@ -16,7 +16,6 @@ from theory.denoisers import TableDenoiser
 from theory.ledger import Instance, strategies
 from theory.reference import laws as reference
 from theory.reference import orders as reference_orders
-from theory.reference import samplers as reference_samplers
 from theory.unmasking import likelihood, walks
 from theory.unmasking.best_rules import TabulatedRule, tabulate
 from theory.unmasking.claims.curve import ROUNDING, tolerance
@@ -52,7 +51,7 @@ class Setup:
 
     n: int
     d: int
-    exact: reference_samplers.Denoiser
+    exact: reference.Conditional
     table: Float[Tensor, "states n d"]
     rule: SetRule
     blocks: reference_orders.Blocks
@@ -97,10 +96,10 @@ def learned(n: int, d: int, rows: Sequence[int], rule: str | Sequence[int] = "le
 
 def true(n: int, d: int, weights: Sequence[int], rule: str | Sequence[int] = "left to right") -> Setup:
     """Return the true conditionals of a law, and a rule."""
-    return _setup(n, d, reference_samplers.oracle(reference.rational_law(n, d, weights), d), rule)
+    return _setup(n, d, reference.conditionals_of(reference.rational_law(n, d, weights), d), rule)
 
 
-def _setup(n: int, d: int, exact: reference_samplers.Denoiser, rule: str | Sequence[int]) -> Setup:
+def _setup(n: int, d: int, exact: reference.Conditional, rule: str | Sequence[int]) -> Setup:
     rows = []
     for z in reference.states(n, d):
         hidden = reference.masked(z, d)

@@ -16,7 +16,6 @@ from theory.denoisers import TableDenoiser
 from theory.ledger import Claim, Evidence, Instance, at_least, at_most, equal, strategies
 from theory.reference import laws as reference
 from theory.reference import paths as reference_paths
-from theory.reference import samplers as reference_samplers
 from theory.unmasking import entropy_bounds, walks
 from theory.unmasking.claims.curve import tolerance
 from theory.unmasking.rules.base import SetRule
@@ -57,7 +56,7 @@ def case(
     """
     world = TableWorld.from_weights(weights, n, d)
     if model is None:
-        return world, None, reference_samplers.oracle(reference.rational_law(n, d, weights), d)
+        return world, None, reference.conditionals_of(reference.rational_law(n, d, weights), d)
     rows = torch.tensor(model, dtype=torch.float64).reshape((d + 1) ** n, n, d)
     table = (rows / rows.sum(-1, keepdim=True)).log()
 

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from theory.ledger import Claim, Evidence, Instance, at_least, at_most, equal, hoeffding_margin, rounding, strategies
 from theory.reference import laws as reference
 from theory.reference import paths as reference_paths
-from theory.reference import samplers as reference_samplers
 from theory.unmasking import entropy_bounds
 from theory.unmasking.claims.curve import tolerance
 from theory.unmasking.claims.eb import COPY, PAPER, ROUNDING, SIX_ATOMS, SUPPLEMENT, budgets, oracle_walk
@@ -84,7 +83,7 @@ def one_token_exact(n: int, d: int, weights: Sequence[float], kind: str, tokens:
     if kind in ("random", "entropy") and tokens == 1:
         law = reference.rational_law(n, d, weights)
         rule = reference_paths.random_one if kind == "random" else reference_paths.top_k(1, "entropy")
-        output = reference_paths.output(list(reference_paths.paths(law, reference_samplers.oracle(law, d), rule, n, d)))
+        output = reference_paths.output(list(reference_paths.paths(law, reference.conditionals_of(law, d), rule, n, d)))
         gap = max(abs(Fraction(p) - law.get(x, 0)) for x, p in output.items())
         yield equal("rational", gap, Fraction(0), Fraction(0))
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from theory.denoisers import denoiser
+from theory.denoisers import TableDenoiser, denoiser
 from theory.ledger import Claim, Evidence, at_least, at_most, equal
 from theory.reference import laws as reference
 from theory.reference import nelbo as reference_nelbo
@@ -39,7 +39,7 @@ def elbo_forms(n: int, d: int, rows: list[int], weights: list[int], flat: bool =
     ]
     yield equal("enumeration", counts, written, s.slack(), note="sweep against all orders")
     q = states.normalised_law(weights, n, d)
-    mean = -reference_nelbo.nelbo_by_order(s.table.exp().reshape(*[d + 1] * n, n, d), q.reshape(*[d] * n))
+    mean = -reference_nelbo.nelbo_by_order(TableDenoiser(s.table), TableWorld(q, n, d))
     yield equal("enumeration", q @ counts, mean, s.slack(), note="data average against nelbo_by_order")
 
 

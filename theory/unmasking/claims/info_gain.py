@@ -14,8 +14,6 @@ from hypothesis.strategies import DrawFn
 from theory.ledger import Claim, Evidence, Instance, equal
 from theory.reference import laws as reference
 from theory.reference import lookahead as reference_lookahead
-from theory.reference import samplers as reference_samplers
-from theory.reference.samplers import Denoiser
 from theory.unmasking.claims.info_gain_blocks import CLAIMS as ON_BLOCKS
 from theory.unmasking.claims.info_gain_laws import CLAIMS as ON_LAWS
 from theory.unmasking.claims.info_gain_laws import DERIVED, FORMS, cumulative_entropy
@@ -52,12 +50,12 @@ def order_invariance(n: int, d: int, weights: Sequence[float], several: bool = F
     for value in values:
         total, _, _ = cumulative_entropy(value, world)
         yield equal("enumeration", total, claimed, slack, effective=claimed > 1e-9, note=value.name)
-    denoiser = reference_samplers.oracle(reference.float_law(n, d, weights), d)
+    denoiser = reference.conditionals_of(reference.float_law(n, d, weights), d)
     written, _ = reference_lookahead.expected_entropy(denoiser, n, d, lambda z: _most_certain(denoiser, z, d, 1))
     yield equal("enumeration", written, claimed, slack, note="entropy-greedy, literally")
 
 
-def _most_certain(denoiser: Denoiser, z: reference.State, d: int, k: int) -> list[int]:
+def _most_certain(denoiser: reference.Conditional, z: reference.State, d: int, k: int) -> list[int]:
     return sorted(
         reference.masked(z, d), key=lambda i: (reference.entropy(reference_lookahead.row(denoiser, z, i, d)), i)
     )[:k]
@@ -74,7 +72,7 @@ def blocks_add(n: int, d: int, weights: Sequence[float], k: int, chain: Chain = 
     law = reference.float_law(n, d, weights)
     starts = range(0, n, k)
     ahead = {(s, z): reference.marginal(law, z, d) for s in starts for x in law for z in [(*x[:s], *[d] * (n - s))]}
-    denoiser = reference_samplers.oracle(law, d)
+    denoiser = reference.conditionals_of(law, d)
     summed = math.fsum(
         m * reference.entropy(reference_lookahead.row(denoiser, z, i, d))
         for (s, z), m in ahead.items()

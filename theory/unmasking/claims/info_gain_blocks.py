@@ -15,8 +15,6 @@ from theory.ledger import Claim, Evidence, Instance, equal, strategies
 from theory.reference import info_gain as reference_info_gain
 from theory.reference import laws as reference
 from theory.reference import lookahead as reference_lookahead
-from theory.reference import samplers as reference_samplers
-from theory.reference.samplers import Denoiser
 from theory.unmasking.claims.info_gain_laws import DERIVED, FORMS
 from theory.unmasking.claims.info_gain_rules import GENERIC, ROUNDING, small_laws, tolerance
 from theory.unmasking.rules.actions import Form, objective
@@ -42,7 +40,7 @@ def telescoping(
     largest: bool = False,
 ) -> Iterator[Evidence]:
     """Sum J along a trajectory of k positions a step, literally and by the torch objective; compare with potential(z_T) - Htilde."""
-    denoiser = reference_samplers.oracle(reference.float_law(n, d, weights), d)
+    denoiser = reference.conditionals_of(reference.float_law(n, d, weights), d)
     world = TableWorld(states.normalised_law(weights, n, d), n, d)
     z, summed, engine, spent = (d,) * n, 0.0, 0.0, 0.0
     for start in range(0, n, k):
@@ -65,7 +63,7 @@ def output_entropy(
     n: int, d: int, weights: Sequence[float], other: Sequence[float], k: int, kind: str = "blind"
 ) -> Iterator[Evidence]:
     """Compute E[Htilde] and the output's entropy with conditionals that switch between two laws by the parity of the masks."""
-    first, second = (reference_samplers.oracle(reference.float_law(n, d, w), d) for w in (weights, other))
+    first, second = (reference.conditionals_of(reference.float_law(n, d, w), d) for w in (weights, other))
 
     def denoiser(z: reference.State, i: int, v: int) -> float:
         return float((second if len(reference.masked(z, d)) % 2 else first)(z, i, v))
@@ -107,7 +105,7 @@ def _cumulative(rule: Rule, world: TableWorld, model: TableDenoiser) -> tuple[fl
     return float((mass[open_] * cost).sum()), entropy
 
 
-def _literally(denoiser: Denoiser, n: int, d: int, k: int) -> Iterator[Evidence]:
+def _literally(denoiser: reference.Conditional, n: int, d: int, k: int) -> Iterator[Evidence]:
     def best(z: reference.State) -> Sequence[int]:
         return reference_info_gain.best_block(denoiser, z, d, k, "mean", "drawn")
 

@@ -17,7 +17,6 @@ from theory.denoisers import Denoiser
 from theory.ledger import Claim, Evidence, at_least, at_most, equal
 from theory.reference import laws as reference
 from theory.reference import lookahead as reference_lookahead
-from theory.reference import samplers as reference_samplers
 from theory.tolerance import tied
 from theory.unmasking.rules.actions import Form, likely
 from theory.unmasking.rules.base import ValueRule
@@ -67,7 +66,7 @@ def selection_bias(tables: int, counts: Sequence[int], sign: int = 1) -> Iterato
 
 def _listed_draws(law: Tensor, count: int) -> Iterator[Evidence]:
     n = d = 3
-    denoiser, start = reference_samplers.oracle(reference.float_law(n, d, law.tolist()), d), (d,) * n
+    denoiser, start = reference.conditionals_of(reference.float_law(n, d, law.tolist()), d), (d,) * n
     rows = [reference_lookahead.row(denoiser, start, i, d) for i in range(n)]
     trust = [math.exp(-reference.entropy(r) / 0.1) for r in rows]
     proposal = [t / sum(trust) * p for t, r in zip(trust, rows, strict=True) for p in r]
@@ -129,7 +128,7 @@ def _product_scores(form: Form, tokens: Tokens) -> tuple[InfoGain, SupportWorld,
     world, rule = product_world(), InfoGain(form, tokens)
     n, d = world.n, world.d
     z = torch.full((1, n), d)
-    denoiser, start = reference_samplers.oracle({tuple(x): 0.01 for x in world.support.tolist()}, d), (d,) * n
+    denoiser, start = reference.conditionals_of({tuple(x): 0.01 for x in world.support.tolist()}, d), (d,) * n
     written = {}
     for i in (0, 2):
         p = reference_lookahead.row(denoiser, start, i, d)
@@ -230,7 +229,7 @@ def fewer_nats(family: str, count: int, better: str, worse: str) -> Iterator[Evi
 def _literal_decode(stack: Stack) -> float:
     d, n = stack.d, stack.support.shape[-1]
     law = {tuple(x): p for x, p in zip(stack.support[0].tolist(), stack.mass[0].tolist(), strict=True) if p > 0}
-    denoiser, z, total = reference_samplers.oracle(law, d), (d,) * n, 0.0
+    denoiser, z, total = reference.conditionals_of(law, d), (d,) * n, 0.0
     while d in z:
         best = {
             i: reference_lookahead.likely(reference_lookahead.row(denoiser, z, i, d)) for i in reference.masked(z, d)

@@ -14,7 +14,6 @@ from hypothesis.strategies import DrawFn
 from theory.ledger import Claim, Evidence, Instance, at_least, equal, rounding, strategies
 from theory.reference import laws as reference
 from theory.reference import lookahead as reference_lookahead
-from theory.reference import samplers as reference_samplers
 from theory.tolerance import SLACK
 from theory.unmasking.claims.info_gain_laws import DERIVED, FORMS
 from theory.unmasking.rules.actions import Form, likely
@@ -38,7 +37,7 @@ def tolerance(n: int, d: int) -> float:
 
 def constant_dropped(n: int, d: int, weights: Sequence[float], form: Form, without: str = "") -> Iterator[Evidence]:
     """At every state compare the rule's choice with the best of -cost - potential(after), which lacks potential(z)."""
-    denoiser = reference_samplers.oracle(reference.float_law(n, d, weights), d)
+    denoiser = reference.conditionals_of(reference.float_law(n, d, weights), d)
     world = TableWorld(states.normalised_law(weights, n, d), n, d)
     z = states.all_states(n, d)[:-1]
     z = torch.cat((z[(z == d).any(-1)], torch.full((1, n), d)))
@@ -120,7 +119,7 @@ def best_order(
     world, start = TableWorld.from_weights(weights, n, d), torch.full((n,), d)
     least = beam(world, start, None).cost
     written = reference_lookahead.least_entropy_order(
-        reference_samplers.oracle(reference.float_law(n, d, weights), d), (d,) * n, d
+        reference.conditionals_of(reference.float_law(n, d, weights), d), (d,) * n, d
     )
     if not drawn:
         yield equal("enumeration", least, written, tolerance(n, d), effective=least > 1e-9, note="all orders")

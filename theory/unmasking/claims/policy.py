@@ -134,9 +134,7 @@ def mixture_is_best(n: int, d: int, rows: list[int], weights: list[int], uniform
     yield at_most("enumeration", found.value, -float(information.entropy(q)), s.slack(), note="-H(q)")
 
 
-def _expected_log(
-    exact: reference_samplers.Denoiser, order: Sequence[int], weights: Sequence[int], n: int, d: int
-) -> float:
+def _expected_log(exact: reference.Conditional, order: Sequence[int], weights: Sequence[int], n: int, d: int) -> float:
     """Return E_q l of one order from the product law of its parts."""
     output = reference_samplers.partition_law(exact, tuple((i,) for i in order), n, d)
     return math.fsum(p * math.log(output[x]) for x, p in reference.float_law(n, d, weights).items())

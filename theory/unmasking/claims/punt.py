@@ -17,7 +17,6 @@ from theory.denoisers import denoiser as as_denoiser
 from theory.ledger import Claim, Evidence, Instance, at_most, equal, strategies
 from theory.reference import laws as reference
 from theory.reference import lookahead as reference_lookahead
-from theory.reference import samplers as reference_samplers
 from theory.tolerance import SLACK
 from theory.unmasking.claims.punt_bias import CLAIMS as BIAS
 from theory.unmasking.claims.punt_bias import DERIVED, EPS, ROUNDING, SKEWED, SOURCE, XOR, bounded_by, listed, tolerance
@@ -35,7 +34,7 @@ def direction(
 ) -> Iterator[Evidence]:
     """Compute KL(prod p_i || p_R) and E sum delta of the ordered set R, both literally and by the rule's own errors."""
     law, chosen = reference.float_law(n, d, weights), list(order[:kept])
-    denoiser, start = reference_samplers.oracle(law, d), (d,) * n
+    denoiser, start = reference.conditionals_of(law, d), (d,) * n
     product = {
         y: math.prod(denoiser(start, i, v) for i, v in zip(chosen, y, strict=True))
         for y in reference.sequences(kept, d)
@@ -99,7 +98,7 @@ def survivors(n: int, d: int, weights: Sequence[float], eps: float, spare: int =
     first = ranks(world(z), z == d, y, "confidence") == 0
     yield equal("enumeration", int((kept & first).sum()), len(y), Fraction(0), note="rank 0 kept")
     yield at_most("enumeration", int(calls.max()), 1 + (n - 1).bit_length() - spare, Fraction(0), note="calls")
-    model = reference_samplers.oracle(reference.float_law(n, d, weights), d)
+    model = reference.conditionals_of(reference.float_law(n, d, weights), d)
     pairs = [
         reference_lookahead.punt_step(
             model, (d,) * n, x, d, reference_lookahead.ranked("confidence"), reference_lookahead.within(eps)
@@ -114,7 +113,7 @@ def survivors(n: int, d: int, weights: Sequence[float], eps: float, spare: int =
 def extremes(n: int, d: int, weights: Sequence[float], high: float = math.inf, low: float = -1.0) -> Iterator[Evidence]:
     """Compute the output at eps = infinity and eps < 0, by the engine and exactly, against prod p_i and the law."""
     world, exact = TableWorld.from_weights(weights, n, d), reference.rational_law(n, d, weights)
-    denoiser, start = reference_samplers.oracle(exact, d), (d,) * n
+    denoiser, start = reference.conditionals_of(exact, d), (d,) * n
     product = {
         x: Fraction(math.prod(denoiser(start, i, v) for i, v in enumerate(x))) for x in reference.sequences(n, d)
     }
@@ -150,7 +149,7 @@ def products(rows: Sequence[Sequence[int]], eps: float, slack: float = SLACK) ->
         1e-12,
         note="one step",
     )
-    exact = reference_samplers.oracle(reference.rational_law(n, d, weights), d)
+    exact = reference.conditionals_of(reference.rational_law(n, d, weights), d)
     start = (d,) * n
     kept = [
         len(
@@ -184,7 +183,7 @@ def in_order_bound(
     ceiling = factor * eps * (n - steps) + n * SLACK
     yield at_most("enumeration", errors, ceiling, slack, effective=effective, note="E sum delta <= eps (n - E T)")
     written = reference_lookahead.punt(
-        reference_samplers.oracle(law, d), n, d, by, reference_lookahead.within(eps), tests == "in-order"
+        reference.conditionals_of(law, d), n, d, by, reference_lookahead.within(eps), tests == "in-order"
     )
     yield equal("enumeration", output, listed(written.law, n, d), slack, note="engine against literal law")
     yield equal("enumeration", errors, written.errors, slack, note="engine against literal errors")

@@ -15,7 +15,6 @@ from torch import Tensor
 from theory.ledger import Claim, Evidence, at_least, at_most, equal, rounding
 from theory.reference import laws as reference
 from theory.reference import lookahead as reference_lookahead
-from theory.reference import samplers as reference_samplers
 from theory.unmasking.rules.punt import Punt, Ranking, Tests, candidates, influence
 from theory.unmasking.walks import walk
 from theory.worlds import TableWorld, information, states
@@ -68,7 +67,7 @@ def printed_digits(
     exact, world = reference.rational_law(n, d, weights), TableWorld.from_weights(weights, n, d)
     for kind, wanted in ((tests, distance), ("in-order", 0.0)):
         found = reference_lookahead.punt(
-            reference_samplers.oracle(exact, d), n, d, "index", lambda p, q: p == q, kind == "in-order", errors=False
+            reference.conditionals_of(exact, d), n, d, "index", lambda p, q: p == q, kind == "in-order", errors=False
         )
         keys = found.law.keys() | exact.keys()
         apart = sum((abs(found.law.get(x, Fraction(0)) - exact.get(x, Fraction(0))) for x in keys), Fraction(0)) / 2
@@ -105,7 +104,7 @@ def violations(tables: int, least: int, by: Ranking, tests: Tests = "binary") ->
     gap, weights, eps = max(cases, key=lambda case: case[0])
     law = reference.float_law(4, 2, weights.tolist())
     found = reference_lookahead.punt(
-        reference_samplers.oracle(law, 2), 4, 2, by, reference_lookahead.within(eps), tests == "in-order"
+        reference.conditionals_of(law, 2), 4, 2, by, reference_lookahead.within(eps), tests == "in-order"
     )
     excess = reference.kullback_leibler(found.law, law) - found.errors
     yield at_least("enumeration", excess, 1e-10, 0.0, note="worst case, literally")
@@ -125,7 +124,7 @@ def samples_the_law(
     """Compare the output law at eps = 0 with the data law, exactly and by the engine."""
     exact, world = reference.rational_law(n, d, weights), TableWorld.from_weights(weights, n, d)
     found = reference_lookahead.punt(
-        reference_samplers.oracle(exact, d), n, d, by, lambda p, q: p == q, tests == "in-order", errors=False
+        reference.conditionals_of(exact, d), n, d, by, lambda p, q: p == q, tests == "in-order", errors=False
     ).law
     worst = max(reference.sequences(n, d), key=lambda x: abs(found.get(x, Fraction(0)) - exact.get(x, Fraction(0))))
     yield equal(
@@ -153,7 +152,7 @@ def rising(tables: int, by: Ranking, sign: int = 1) -> Iterator[Evidence]:
     laws = list(dirichlet_tables(tables))
     found = np.array([[kept_counts(torch.from_numpy(w), 4, 2, eps, by) for eps in EPS] for w in laws])
     yield at_least("enumeration", sign * np.diff(found.mean(0)), 0.0, 0.0, note="mean over tables")
-    denoiser = reference_samplers.oracle(reference.float_law(4, 2, laws[0].tolist()), 2)
+    denoiser = reference.conditionals_of(reference.float_law(4, 2, laws[0].tolist()), 2)
     for eps, count in zip(EPS, found[0], strict=True):
         pairs = reference_lookahead.candidate_vectors(denoiser, (2,) * 4, 2)
         sizes = [
@@ -182,7 +181,7 @@ def stability(tables: int, eps: float, low: float, high: float) -> Iterator[Evid
     )
     yield at_least("enumeration", rate, low, 0.0, note="share of failures")
     yield at_most("enumeration", rate, high, 0.0, note="share of failures")
-    one = reference_samplers.oracle(law := reference.float_law(4, 2, laws[0].tolist()), 2)
+    one = reference.conditionals_of(law := reference.float_law(4, 2, laws[0].tolist()), 2)
     start = (2,) * 4
     literally = _failures(
         lambda w, i: torch.tensor([reference_lookahead.divergence(reference_lookahead.row(one, start, i, 2), reference_lookahead.row(one, w, i, 2))], dtype=torch.float64),
@@ -226,7 +225,7 @@ def mean_error(tables: int, by: Ranking, factor: float = 1.0) -> Iterator[Eviden
         )
     weights = next(dirichlet_tables(1)).tolist()
     written = reference_lookahead.punt(
-        reference_samplers.oracle(reference.float_law(4, 2, weights), 2), 4, 2, by, reference_lookahead.within(EPS[-1])
+        reference.conditionals_of(reference.float_law(4, 2, weights), 2), 4, 2, by, reference_lookahead.within(EPS[-1])
     )
     yield equal("enumeration", found[0][1], written.errors, tolerance(4, 2), note="first table, literally")
 
