@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 
 from benchmarks.harness import Timing, benchmark, ratio
-from theory.remasking import chain
+from theory.remasking import chain, drafts
 from theory.remasking.posterior import posterior, star_sigma
 from theory.remasking.selection import Selection
-from theory.worlds import states
+from theory.worlds import TableWorld
 
 N, D, NOW, NEXT = 8, 2, 0.5, 0.6
 
@@ -16,12 +16,10 @@ N, D, NOW, NEXT = 8, 2, 0.5, 0.6
 def against_product(guided: bool) -> Timing:
     """Time one step of all 3^8 states, and a product with as many entries as state pairs that a step can connect."""
     generator = torch.Generator().manual_seed(0)
-    law = torch.rand(D**N, dtype=torch.float64, generator=generator)
-    z, table = states.all_states(N, D), states.marginal_table(law / law.sum(), N, D)
-    fill = chain.factorised(states.table_conditionals(table, z, D).log())
-    start = chain.marginal_law(law / law.sum(), N, D, NOW)
+    world = TableWorld.from_weights(torch.rand(D**N, dtype=torch.float64, generator=generator).tolist(), N, D)
+    fill, start = drafts.factorised(world), chain.noised_states(world, NOW)
     scores = torch.randn(D**N, N, dtype=torch.float64, generator=generator)
-    refine, step = chain.refinement(Selection(), scores, D), posterior(NOW, NEXT, star_sigma(NOW, NEXT))
+    refine, step = drafts.refinement(Selection(), scores), posterior(NOW, NEXT, star_sigma(NOW, NEXT))
     side = (3 * D + 1) ** (N // 2)
     matrix = torch.rand(side, side, dtype=torch.float64, generator=generator)
     vector = torch.rand(side, dtype=torch.float64, generator=generator)

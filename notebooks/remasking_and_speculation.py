@@ -41,8 +41,9 @@ from theory.reference import laws as reference
 from theory.reference import remasking as reference_remasking
 from theory.remasking import chain
 from theory.remasking.posterior import posterior, star_sigma
+from theory.remasking.stationary import stationary_world
 from theory.speculation import bounds, coupling, gaussian, masked, sampling
-from theory.worlds import information, states
+from theory.worlds import TableWorld, information, states
 
 PRESET = os.environ.get("UNMASKED_PRESET", "laptop")
 STORE = Store()
@@ -95,16 +96,16 @@ growth
 law = _remasking.exact("chain of 3")
 now, after = 0.2, 0.5
 step = posterior(now, after, star_sigma(now, after))
-start, goal = (chain.marginal_law(law.law, law.n, law.d, alpha) for alpha in (now, after))
+start, goal = (chain.noised_states(law.world, alpha) for alpha in (now, after))
 stepped = {
     "joint": chain.posterior_step(start, law.joint, step),
     "independent": chain.posterior_step(start, law.independent, step),
 }
-table = reference.float_law(law.n, law.d, law.law.tolist())
-before = dict(zip(reference.states(law.n, law.d), start.tolist(), strict=True))
-drafts = reference_remasking.independent(reference_remasking.oracle(table, law.d), law.d)
-listed = reference_remasking.posterior_step(before, drafts, now, after, 1 - after, law.d)
-listed = torch.tensor([listed.get(z, 0.0) for z in reference.states(law.n, law.d)], dtype=torch.float64)
+n, d = law.world.n, law.world.d
+before = dict(zip(reference.states(n, d), start.tolist(), strict=True))
+drafts = reference_remasking.independent(reference.conditionals_of(reference.floats(law.world), d), d)
+listed = reference_remasking.posterior_step(before, drafts, now, after, 1 - after, d)
+listed = torch.tensor([listed.get(z, 0.0) for z in reference.states(n, d)], dtype=torch.float64)
 assert (stepped["independent"] - listed).abs().max() < 1e-14
 pd.Series({f"TV, masks filled {how}": float(information.total_variation(goal, p)) for how, p in stepped.items()})
 
@@ -139,15 +140,15 @@ law = _remasking.exact("chain of 4")
 
 def refill(drafts, sampler):
     """Mask one position of every draft and fill it."""
-    chance = law.refinement(sampler).chance(1 - 1 / law.n)
-    masked_law = chain.counted_step(chain.sequences_as_states(drafts, law.n, law.d), law.independent, chance)
+    chance = law.refinement(sampler).chance(1 - 1 / law.world.n)
+    masked_law = chain.counted_step(chain.sequences_as_states(drafts), law.independent, chance)
     return chain.draft_law(masked_law, law.independent)
 
 
 moved = {
     label: {
-        "after one refill": law.distance(refill(law.law, sampler)),
-        "in the long run": law.distance(chain.stationary_law(lambda rows, s=sampler: refill(rows, s), law.d**law.n)),
+        "after one refill": law.distance(refill(law.world, sampler)),
+        "in the long run": law.distance(stationary_world(lambda rows, s=sampler: refill(rows, s), law.world)),
     }
     for sampler, label in (("fixed count", "random position"), ("guided", "suspected position"))
 }
@@ -173,13 +174,14 @@ def explore(world="chain of 4", sampler="guided", steps=8, window=0.3, temperatu
     law = _remasking.exact(world)
     inside = (1 - window, 1.0)
     output = law.output(sampler, _remasking.SAMPLERS[sampler](steps, inside), temperature)
-    order = law.law.argsort(descending=True, stable=True)
+    data = law.world.law()
+    order = data.argsort(descending=True, stable=True)
     figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 3.4))
     at = np.arange(len(order))
-    left.bar(at - 0.2, law.law[order], 0.4, color="0.75", edgecolor="black", linewidth=0.6, label="data")
-    left.bar(at + 0.2, output[order], 0.4, color=SAMPLERS[sampler]["color"], edgecolor="black", linewidth=0.6,
+    left.bar(at - 0.2, data[order], 0.4, color="0.75", edgecolor="black", linewidth=0.6, label="data")
+    left.bar(at + 0.2, output.law()[order], 0.4, color=SAMPLERS[sampler]["color"], edgecolor="black", linewidth=0.6,
              label=LABELS[sampler])  # fmt: skip
-    names = ["".join(map(str, x)) for x in states.all_sequences(law.n, law.d)[order].tolist()]
+    names = ["".join(map(str, x)) for x in states.all_sequences(law.world.n, law.world.d)[order].tolist()]
     left.set_xticks(at, names, rotation=90)
     left.set(ylabel="probability")
     left.legend()
@@ -276,12 +278,11 @@ pd.DataFrame(rows).set_index("window L").round(3)
 figure, axes = pyplot.subplots(figsize=(5.2, 3.2))
 marks = ("o", "s", "D", "^")
 for mark, name in zip(marks, ("Markov chain", "even parity", "digit patches", "six atoms"), strict=True):
-    world = small(name)
-    z, marginals = states.all_states(world.n, world.d), states.marginal_table(world.law, world.n, world.d)
-    log_p = states.table_conditionals(marginals, z, world.d).log()
-    sweeps = {window: masked.sweep(log_p, window) for window in range(1, world.n + 1)}
+    law = small(name)
+    world = TableWorld(law.law, law.n, law.d, name)
+    sweeps = {window: masked.sweep(world, window) for window in range(1, world.n + 1)}
     for window, found in sweeps.items():
-        assert (found.law - world.law).abs().max() < 1e-12
+        assert (found.output.law() - world.law()).abs().max() < 1e-12
         assert found.rounds <= bounds.rounds_ceiling(world.n, window, found.rejections) + 1e-12
     axes.plot(list(sweeps), [found.rounds for found in sweeps.values()], marker=mark, label=f"{name}, $n$ = {world.n}")
 windows = np.arange(1, 7)

@@ -88,10 +88,30 @@ def summary(spec: ModelSpec, progress: Progress, device: str | None = None, root
     }
 
 
+def is_trained(spec: ModelSpec, root: Path | None = None) -> bool:
+    """Return whether the finished run of a spec is on disk."""
+    found = checkpoints.load(folder(spec, root)) if folder(spec, root).is_dir() else None
+    return found is not None and found.step >= spec.training.steps
+
+
+def operations(spec: ModelSpec) -> float:
+    """Return about how many floating-point operations training takes: six a parameter, token and step."""
+    found = _architecture(spec)
+    parameters = found.depth * (4 + 2 * found.expansion) * found.width**2
+    return 6.0 * parameters * tasks.task(spec.task).n * spec.training.batch * spec.training.steps
+
+
+def own_folder(name: str, digest: str, root: Path | None = None) -> Path:
+    """Return the folder of a model of one's own data, by what determines it: a digest of data, sizes and seed."""
+    code = {key: value for module in CODE for key, value in code_digest(module, without=LISTS).items()}
+    whole = hashlib.sha256(canonical([digest, code, provenance.version("torch")])).hexdigest()
+    plain = "".join(ch if ch.isalnum() else "-" for ch in name)
+    return _base(root) / "own" / f"{plain}-{whole[:16]}"
+
+
 def folder(spec: ModelSpec, root: Path | None = None) -> Path:
     """Return the folder of a model: under `root`, else $UNMASKED_MODELS, else `models/` in the project."""
-    base = root or Path(os.environ.get("UNMASKED_MODELS") or PROJECT / "models")
-    return base / spec.task.replace("/", "-") / key(spec)[:16]
+    return _base(root) / spec.task.replace("/", "-") / key(spec)[:16]
 
 
 def key(spec: ModelSpec) -> str:
@@ -121,6 +141,10 @@ def _train(spec: ModelSpec, where: Path, progress: Progress, device: str | None)
 
 def _architecture(spec: ModelSpec) -> Architecture:
     return preset(spec.architecture) if isinstance(spec.architecture, str) else spec.architecture
+
+
+def _base(root: Path | None) -> Path:
+    return root or Path(os.environ.get("UNMASKED_MODELS") or PROJECT / "models")
 
 
 @contextlib.contextmanager

@@ -20,9 +20,10 @@ from torch.nn import functional
 from synthetic.denoisers import Denoiser, ErrorPredictor
 from synthetic.optimisation import Optimiser, Schedule
 from synthetic.training import Sequences, step_generator
+from theory import denoisers
 from theory.errors import InvalidInput
 from theory.remasking.predictor import Predictor
-from theory.remasking.sampling import Denoise, advance, started
+from theory.remasking.sampling import advance, started
 from theory.remasking.schedules import Step
 
 STREAM = 1_000_003
@@ -48,8 +49,8 @@ class Fitting:
 
 
 def fit(
-    denoiser: Denoiser,
-    denoise: Denoise,
+    network: Denoiser,
+    denoiser: denoisers.Denoiser,
     examples: Sequences,
     fitting: Fitting,
     seed: int,
@@ -57,21 +58,21 @@ def fit(
 ) -> dict[str, ErrorPredictor]:
     """Return an averaged predictor in eval mode for each trainable part in `rates` (with its peak rate).
 
-    All see the same drafts and start from the denoiser's weights, which stay as they are. `denoise` gives its
+    All see the same drafts and start from the network's weights, which stay as they are. `denoiser` gives its
     log-conditionals for the drafts (a table will do). Raises InvalidInput for an unknown part and where a loss is
     not finite at the end.
     """
-    device = next(denoiser.parameters()).device
+    device = next(network.parameters()).device
     optimisers = {
-        part: Optimiser(ErrorPredictor(denoiser, part).to(device), error_loss, _schedule(fitting, rate))
+        part: Optimiser(ErrorPredictor(network, part).to(device), error_loss, _schedule(fitting, rate))
         for part, rate in rates.items()
     }
     for step in range(fitting.steps):
         generator = step_generator(STREAM + seed, step)
         rows = torch.randint(len(examples.tokens), (fitting.batch,), generator=generator)
         tokens, given = examples.tokens[rows].cpu(), examples.given[rows].cpu()
-        draft = drafts(denoise, tokens, given, denoiser.d, generator)
-        batch = [part.to(device) for part in merged(draft, draft != tokens, ~given, denoiser.d)]
+        draft = drafts(denoiser, tokens, given, generator)
+        batch = [part.to(device) for part in merged(draft, draft != tokens, ~given, network.d)]
         found = {part: optimiser.step(step, *batch) for part, optimiser in optimisers.items()}
     for part, last in found.items():
         if not bool(last.isfinite().all()):
@@ -107,7 +108,7 @@ def merged(
 
 
 def drafts(
-    denoise: Denoise, tokens: Int[Tensor, "rows n"], given: Bool[Tensor, "rows n"], d: int, generator: Generator
+    denoiser: denoisers.Denoiser, tokens: Int[Tensor, "rows n"], given: Bool[Tensor, "rows n"], generator: Generator
 ) -> Int[Tensor, "rows n"]:
     """Mask each free token with a chance t uniform on (0, 1), the same for a row, and fill all masks at once.
 
@@ -117,19 +118,18 @@ def drafts(
     noise = torch.rand(rows, generator=generator, dtype=torch.float64)
     time = (torch.randperm(rows, generator=generator) + noise) / rows
     uniform = torch.rand(tokens.shape, generator=generator, dtype=torch.float64)
-    return filled(denoise, tokens.masked_fill((uniform < time[:, None]) & ~given, d), d, generator)
+    return filled(denoiser, tokens.masked_fill((uniform < time[:, None]) & ~given, denoiser.d), generator)
 
 
-def filled(denoise: Denoise, z: Int[Tensor, "rows n"], d: int, generator: Generator) -> Int[Tensor, "rows n"]:
+def filled(denoiser: denoisers.Denoiser, z: Int[Tensor, "rows n"], generator: Generator) -> Int[Tensor, "rows n"]:
     """Fill all masks of each state independently."""
-    return advance(denoise, started(z, d), Step(0.0, 1.0), generator=generator).tokens
+    return advance(denoiser, started(z, denoiser.d), Step(0.0, 1.0), generator=generator).tokens
 
 
 def iterated(
-    denoise: Denoise,
+    denoiser: denoisers.Denoiser,
     tokens: Int[Tensor, "rows n"],
     alphas: Sequence[float],
-    d: int,
     generator: Generator,
     predictor: Predictor | None = None,
 ) -> Int[Tensor, "rows n"]:
@@ -139,10 +139,10 @@ def iterated(
     original is known, so these drafts have the labels that those of training have.
     """
     uniform = torch.rand(tokens.shape, generator=generator, dtype=torch.float64)
-    batch = started(tokens.masked_fill(uniform >= alphas[0], d), d)
+    batch = started(tokens.masked_fill(uniform >= alphas[0], denoiser.d), denoiser.d)
     for now, after in itertools.pairwise(alphas):
-        batch = advance(denoise, batch, Step(now, after, kind="counted"), predictor=predictor, generator=generator)
-    return filled(denoise, batch.tokens, d, generator)
+        batch = advance(denoiser, batch, Step(now, after, kind="counted"), predictor=predictor, generator=generator)
+    return filled(denoiser, batch.tokens, generator)
 
 
 def logits(module: ErrorPredictor, batch: int = 4096) -> Predictor:

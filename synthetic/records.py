@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 import warnings
 from collections.abc import Mapping
@@ -31,7 +30,7 @@ from synthetic.experiments import registry
 from synthetic.loading import load
 from synthetic.progress import Progress, Silent
 from theory.errors import InvalidInput, unknown
-from theory.files import write_atomically
+from theory.files import records_folder, write_atomically
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,6 +112,14 @@ class Store:
         write_atomically(self.path(experiment, config), canonical(document) + b"\n")
         return _record(payload)
 
+    def computed(self, experiment: str, config: Any, progress: Progress) -> Record:
+        """Return a record of a config that cannot be kept, as where it holds worlds or rules of one's own."""
+        table, scalars, modules, seconds = self._run(experiment, config, progress)
+        return Record(
+            experiment, {}, getattr(config, "seed", None), table, dict(scalars), modules, provenance.versions(),
+            provenance.machine(), seconds, "not kept",
+        )  # fmt: skip
+
     def status(self, experiment: str, config: Any) -> Status:
         """Say whether the record can be used as it is, without importing the experiment."""
         return self._inspect(experiment, config)[0]
@@ -188,15 +195,7 @@ class Store:
         return _describe_change(nearest) if nearest else "no record"
 
     def _compute(self, experiment: str, config: Any, progress: Progress) -> dict[str, Any]:
-        name = self.module(experiment)
-        module, modules = load(name, self.sources)
-        parts = self.parts(experiment, config)
-        start = time.perf_counter()
-        result = self._joined(experiment, parts, progress) if parts else module.run(config, progress)
-        seconds = time.perf_counter() - start
-        if not isinstance(result, tuple) or len(result) != 2:
-            raise InvalidInput(f"{name}.run returns (table, scalars), not {type(result).__name__}")
-        table, scalars = result
+        table, scalars, modules, seconds = self._run(experiment, config, progress)
         return {
             "experiment": experiment,
             "config": encode_config(config),
@@ -209,10 +208,22 @@ class Store:
             "seconds": seconds,
         }
 
+    def _run(self, experiment: str, config: Any, progress: Progress) -> tuple[Any, Any, dict[str, str], float]:
+        """Run an experiment; return its table and scalars, the digest of its code and the seconds that it took."""
+        name = self.module(experiment)
+        module, modules = load(name, self.sources)
+        parts = self.parts(experiment, config)
+        start = time.perf_counter()
+        result = self._joined(experiment, parts, progress) if parts else module.run(config, progress)
+        seconds = time.perf_counter() - start
+        if not isinstance(result, tuple) or len(result) != 2:
+            raise InvalidInput(f"{name}.run returns (table, scalars), not {type(result).__name__}")
+        return *result, modules, seconds
+
 
 def default_root() -> Path:
     """Return the folder of records: $UNMASKED_RECORDS, else `records/` in the project."""
-    return Path(os.environ.get("UNMASKED_RECORDS") or PROJECT / "records")
+    return records_folder()
 
 
 class _Damage(Exception):

@@ -54,11 +54,11 @@ def compute(
 ) -> None:
     """Compute every run that the wanted experiments (name to config) miss, then join their tables."""
     progress = progress or Silent()
-    runs = [(name, part) for name, config in wanted.items() for part in _runs(store, name, config, force)]
+    runs, specs = needed_models(store, wanted, force)
     lonely = pool.cluster is None and (pool.jobs == 1 or len(runs) < 2)
     shown = progress if lonely else Silent()
     for phase, work in (
-        ("models", [partial(_train, spec, shown) for spec in _models(store, runs)]),
+        ("models", [partial(_train, spec, shown) for spec in specs]),
         ("runs", [partial(_measure, store, name, config, force, shown) for name, config in runs]),
     ):
         for line in progress.track(pool.run(work), phase, len(work)):
@@ -66,6 +66,14 @@ def compute(
     for name, config in wanted.items():
         if store.parts(name, config):
             store.get_or_compute(name, config)
+
+
+def needed_models(
+    store: Store, wanted: Mapping[str, Any], force: bool = False
+) -> tuple[list[tuple[str, Any]], list[Any]]:
+    """Return the runs that the wanted experiments (name to config) miss, and the models that those runs need."""
+    runs = [(name, part) for name, config in wanted.items() for part in _runs(store, name, config, force)]
+    return runs, _models(store, runs)
 
 
 def _runs(store: Store, name: str, config: Any, force: bool) -> list[Any]:
@@ -101,7 +109,9 @@ def _in_processes(work: list[Job], jobs: int) -> Iterator[str]:
 
     spread = Parallel(n_jobs=jobs, return_as="generator_unordered", batch_size=1, pre_dispatch="all")
     try:
-        yield from spread(delayed(_alone)(job, _settings()) for job in work)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given to the executor")
+            yield from spread(delayed(_alone)(job, _settings()) for job in work)
     except TerminatedWorkerError as error:
         raise InvalidInput(
             "a worker process was killed (out of memory?); its run is lost, the others are kept: run the same "
@@ -120,6 +130,10 @@ def _on_cluster(work: list[Job], address: str) -> Iterator[str]:
         client = Client(address, timeout="10s")
     except OSError as error:
         raise InvalidInput(f"no Dask scheduler answers at {address}; start one with `dask scheduler`") from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise InvalidInput(
+            f"--cluster {address!r} ({error}); expected a scheduler's address, tcp://host:port"
+        ) from error
     with client:
         futures = [client.submit(_alone, job, _settings(), pure=False, retries=3) for job in work]
         for future in as_completed(futures):
@@ -139,4 +153,6 @@ def _alone(job: Job, settings: Mapping[str, str]) -> str:
     torch.set_num_threads(1)
     with warnings.catch_warnings():
         warnings.simplefilter("default")
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        warnings.filterwarnings("ignore", category=FutureWarning)
         return job()

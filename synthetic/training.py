@@ -42,19 +42,27 @@ CHECKED_EVERY = 20
 class Sequences(Protocol):
     """Sequences with the positions that are given, never masked."""
 
-    tokens: Int[Tensor, "rows n"]
-    given: Bool[Tensor, "rows n"]
+    @property
+    def tokens(self) -> Int[Tensor, "rows n"]: ...
+    @property
+    def given(self) -> Bool[Tensor, "rows n"]: ...
 
 
 class Trainable(Protocol):
     """What training asks of a task."""
 
-    name: str
-    shape: tuple[int, ...]
-    d: int
-    train: Sequences
-    test: Sequences
-    world: World | None
+    @property
+    def name(self) -> str: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def d(self) -> int: ...
+    @property
+    def train(self) -> Sequences: ...
+    @property
+    def test(self) -> Sequences: ...
+    @property
+    def world(self) -> World | None: ...
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from synthetic.claims.base import Finding, Judgement
 from theory.errors import InvalidInput
+from theory.files import PROJECT, write_atomically
 
 MARKS = ("<!-- verdicts -->\n", "<!-- end of verdicts -->\n")
 
@@ -25,7 +26,7 @@ def page(judgements: Iterable[Judgement], preset: str) -> str:
     rows = [
         "# What holds for trained models",
         "",
-        f"Written by `python -m synthetic check --preset {preset} --write`: every verdict is computed from 95 %",
+        f"Written by `unmasked check --preset {preset} --write`: every verdict is computed from 95 %",
         "bootstrap intervals over seeds and items. A claim is supported when all its findings are and refuted when",
         "one is.",
     ]
@@ -46,6 +47,14 @@ def summary(judgements: Iterable[Judgement]) -> str:
         ]
         rows.append(f"| {source} | {' | '.join(cells)} |")
     return "\n".join(rows) + "\n"
+
+
+def write(judgements: Iterable[Judgement], preset: str) -> None:
+    """Write the page of verdicts, and their summary between the marks of the README."""
+    judged = list(judgements)
+    write_atomically(PROJECT / "docs" / "verdicts.md", page(judged, preset))
+    readme = PROJECT / "README.md"
+    write_atomically(readme, between_marks(readme.read_text(), summary(judged)))
 
 
 def between_marks(document: str, text: str) -> str:

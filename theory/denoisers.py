@@ -49,6 +49,10 @@ class Denoiser(Protocol):
         ...
 
 
+AnyDenoiser = Denoiser | Callable[[Tensor], Tensor]
+"""A denoiser, or a plain function of states that returns normalised log-conditionals."""
+
+
 class TableDenoiser:
     """Log-conditionals listed for every state, shape (*worlds, (d + 1)^n, n, d), states in index order."""
 
@@ -198,8 +202,34 @@ def for_world(source: Any, world: Any) -> Denoiser:
     if not callable(source) and not hasattr(source, "d"):
         source = denoiser(source)
     if hasattr(source, "d"):
+        listed = getattr(source, "worlds", ())
+        if listed not in ((), world.worlds):
+            raise InvalidInput(f"conditionals of {listed} worlds beside {world.worlds}; give one table, or one a world")
         return _agreeing(source, world.n, world.d)
     return FunctionDenoiser(source, world.d, world.n, outputs="log-probabilities")
+
+
+def tabulated(source: Denoiser) -> TableDenoiser:
+    """Return a denoiser of known n as the table of its conditionals at all (d + 1)^n states, rows summing to one.
+
+    A batch of worlds or tables gives a batch of tables. Raises InvalidInput for a plain function or array, for a table
+    that does not fit in memory, and for wrong conditionals.
+    """
+    n, d = getattr(source, "n", None), getattr(source, "d", None)
+    if n is None or d is None or not callable(source):
+        raise InvalidInput(
+            f"{type(source).__name__} without n and d; expected a world or a denoiser of known length: "
+            "theory.denoisers.denoiser(source, n=..., d=...) makes one of a function or a table"
+        )
+    name = getattr(source, "name", type(source).__name__)
+    states.require_memory((d + 1) ** n * n * d, f"conditionals of {name} at all states (n = {n}, d = {d})")
+    z = states.all_states(n, d)
+    found = source(z)
+    batched = isinstance(found, Tensor) and found.ndim > 3
+    for one in found.reshape(-1, *found.shape[-3:]) if batched else [found]:
+        check_conditionals(one, z, d, f"denoiser {name!r}")
+    log_p = found.to(torch.float64)
+    return TableDenoiser(log_p - log_p.logsumexp(-1, keepdim=True), name)
 
 
 def rows_of(source: Denoiser) -> Rows:

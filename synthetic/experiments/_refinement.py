@@ -14,18 +14,18 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
-from theory.remasking import chain, sampling
+from theory.remasking import chain, drafts, sampling
 from theory.remasking.schedules import Step, counted, standard
 from theory.remasking.selection import RANDOM
 from theory.unmasking.rules.sets import RandomOne
-from theory.worlds import information, states
+from theory.worlds import TableWorld, states
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from synthetic.tasks import Task
+    from theory.denoisers import Denoiser, TableDenoiser
     from theory.remasking.predictor import Predictor
-    from theory.unmasking.rules.base import Denoise
 
 Plan = tuple[Step, ...]
 MOST_STEPS = 512
@@ -70,15 +70,15 @@ class Bench(Protocol):
 class Exact:
     """The output laws themselves: tv and kl (nats) from the data, entropy (nats). Predictors are their logits."""
 
-    law: Tensor
-    table: Tensor
+    world: TableWorld
+    denoiser: TableDenoiser
 
     @cached_property
-    def proposal(self) -> chain.Proposal:
+    def proposal(self) -> drafts.Proposal:
         """Return how the denoiser fills masks."""
-        return chain.factorised(self.table)
+        return drafts.factorised(self.denoiser)
 
-    def refined(self, plan: Plan, predictor: chain.Refinement | None) -> dict[str, list[float]]:
+    def refined(self, plan: Plan, predictor: drafts.Refinement | None) -> dict[str, list[float]]:
         """Measure the output law."""
         return self._measures(chain.output_law(self.proposal, plan, predictor))
 
@@ -86,17 +86,17 @@ class Exact:
         """Measure the law of random order, one token a step."""
         from theory.unmasking.walks import table_model, walk
 
-        n, d = self.table.shape[1:]
-        return self._measures(walk(RandomOne(), self.law, n, d, table_model(self.table[None])).output[0])
+        n, d = self.world.n, self.world.d
+        found = walk(RandomOne(), self.world.law(), n, d, table_model(self.denoiser.log_p[None])).output[0]
+        return self._measures(TableWorld(found, n, d))
 
-    def refinement(self, predictor: Predictor) -> chain.Refinement:
+    def refinement(self, predictor: Predictor) -> drafts.Refinement:
         """Tabulate a predictor's choices."""
-        n, d = self.table.shape[1:]
-        return chain.refinement(RANDOM, predictor(states.all_sequences(n, d)), d)
+        return drafts.refinement(RANDOM, predictor(states.all_sequences(self.world.n, self.world.d)))
 
-    def _measures(self, output: Tensor) -> dict[str, list[float]]:
-        tv, kl = chain.distances(self.law, output)
-        return {"tv": [float(tv)], "kl": [float(kl)], "entropy": [float(information.entropy(output))]}
+    def _measures(self, output: TableWorld) -> dict[str, list[float]]:
+        tv, kl = chain.distances(self.world, output)
+        return {"tv": [float(tv)], "kl": [float(kl)], "entropy": [float(output.entropy())]}
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ class Sampled:
     """The share of successes of every chunk of the samples. Predictors map tokens to logits."""
 
     task: Task
-    denoise: Denoise
+    denoiser: Denoiser
     samples: int
     chunks: int
     seed: int
@@ -112,8 +112,8 @@ class Sampled:
     def refined(self, plan: Plan, predictor: Predictor | None) -> dict[str, list[float]]:
         """Sample with the plan."""
         generator = torch.Generator().manual_seed(self.seed)
-        start = sampling.masked_batch(self.samples, self.task.n, self.task.d)
-        found = sampling.sample(self.denoise, plan, start, predictor=predictor, generator=generator)
+        start = sampling.masked_batch(self.denoiser, self.samples)
+        found = sampling.sample(self.denoiser, plan, start, predictor=predictor, generator=generator)
         return self._measures(found.tokens)
 
     def one_by_one(self) -> dict[str, list[float]]:
@@ -121,7 +121,7 @@ class Sampled:
         from synthetic.sampling import sample
 
         start = torch.full((self.samples, self.task.n), self.task.d)
-        return self._measures(sample(self.denoise, RandomOne(), start, self.task.d, seed=self.seed).tokens)
+        return self._measures(sample(self.denoiser, RandomOne(), start, self.task.d, seed=self.seed).tokens)
 
     def _measures(self, tokens: Tensor) -> dict[str, list[float]]:
         from synthetic.tasks import unconditional

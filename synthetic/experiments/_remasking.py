@@ -10,14 +10,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from synthetic.experiments._small import Small
 from theory import worlds
 from theory.errors import unknown
-from theory.remasking import chain, predictor
-from theory.remasking.chain import Proposal, Refinement
+from theory.remasking import chain, drafts, predictor
+from theory.remasking.drafts import Proposal, Refinement
 from theory.remasking.schedules import Step, counted, standard, star
 from theory.remasking.selection import Selection
-from theory.worlds import information, states
+from theory.worlds import TableWorld
+from theory.worlds.table import table_of
 from theory.worlds.tree import markov_chain
 
 STAY = 0.85
@@ -35,52 +35,48 @@ SAMPLERS: dict[str, Callable[..., tuple[Step, ...]]] = {
 a uniform subset of ceil((1 - alpha) n) positions, "guided" one drawn by the optimal error predictor."""
 
 
-@dataclass(frozen=True)
-class Exact(Small):
-    """A small law with its exact denoiser and the Bayes-optimal error predictor."""
+@dataclass(frozen=True, eq=False)
+class Exact:
+    """A small world with its exact denoiser and the Bayes-optimal error predictor."""
 
-    @cached_property
-    def log_p(self) -> Float[Tensor, "states n d"]:
-        """Return the exact log-conditionals at all states."""
-        z, table = states.all_states(self.n, self.d), states.marginal_table(self.law, self.n, self.d)
-        return states.table_conditionals(table, z, self.d).log()
+    world: TableWorld
 
     @cached_property
     def independent(self) -> Proposal:
         """Return the proposal that fills masks one by one, independently: what a denoiser can do."""
-        return chain.factorised(self.log_p)
+        return drafts.factorised(self.world)
 
     @cached_property
     def joint(self) -> Proposal:
         """Return the proposal that fills masks from their joint conditional."""
-        return chain.joint(self.law, self.n, self.d)
+        return drafts.joint(self.world)
 
     @cached_property
     def logits(self) -> Float[Tensor, "cells n"]:
         """Return the logit of the chance that a token of a draft is an error."""
-        return predictor.error_logits(self.law, self.independent)
+        return predictor.error_logits(self.world, self.independent)
 
     def refinement(self, sampler: str, temperature: float | None = 1.0) -> Refinement:
         """Return how a sampler chooses the positions it masks again; temperature None is the limit 0."""
         if sampler == "guided":
-            return chain.refinement(Selection(temperature), self.logits, self.d)
-        return chain.unguided(Selection(), self.n, self.d)
+            return drafts.refinement(Selection(temperature), self.logits)
+        return drafts.unguided(Selection(), self.world)
 
-    def output(self, sampler: str, steps: Sequence[Step], temperature: float | None = 1.0) -> Float[Tensor, " cells"]:
+    def output(self, sampler: str, steps: Sequence[Step], temperature: float | None = 1.0) -> TableWorld:
         """Return the law of the sampled sequences."""
         return chain.output_law(self.independent, steps, self.refinement(sampler, temperature))
 
-    def distance(self, output: Float[Tensor, " cells"]) -> float:
+    def distance(self, output: TableWorld) -> float:
         """Return TV(data, output)."""
-        return float(information.total_variation(self.law, output))
+        return float(chain.distances(self.world, output)[0])
 
-    def divergence(self, output: Float[Tensor, " cells"]) -> float:
+    def divergence(self, output: TableWorld) -> float:
         """Return KL(data || output) in nats."""
-        return max(0.0, float(information.kullback_leibler(self.law, output)))
+        return max(0.0, float(chain.distances(self.world, output)[1]))
 
-    def surprise(self, output: Float[Tensor, " cells"]) -> float:
+    def surprise(self, output: TableWorld) -> float:
         """Return E[-ln data law] under the output in nats: the logarithm of a perfect judge's perplexity."""
-        return float(-torch.xlogy(output, self.law).sum())
+        return float(-torch.xlogy(output.law(), self.world.law()).sum())
 
 
 def _chain(n: int) -> worlds.World:
@@ -106,5 +102,4 @@ def exact(name: str) -> Exact:
     """Return a law by name. Raises InvalidInput for an unknown one."""
     if name not in LAWS:
         raise unknown("law", name, LAWS)
-    world = LAWS[name]()
-    return Exact(world.law(), world.n, world.d)
+    return Exact(table_of(LAWS[name]()))

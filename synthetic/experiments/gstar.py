@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from synthetic.experiments._refinement import Bench, Plan
     from synthetic.models import ModelSpec
     from synthetic.tasks import Task
+    from theory.denoisers import Denoiser
     from theory.remasking.predictor import Predictor
-    from theory.unmasking.rules.base import Denoise
 
 SMALL = "small/"
 HEAD_RATE = 5e-2
@@ -121,32 +121,29 @@ def enumerated(
     import torch
 
     from synthetic.experiments._refinement import Exact
+    from theory.denoisers import tabulated
     from theory.remasking import predictor as best
-    from theory.worlds import information, states
+    from theory.worlds import states
+    from theory.worlds.table import table_of
 
     assert task.world is not None
-    d, law = task.d, task.world.law()
-    table = conditionals(model)(states.all_states(task.n, d))
-
-    def look_up(z: Tensor) -> Tensor:
-        return table[states.index_of(z, d)]
-
-    bench = Exact(law, table)
-    optimum = best.error_probabilities(law, bench.proposal)
-    drafted = best.drafted_law(law, bench.proposal)
-    predictors = fitted(config, task, model, look_up)
+    world, table = table_of(task.world), tabulated(conditionals(model))
+    bench = Exact(world, table)
+    optimum = best.error_probabilities(world, bench.proposal)
+    drafted = best.drafted_law(world, bench.proposal).law()
+    predictors = fitted(config, task, model, table)
     rows: list[tuple[Any, ...]] = []
     for part, predictor in predictors.items():
-        logits = predictor(states.all_sequences(task.n, d))
+        logits = predictor(states.all_sequences(task.n, task.d))
         distance = drafted @ (torch.sigmoid(logits) - optimum).abs().mean(-1)
         rows.append(("predictor", part, "distance", 0.0, 0, 0, 0.0, f"{float(distance):.9g}"))
-        predictors[part] = best.tabulated(logits, d)
-    predictors["g*"] = best.tabulated(best.error_logits(law, bench.proposal), d)
-    rows += auc_rows(config, task, look_up, predictors, progress)
+        predictors[part] = best.tabulated(logits)
+    predictors["g*"] = best.tabulated(best.error_logits(world, bench.proposal))
+    rows += auc_rows(config, task, table, predictors, progress)
     guides = {"G-Star+": bench.refinement(predictors["full"]), "G-Star+, g*": bench.refinement(predictors["g*"])}
     rows += list(sampler_rows(config, task.n, bench, guides, progress))
     rows += list(equal_steps_rows(config, task.n, bench, guides))
-    return rows, {"n": float(task.n), "entropy": float(information.entropy(law))}
+    return rows, {"n": float(task.n), "entropy": float(world.entropy())}
 
 
 def sampled(
@@ -155,23 +152,26 @@ def sampled(
     """Return the rows of a task that is sampled."""
     from synthetic.experiments._refinement import Sampled
 
-    denoise = conditionals(model)
-    predictors = fitted(config, task, model, denoise)
-    bench = Sampled(task, denoise, config.samples, config.chunks, config.seeds[0])
-    rows = auc_rows(config, task, denoise, predictors, progress)
+    denoiser = conditionals(model)
+    predictors = fitted(config, task, model, denoiser)
+    bench = Sampled(task, denoiser, config.samples, config.chunks, config.seeds[0])
+    rows = auc_rows(config, task, denoiser, predictors, progress)
     fewer = replace(config, budgets=config.sampled_budgets, windows=config.sampled_windows)
     rows += list(sampler_rows(fewer, task.n, bench, {"G-Star+": predictors["full"]}, progress))
     return rows, {"n": float(task.n)}
 
 
-def conditionals(model: Any) -> Denoise:
+def conditionals(model: Any) -> Denoiser:
     """Return a network as a denoiser of states on the CPU, where all else is computed."""
-    device = next(model.parameters()).device
-    denoise = _trained.conditionals(model)
-    return lambda z: denoise(z.to(device)).cpu()
+    from theory.denoisers import denoiser
+
+    device, found = next(model.parameters()).device, _trained.conditionals(model)
+    return denoiser(
+        lambda z: found(z.to(device)).cpu(), d=model.d, n=model.n, outputs="log-probabilities", name="network"
+    )
 
 
-def fitted(config: Config, task: Task, model: Any, denoise: Denoise) -> dict[str, Predictor]:
+def fitted(config: Config, task: Task, model: Any, denoiser: Denoiser) -> dict[str, Predictor]:
     """Return the trained predictors by the part that was trained; small laws are drawn afresh, without end."""
     import torch
 
@@ -185,12 +185,12 @@ def fitted(config: Config, task: Task, model: Any, denoise: Denoise) -> dict[str
         assert task.world is not None
         originals = unconditional(task.world.sample(ORIGINALS, torch.Generator().manual_seed(seed)))
     rates = {"head": HEAD_RATE, "block": rate, "full": rate}
-    found = fit(model, denoise, originals, Fitting(steps, batch, max(1, steps // 20)), seed, rates)
+    found = fit(model, denoiser, originals, Fitting(steps, batch, max(1, steps // 20)), seed, rates)
     return {part: logits(module) for part, module in found.items()}
 
 
 def auc_rows(
-    config: Config, task: Task, denoise: Denoise, predictors: dict[str, Predictor], progress: Progress
+    config: Config, task: Task, denoiser: Denoiser, predictors: dict[str, Predictor], progress: Progress
 ) -> list[tuple[Any, ...]]:
     """Return the AUC of every predictor, chunk by chunk of held-out rows, on one-step and on its iterated drafts."""
     from synthetic.itemised import pack
@@ -200,16 +200,14 @@ def auc_rows(
     found = []
     for name, predictor in progress.track(list(predictors.items()), f"{task.name}, AUC"):
         for measure, rounds in (("one-step", 0), ("iterated", config.rounds)):
-            draft = held_out_drafts(config, tokens, task.d, denoise, predictor, rounds)
+            draft = held_out_drafts(config, tokens, denoiser, predictor, rounds)
             scores, wrong = predictor(draft), draft != tokens
             areas = [area(scores[k :: config.chunks], wrong[k :: config.chunks]) for k in range(config.chunks)]
             found.append(("drafts", name, measure, 0.0, 0, rounds, 0.0, pack(areas)))
     return found
 
 
-def held_out_drafts(
-    config: Config, tokens: Tensor, d: int, denoise: Denoise, predictor: Predictor, rounds: int
-) -> Tensor:
+def held_out_drafts(config: Config, tokens: Tensor, denoiser: Denoiser, predictor: Predictor, rounds: int) -> Tensor:
     """Return drafts after `rounds` guided steps that end at grid times rounds..grid - 1, in turn over the chunks."""
     import torch
 
@@ -221,7 +219,7 @@ def held_out_drafts(
     drafts = tokens.clone()
     for k, end in enumerate(ends):
         alphas = [j / config.grid for j in range(end - rounds, end + 1)]
-        drafts[turn == k] = iterated(denoise, tokens[turn == k], alphas, d, generator, predictor)
+        drafts[turn == k] = iterated(denoiser, tokens[turn == k], alphas, generator, predictor)
     return drafts
 
 

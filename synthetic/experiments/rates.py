@@ -39,13 +39,14 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
 
     from theory.energy.closed_forms import full_support_constant
     from theory.energy.rates import GRAPHS, rate_table
+    from theory.worlds import TableWorld
 
     rng = np.random.default_rng(config.seed)
     rows = []
     for n, d in progress.track(config.sizes, "rates"):
         laws = rng.dirichlet(np.ones(d**n), size=config.draws)
-        cases = [{"n": n, "d": d, "weights": law.tolist(), "alpha": config.alpha} for law in laws]
-        for draw, found in enumerate(rate_table(cases)):
+        drawn = [TableWorld(law, n, d) for law in laws.reshape(-1, d**n)]
+        for draw, found in enumerate(rate_table(drawn, config.alpha)):
             rows += [
                 {"n": n, "d": d, "draw": draw, "rate": rate, "energy": found[rate], "gap": found["gap"]}
                 for rate in ("MDM", *GRAPHS)

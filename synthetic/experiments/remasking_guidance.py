@@ -62,7 +62,7 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     parts = (temperatures(config), windows(config), constraints(config))
     table = pd.DataFrame([row for part in progress.track(parts, "parts") for row in part])
     product = exact(LAW["temperature"])
-    scalars = {"data entropy": product.surprise(product.law)}
+    scalars = {"data entropy": product.surprise(product.world)}
     for (steps, sampler), rows in table[table["part"] == "window"].groupby(["steps", "sampler"]):
         best = rows.loc[rows["tv"].idxmin()]
         scalars |= {f"{steps}/{sampler}/best window": float(best["window"]), f"{steps}/{sampler}/tv": float(best["tv"])}
@@ -108,12 +108,12 @@ def row(
 ) -> dict[str, Any]:
     """Return what one sampler's output law is like."""
     from synthetic.experiments._remasking import SAMPLERS
-    from theory.worlds import information
 
     output = law.output(sampler, SAMPLERS[sampler](steps, (1 - window, 1.0)), temperature or None)
-    off = law.law <= 0
+    off = law.world.law() <= 0
+    missing = max(0.0, float(output.law()[off].sum()))
     return {
         "part": part, "law": name, "sampler": sampler, "steps": steps, "temperature": temperature, "window": window,
-        "tv": law.distance(output), "entropy": float(information.entropy(output)),
-        "surprise": 0.0 if bool(off.any()) else law.surprise(output), "missing": max(0.0, float(output[off].sum())),
+        "tv": law.distance(output), "entropy": float(output.entropy()),
+        "surprise": 0.0 if bool(off.any()) else law.surprise(output), "missing": missing,
     }  # fmt: skip

@@ -97,11 +97,12 @@ def stationary(law: Exact, process: str, alpha: float, sigma: float) -> dict[str
     """Return the TVs of the law that a step at constant alpha leaves as it is."""
     from theory.remasking import chain
     from theory.remasking.posterior import posterior
+    from theory.remasking.stationary import stationary_states
     from theory.worlds import information
 
     fill, step = (law.joint if process == "joint" else law.independent), posterior(alpha, alpha, sigma)
-    settled = chain.stationary_law(lambda laws: chain.posterior_step(laws, fill, step), (law.d + 1) ** law.n)
-    noised = chain.marginal_law(law.law, law.n, law.d, alpha)
+    settled = stationary_states(lambda laws: chain.posterior_step(laws, fill, step), law.world)
+    noised = chain.noised_states(law.world, alpha)
     return {
         "process": process, "alpha": alpha, "sigma": sigma, "tv": law.distance(chain.draft_law(settled, fill)),
         "tv_states": float(information.total_variation(settled, noised)),
@@ -135,7 +136,7 @@ def bounds(config: Config) -> Iterator[dict[str, Any]]:
 
     for name in config.bound_laws:
         law = exact(name)
-        profile = entropy_profile(law.law, law.n, law.d)
+        profile = entropy_profile(law.world)
         for steps in config.bound_steps:
             free, starred = standard(steps), star(steps)
             alphas = [float(step.alpha_now) for step in free]
@@ -148,15 +149,14 @@ def limits(config: Config) -> dict[str, float]:
     from synthetic.experiments._remasking import exact
     from theory.remasking import bounds as bound
     from theory.remasking import chain
-    from theory.worlds import information
 
     found = {}
     for name in config.bound_laws:
         law = exact(name)
-        found[f"{name}/entropy"] = float(information.entropy(law.law))
-        found[f"{name}/growth"] = bound.star_growth(bound.entropy_profile(law.law, law.n, law.d))
+        found[f"{name}/entropy"] = float(law.world.entropy())
+        found[f"{name}/growth"] = bound.star_growth(bound.entropy_profile(law.world))
     for name in PLATEAUS:
         law = exact(name)
-        noised = chain.marginal_law(law.law, law.n, law.d, config.alpha)
+        noised = chain.noised_states(law.world, config.alpha)
         found[f"{name}/fill"] = law.distance(chain.draft_law(noised, law.independent))
     return found

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from synthetic.experiments._remasking import Exact
+    from theory.worlds import TableWorld
 
 CASES = (("masked diffusion", 1.0), ("star", 1.0), ("fixed count", 1.0), ("guided", 1.0), ("guided", 0.3))
 """Samplers and windows."""
@@ -87,11 +88,12 @@ def slope(rows: list[dict[str, Any]], what: str) -> float:
 def stationary_distance(law: Exact) -> float:
     """Return TV(data, law of drafts that one guided position after the other is refilled in)."""
     from theory.remasking import chain
+    from theory.remasking.stationary import stationary_world
 
-    chance = law.refinement("guided").chance(1 - 1 / law.n)
+    chance = law.refinement("guided").chance(1 - 1 / law.world.n)
 
-    def refill(drafts: Any) -> Any:
-        start = chain.sequences_as_states(drafts, law.n, law.d)
+    def refill(drafts: TableWorld) -> TableWorld:
+        start = chain.sequences_as_states(drafts)
         return chain.draft_law(chain.counted_step(start, law.independent, chance), law.independent)
 
-    return law.distance(chain.stationary_law(refill, law.d**law.n))
+    return law.distance(stationary_world(refill, law.world))

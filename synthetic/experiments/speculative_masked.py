@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Generator
 
-    from synthetic.experiments._small import Small
+    from theory.denoisers import TableDenoiser
     from theory.speculation.masked import Priority
+    from theory.worlds import TableWorld
 
 RANDOM = {"dense laws": 1.0, "sparse laws": 0.05}
 """Concentration of the Dirichlet laws of five bits, by name."""
@@ -71,24 +72,24 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     return table, scalars
 
 
-def worlds(config: Config, name: str, generator: Generator) -> list[Small]:
-    """Return the law of a named world, or the random laws of a family."""
-    from synthetic.experiments._small import Small, small
-    from theory.worlds import dirichlet
+def worlds(config: Config, name: str, generator: Generator) -> list[TableWorld]:
+    """Return a named world, or the random ones of a family."""
+    from synthetic.experiments._small import small
+    from theory.worlds import TableWorld, dirichlet
 
     if name in RANDOM:
-        return [Small.of(dirichlet(5, 2, RANDOM[name], generator)) for _ in range(config.laws)]
-    return [small(name)]
+        return [dirichlet(5, 2, RANDOM[name], generator) for _ in range(config.laws)]
+    found = small(name)
+    return [TableWorld(found.law, found.n, found.d, name)]
 
 
-def measured(config: Config, laws: list[Small], generator: Generator) -> Iterator[dict[str, Any]]:
+def measured(config: Config, laws: list[TableWorld], generator: Generator) -> Iterator[dict[str, Any]]:
     """Yield one row for each order and window: means over laws and permutations."""
     import numpy as np
 
-    from theory.worlds import states
+    from theory.denoisers import tabulated
 
-    n = laws[0].n
-    tables = [law.denoiser()(states.all_states(n, law.d)) for law in laws]
+    n, tables = laws[0].n, [tabulated(law) for law in laws]
     for order, priorities in orders(config, n, generator).items():
         for window in range(1, n + 1):
             found = np.array([swept(table, window, priority) for table in tables for priority in priorities])
@@ -116,10 +117,10 @@ def orders(config: Config, n: int, generator: Generator) -> dict[str, list[Prior
     }
 
 
-def swept(table: Any, window: int, priority: Priority) -> tuple[float, float, float, float]:
+def swept(denoiser: TableDenoiser, window: int, priority: Priority) -> tuple[float, float, float, float]:
     """Return E rounds, E rejections by coin and by order, and the distance of the law from sequential decoding."""
     from theory.speculation import masked
 
-    found = masked.sweep(table, window, priority)
-    gap = float((found.law - masked.sequential_law(table, priority)).abs().max())
+    found = masked.sweep(denoiser, window, priority)
+    gap = float((found.output.law() - masked.sequential_law(denoiser, priority).law()).abs().max())
     return found.rounds, found.coins, found.mismatches, gap

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from synthetic.models import ModelSpec
     from synthetic.tasks import Task
+    from theory.denoisers import Denoiser
     from theory.speculation.masked import Priority
-    from theory.unmasking.rules.base import Denoise
 
 LISTS = (
     "rounds", "rejections", "mismatches", "calls", "evaluations", "expected", "quality", "kl", "tv", "naive",
@@ -79,10 +79,13 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     """Decode with one model and, where the law is known, with its exact conditionals."""
     import pandas as pd
 
-    task, denoise = _trained.denoiser(config, progress)
+    from theory.denoisers import denoiser
+
+    task, network = _trained.denoiser(config, progress)
     (name,), (seed,) = config.tasks, config.seeds
     small = name.startswith("small/")
-    sides: list[tuple[str, Denoise]] = [("trained", denoise)]
+    model = denoiser(network, d=task.d, n=task.n, outputs="log-probabilities", name="trained")
+    sides: list[tuple[str, Denoiser]] = [("trained", model)]
     if task.world is not None:
         sides.append(("exact", task.world))
     rows: list[dict[str, Any]] = []
@@ -109,7 +112,7 @@ def orders(n: int, seed: int) -> dict[str, Priority]:
 
 
 def decoded(
-    config: Config, task: Task, denoise: Denoise, windows: tuple[int, ...], count: int, seed: int
+    config: Config, task: Task, denoiser: Denoiser, windows: tuple[int, ...], count: int, seed: int
 ) -> Iterator[dict[str, Any]]:
     """Yield every order with every window, and Top-k of every size."""
     import torch
@@ -121,7 +124,7 @@ def decoded(
     for order, priority in orders(task.n, seed).items():
         for window in windows:
             generator = torch.Generator().manual_seed(1000 * seed + window)
-            found = speculate(denoise, task.n, task.d, window, count, priority, generator)
+            found = speculate(denoiser, window, count, priority, generator)
             yield {
                 "part": "window", "order": order, "parameter": window, "rounds": found.rounds.tolist(),
                 "rejections": found.rejections.tolist(), "mismatches": found.mismatches.tolist(),
@@ -129,7 +132,7 @@ def decoded(
                 "expected": found.expected_rejections.tolist(), **_of(task, found.sequences),
             }  # fmt: skip
     for k in (k for k in config.sizes if k < task.n):
-        top = draw(denoise, TopK(k, "confidence"), torch.full((count, task.n), task.d), task.d, seed + 1)
+        top = draw(denoiser, TopK(k, "confidence"), torch.full((count, task.n), task.d), task.d, seed + 1)
         calls = top.calls.tolist()
         counted = {"rounds": calls, "calls": calls, "evaluations": calls}
         yield {"part": "parallel", "order": "confidence", "parameter": k, **counted, **_of(task, top.tokens)}
@@ -145,20 +148,21 @@ def _of(task: Task, tokens: Tensor) -> dict[str, list[float]]:
     return {"quality": surprisal.tolist(), "kl": (surprisal - pooled_markov_entropy(tokens, task.d)).tolist()}
 
 
-def laws(config: Config, task: Task, denoise: Denoise, seed: int) -> Iterator[dict[str, Any]]:
+def laws(config: Config, task: Task, denoiser: Denoiser, seed: int) -> Iterator[dict[str, Any]]:
     """Yield the exact law of the speculative sampler against that of one-token decoding, for every order and window."""
+    from theory.denoisers import tabulated
     from theory.speculation.masked import sequential_law, sweep
-    from theory.worlds import information, states
+    from theory.worlds.information import total_variation
 
-    table = denoise(states.all_states(task.n, task.d)).double()
+    table = tabulated(denoiser)
     for order, priority in orders(task.n, seed).items():
-        target = sequential_law(table, priority)
+        target = sequential_law(table, priority).law()
         for window in (window for window in config.windows if window <= task.n):
             found, naive = (sweep(table, window, priority, kind) for kind in ("residual", "target"))  # type: ignore[arg-type]
             yield {
                 "part": "law", "order": order, "parameter": window,
-                "tv": [float(information.total_variation(found.law, target))],
-                "naive": [float(information.total_variation(naive.law, target))], "rounds": [found.rounds],
+                "tv": [float(total_variation(found.output.law(), target))],
+                "naive": [float(total_variation(naive.output.law(), target))], "rounds": [found.rounds],
                 "rejections": [found.rejections], "mismatches": [found.mismatches],
             }  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from synthetic.tasks.base import Task
-from synthetic.tasks.draws import HELD_OUT, TYPICAL, held_out_draws, typical
+from synthetic.tasks.draws import held_out_task
 from theory.worlds import TreeWorld, markov_chain
 
 TRANSITION = (
@@ -24,17 +24,4 @@ def law(n: int = 32) -> TreeWorld:
 
 def build(seed: int = 0, train: int = 8192, test: int = 1024) -> Task:
     """Return the task; the law has 31.9 nats, and no test row occurs in training."""
-    world = law()
-    seen, unseen = held_out_draws(world, train, test, seed)
-    return Task(
-        name="chain",
-        shape=(world.n,),
-        d=world.d,
-        symbols=tuple("0123"),
-        train=seen,
-        test=unseen,
-        metric=TYPICAL,
-        success=typical(world, seen.tokens),
-        world=world,
-        split=HELD_OUT,
-    )
+    return held_out_task("chain", law(), "0123", seed, train, test)

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Generator, Tensor
 
-from synthetic.tasks.base import Examples, Success, strict, unconditional
+from synthetic.tasks.base import Examples, Success, Task, strict, unconditional
 from theory.errors import InvalidInput
 from theory.worlds import World
 
@@ -16,6 +16,24 @@ ROUNDS = 64
 TYPICAL = f"typical, as {1 - TAIL:.0%} of data"
 HELD_OUT = "no test row equals a training row; training rows are independent draws from the exact law"
 NOT_HELD_OUT = "independent draws from one small law: nothing is held out, and the law itself is the reference"
+
+
+def held_out_task(
+    name: str,
+    world: World,
+    symbols: str,
+    seed: int,
+    train: int,
+    test: int,
+    metric: str = TYPICAL,
+    success: Success | None = None,
+) -> Task:
+    """Return the task of sequences drawn from a law, judged as `typical` unless a measure is given."""
+    seen, unseen = held_out_draws(world, train, test, seed)
+    return Task(
+        name, (world.n,), world.d, tuple(symbols), seen, unseen, metric,
+        success or typical(world, seen.tokens), world, HELD_OUT,
+    )  # fmt: skip
 
 
 def held_out_draws(world: World, train: int, test: int, seed: int) -> tuple[Examples, Examples]:

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from synthetic.tasks.base import Examples, Success, Task, strict
-from synthetic.tasks.draws import HELD_OUT, held_out_draws
+from synthetic.tasks.draws import held_out_task
 from theory.worlds.dyck import DyckWorld
 
 LENGTH, KINDS = 24, 2
@@ -35,16 +35,4 @@ def balanced(kinds: int) -> Success:
 def build(seed: int = 0, train: int = 8192, test: int = 1024) -> Task:
     """Return the task; the law has 852,017,152 words, and no test row occurs in training."""
     world = DyckWorld(LENGTH, KINDS)
-    seen, unseen = held_out_draws(world, train, test, seed)
-    return Task(
-        name="dyck",
-        shape=(world.n,),
-        d=world.d,
-        symbols=tuple("([)]"),
-        train=seen,
-        test=unseen,
-        metric="balanced",
-        success=strict(balanced(KINDS), world.d),
-        world=world,
-        split=HELD_OUT,
-    )
+    return held_out_task("dyck", world, "([)]", seed, train, test, "balanced", strict(balanced(KINDS), world.d))

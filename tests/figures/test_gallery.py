@@ -10,23 +10,24 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from figures.__main__ import main
 from figures.gallery import FIGURES, Entry, select
 from figures.saving import PNG_LIMIT, save
 from figures.stamps import STYLE, experiments
 from synthetic.digest import PROJECT
 from synthetic.experiments import registry
 from theory.errors import InvalidInput
+from unmasked.command_line import main
 
 SCRIPT = """
 import sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
-from figures.__main__ import main
 from figures.gallery import Entry
 from synthetic.records import Store
+from unmasked.command_line import main
 store = Store(Path({root!r}) / "records", experiments={experiments!r}, sources=Path({root!r}))
-code = main({args!r}, {{"picture": Entry({module!r}, "a paper", "Fig. 1", "Powers.")}}, store)
+entries = {{"picture": Entry({module!r}, "a paper", "Fig. 1", "Powers.")}}
+code = main(["figures", *{args!r}], store=store, figures=entries)
 print(*sorted({{"torch", "pandas", "matplotlib"}} & sys.modules.keys()))
 sys.exit(code)
 """
@@ -38,9 +39,10 @@ def draw(lab, capsys):
     entries = {"picture": Entry(f"{lab.package}.picture", "a paper", "Fig. 1", "Powers.")}
 
     def run(*args: str, code: int = 0) -> str:
-        options = ["--out", str(lab.root / "out"), *args]
-        assert main(options, entries, lab.store()) == code
-        return capsys.readouterr().out
+        options = ["figures", "--out", str(lab.root / "out"), *args]
+        assert main(options, store=lab.store(), figures=entries) == code
+        printed = capsys.readouterr().out.splitlines(keepends=True)
+        return "".join(line for line in printed if not line.startswith("to compute: "))
 
     return run
 
@@ -174,10 +176,10 @@ def test_the_style_cycles_colour_and_line_together() -> None:
 def test_mistakes_on_the_command_line(lab, main_fails) -> None:
     entries = {"picture": Entry(f"{lab.package}.picture", "a paper", "Fig. 1", "Powers.")}
     options = {"figures": entries, "store": lab.store()}
-    assert "did you mean picture?" in main_fails(main, "pictur", **options)
-    assert "did you mean laptop?" in main_fails(main, "--preset", "labtop", **options)
+    assert "did you mean picture?" in main_fails(main, "figures", "pictur", **options)
+    assert "did you mean laptop?" in main_fails(main, "figures", "--preset", "labtop", **options)
     (lab.root / "file").write_text("")
-    assert "cannot create the folder" in main_fails(main, "--out", str(lab.root / "file"), **options)
+    assert "cannot create the folder" in main_fails(main, "figures", "--out", str(lab.root / "file"), **options)
     assert lab.runs() == 0
 
 
@@ -189,5 +191,5 @@ def test_every_figure_of_the_project_names_known_experiments() -> None:
 
 def test_the_list_names_paper_and_figure(lab, capsys) -> None:
     entries = {"picture": Entry(f"{lab.package}.picture", "a paper", "Fig. 1", "Powers.")}
-    assert main(["list"], entries) == 0
+    assert main(["figures", "--list"], figures=entries) == 0
     assert capsys.readouterr().out == "picture  a paper, Fig. 1: Powers.\n"

@@ -210,14 +210,14 @@ def test_toy_laws_are_those_of_the_literal_chain(key: str, schedule: str) -> Non
     table, scalars = smoke("toy")
     reveal = schedules.NAMED[schedule].reveal_probabilities(3)
     law = exact_toy(key)
-    chain = reference_samplers.chain_law(reference_samplers.oracle(law, 2), reveal.tolist(), 5, 2)
+    chain = reference_samplers.chain_law(reference.conditionals_of(law, 2), reveal.tolist(), 5, 2)
     rows = table.query("target == @key and schedule == @schedule")
     output = [chain.get(tuple("ab".index(token) for token in x), 0.0) for x in rows["sentence"]]
     assert rows["output"].to_numpy() == pytest.approx(output, abs=1e-14)
     assert scalars[f"{key}/{schedule}/kl"] == pytest.approx(reference.kullback_leibler(law, chain), abs=1e-13)
     distance = sum(abs(p - float(q)) for p, q in zip(output, rows["data"], strict=True)) / 2
     assert scalars[f"{key}/{schedule}/tv"] == pytest.approx(distance, abs=1e-14)
-    path = reference_samplers.path_divergence(law, reference_samplers.oracle(law, 2), reveal.tolist(), 5, 2)
+    path = reference_samplers.path_divergence(law, reference.conditionals_of(law, 2), reveal.tolist(), 5, 2)
     assert scalars[f"{key}/{schedule}/error"] == pytest.approx(path, abs=1e-12)
 
 
@@ -226,9 +226,9 @@ def test_the_best_sizes_hit_the_target_exactly_in_rational_arithmetic(key: str) 
     scalars = smoke("toy")[1]
     sizes = [int(s) for s in str(scalars[f"{key}/best sizes/sizes"]).split(" + ")]
     law = exact_toy(key)
-    found = reference_samplers.fixed_size_law(reference_samplers.oracle(law, 2), sizes, 5, 2)
+    found = reference_samplers.fixed_size_law(reference.conditionals_of(law, 2), sizes, 5, 2)
     assert {x: p for x, p in found.items() if p} == law
-    error = reference_samplers.fixed_size_error(law, reference_samplers.oracle(law, 2), sizes, 5, 2)
+    error = reference_samplers.fixed_size_error(law, reference.conditionals_of(law, 2), sizes, 5, 2)
     assert scalars[f"{key}/best sizes/error"] == pytest.approx(error, abs=1e-12)
     assert (error > 0.07) == (key == "right")
 

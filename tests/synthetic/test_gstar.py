@@ -23,15 +23,17 @@ from synthetic.predictors import Fitting, area, drafts, error_loss, fit, iterate
 from synthetic.progress import Silent
 from synthetic.records import Record
 from synthetic.tasks import unconditional
+from theory.denoisers import TableDenoiser, denoiser
 from theory.errors import InvalidInput
 from theory.reference import laws as reference
 from theory.reference import remasking as reference_remasking
-from theory.remasking import chain, sampling
 from theory.remasking import predictor as best
+from theory.remasking import sampling
+from theory.remasking.drafts import factorised
 from theory.remasking.schedules import standard
-from theory.worlds import states
+from theory.worlds import TableWorld, states
 
-LAW = torch.tensor([0.45, 0.05, 0.1, 0.4], dtype=torch.float64)
+LAW = TableWorld([0.45, 0.05, 0.1, 0.4], 2, 2)
 """Two correlated bits."""
 
 BY_ID = {claim.id: claim for claim in claims.CLAIMS}
@@ -42,12 +44,12 @@ def untrained(shape: tuple[int, ...] = (2,), d: int = 2) -> Denoiser:
     return Denoiser(Architecture(16, 1, heads=2), shape, d).eval()
 
 
-def uniform(z: torch.Tensor) -> torch.Tensor:
-    return torch.full((*z.shape, 2), -math.log(2), dtype=torch.float64)
+def uniform(n: int) -> TableWorld:
+    return TableWorld(torch.full((2**n,), 2.0**-n, dtype=torch.float64), n, 2)
 
 
 def pairs(rows: int = 4096) -> torch.Tensor:
-    drawn = torch.multinomial(LAW, rows, replacement=True, generator=torch.Generator().manual_seed(1))
+    drawn = torch.multinomial(LAW.law(), rows, replacement=True, generator=torch.Generator().manual_seed(1))
     return states.all_sequences(2, 2)[drawn]
 
 
@@ -104,7 +106,7 @@ def test_given_tokens_are_kept_and_labels_are_as_frequent_as_computed() -> None:
     tokens = pairs(20_000)
     given = torch.zeros_like(tokens, dtype=torch.bool)
     given[:10_000, 0] = True
-    draft = drafts(uniform, tokens, given, 2, torch.Generator().manual_seed(0))
+    draft = drafts(uniform(2), tokens, given, torch.Generator().manual_seed(0))
     assert bool((draft[given] == tokens[given]).all())
     rate = float((draft != tokens)[~given].double().mean())
     assert rate == pytest.approx(1 / 4, abs=5 * math.sqrt(0.25 / 30_000))
@@ -112,12 +114,12 @@ def test_given_tokens_are_kept_and_labels_are_as_frequent_as_computed() -> None:
 
 def test_a_trained_predictor_reaches_the_bayes_optimal_one_and_an_untrained_one_does_not() -> None:
     tokens = pairs()
-    law = torch.bincount(tokens @ torch.tensor([2, 1]), minlength=4).double() / len(tokens)
-    proposal = chain.factorised(uniform(states.all_states(2, 2)))
-    optimum, drafted = best.error_probabilities(law, proposal), best.drafted_law(law, proposal)
+    law = TableWorld(torch.bincount(tokens @ torch.tensor([2, 1]), minlength=4).double() / len(tokens), 2, 2)
+    proposal = factorised(uniform(2))
+    optimum, drafted = best.error_probabilities(law, proposal), best.drafted_law(law, proposal).law()
     found = {}
     for steps in (1, 100):
-        module = fit(untrained(), uniform, unconditional(tokens), Fitting(steps, 1024), 0, {"full": 5e-3})["full"]
+        module = fit(untrained(), uniform(2), unconditional(tokens), Fitting(steps, 1024), 0, {"full": 5e-3})["full"]
         g = torch.sigmoid(logits(module)(states.all_sequences(2, 2)))
         found[steps] = float(drafted @ (g - optimum).abs().mean(-1))
     assert found[100] < 0.02 < found[1]
@@ -127,22 +129,22 @@ def test_training_is_a_function_of_its_seed_and_leaves_the_denoiser_alone() -> N
     denoiser, tokens = untrained(), unconditional(pairs(64))
     before = [p.clone() for p in denoiser.parameters()]
     heads = [
-        fit(denoiser, uniform, tokens, Fitting(5, 32), seed, rates)["block"].head.weight
+        fit(denoiser, uniform(2), tokens, Fitting(5, 32), seed, rates)["block"].head.weight
         for seed, rates in ((0, {"block": 2e-3}), (0, {"head": 1e-2, "block": 2e-3}), (1, {"block": 2e-3}))
     ]
     assert torch.equal(heads[0], heads[1])
     assert not torch.equal(heads[0], heads[2])
     assert all(map(torch.equal, before, denoiser.parameters()))
     with pytest.raises(InvalidInput, match="trainable part"):
-        fit(denoiser, uniform, tokens, Fitting(5, 32), 0, {"tail": 1e-3})
+        fit(denoiser, uniform(2), tokens, Fitting(5, 32), 0, {"tail": 1e-3})
 
 
 def test_iterated_drafts_start_from_what_is_shown() -> None:
     tokens, generator = pairs(2000), torch.Generator().manual_seed(0)
-    assert torch.equal(iterated(uniform, tokens, [1.0], 2, generator), tokens)
-    wrong = iterated(uniform, tokens, [0.6], 2, generator) != tokens
+    assert torch.equal(iterated(uniform(2), tokens, [1.0], generator), tokens)
+    wrong = iterated(uniform(2), tokens, [0.6], generator) != tokens
     assert float(wrong.double().mean()) == pytest.approx(0.2, abs=0.03)
-    again = iterated(uniform, tokens, [0.0, 0.5], 2, generator) != tokens
+    again = iterated(uniform(2), tokens, [0.0, 0.5], generator) != tokens
     assert float(again.double().mean()) == pytest.approx(0.5, abs=0.05)
 
 
@@ -151,10 +153,10 @@ def test_iterated_drafts_start_from_what_is_shown() -> None:
 def test_evaluations_are_those_that_the_sampler_counts(guided: bool, on: float) -> None:
     rows = 4000
     for plan in (standard(7), window(7, on)):
-        start = sampling.masked_batch(rows, 3, 2)
+        start = sampling.masked_batch(uniform(3), rows)
         guide = (lambda tokens: tokens.double()) if guided else None
         generator = torch.Generator().manual_seed(0)
-        found = sampling.sample(uniform, plan, start, predictor=guide, generator=generator)
+        found = sampling.sample(uniform(3), plan, start, predictor=guide, generator=generator)
         calls = (found.denoiser_calls + found.predictor_calls).double()
         slack = 5 * float(calls.std()) / math.sqrt(rows) + 1e-9
         assert float(calls.mean()) == pytest.approx(evaluations(plan, 3, guided), abs=slack)
@@ -186,9 +188,9 @@ def test_the_exact_law_of_guided_refinement_is_the_one_written_out() -> None:
             )
         else:
             law = reference_remasking.posterior_step(law, fill, now, after, 0.0, 2)
-    q = reference.float_law(2, 2, LAW.tolist())
-    bench = Exact(LAW, table)
-    found = bench.refined(plan, bench.refinement(best.tabulated(scores, 2)))
+    q = reference.floats(LAW)
+    bench = Exact(LAW, TableDenoiser(table))
+    found = bench.refined(plan, bench.refinement(best.tabulated(scores)))
     assert sum(step.kind == "counted" for step in plan) == 3
     assert found["kl"] == pytest.approx([reference.kullback_leibler(q, law)], abs=1e-12)
     assert found["tv"] == pytest.approx([sum(abs(q[x] - law.get(x, 0)) for x in q) / 2], abs=1e-12)
@@ -219,9 +221,9 @@ def test_the_distance_and_the_auc_of_a_run_are_recomputed() -> None:
     from synthetic.experiments import _trained
 
     task, denoise = _trained.denoiser(part, Silent())
-    proposal = chain.factorised(denoise(states.all_states(6, 2)))
-    law = task.world.law()
-    optimum, drafted = best.error_probabilities(law, proposal), best.drafted_law(law, proposal)
+    denoise = denoiser(denoise, n=6, d=2, outputs="log-probabilities")
+    proposal, law = factorised(denoise), task.world
+    optimum, drafted = best.error_probabilities(law, proposal), best.drafted_law(law, proposal).law()
     from synthetic.models import trained
 
     model = trained(_trained.spec(part.tasks[0], part.scale, part.seeds[0]), Silent())

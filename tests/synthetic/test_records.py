@@ -17,13 +17,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from synthetic import provenance
-from synthetic.__main__ import main
 from synthetic.digest import PROJECT, code_digest
 from synthetic.encoding import canonical, decode, decode_table, encode, encode_table
 from synthetic.experiments import registry
 from synthetic.records import DamagedRecord, Store
 from theory import files
 from theory.errors import InvalidInput
+from unmasked.command_line import main
 
 
 @given(st.floats())
@@ -298,29 +298,29 @@ def test_the_command_line(lab, capsys) -> None:
     assert main(["run", "tiny", "--preset", "smoke"], store=lab.store()) == 0
     assert main(["run", "tiny", "--preset", "smoke"], store=lab.store()) == 0
     assert main(["explain", "tiny"], store=lab.store()) == 0
-    assert main(["list"], store=lab.store()) == 0
+    assert main(["run"], store=lab.store()) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "tiny: to compute (no record)"
-    assert lines[1].startswith("tiny: 2 rows computed in ")
-    assert lines[2] == "tiny: up to date"
-    assert lines[3] == "tiny: to compute (config changed: rows 2 -> 4)"
-    assert lines[4] == "tiny  Powers of a number, with every awkward float."
+    assert lines[:2] == ["experiment tiny: Powers of a number, with every awkward float.", "  to compute (no record)"]
+    assert lines[2] == "to compute: 1 run of tiny"
+    assert lines[3].startswith("tiny: 2 rows computed in ")
+    assert lines[4] == "tiny: up to date"
+    assert lines[6] == "  to compute (config changed: rows 2 -> 4)"
+    assert lines[7] == "tiny  Powers of a number, with every awkward float."
 
 
 def test_mistakes_on_the_command_line(lab, main_fails) -> None:
     assert "did you mean tiny?" in main_fails(main, "run", "tinny", store=lab.store())
     assert "did you mean smoke?" in main_fails(main, "run", "tiny", "--preset", "smok", store=lab.store())
-    assert "no experiment named" in main_fails(main, "run", store=lab.store())
     assert lab.runs() == 0
 
 
 def test_the_module_exits_with_code_2() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "synthetic", "explain", "nothing-like-it"],
+        [sys.executable, "-m", "unmasked", "explain", "nothing-like-it"],
         capture_output=True,
         text=True,
         cwd=PROJECT,
         env=os.environ | {"COLUMNS": "200"},
     )
     assert done.returncode == 2
-    assert done.stderr.startswith("error: unknown experiment 'nothing-like-it'")
+    assert done.stderr.startswith("error: unknown claim, experiment or figure 'nothing-like-it'")

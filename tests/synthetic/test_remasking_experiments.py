@@ -13,7 +13,6 @@ import pandas as pd
 import pytest
 
 from synthetic.experiments import _remasking, registry
-from synthetic.experiments._remasking import Exact
 from synthetic.progress import Silent
 from theory.errors import InvalidInput
 from theory.reference import laws as reference
@@ -63,7 +62,7 @@ def written(
 ) -> reference.Law:
     """Return the output law with every draft, set and order of drawing written out; remasking from step `first` on."""
     n, floats = len(next(iter(law))), {x: float(p) for x, p in law.items()}
-    fill = reference_remasking.independent(reference_remasking.oracle(floats, 2), 2)
+    fill = reference_remasking.independent(reference.conditionals_of(floats, 2), 2)
     odds = errors(law) if sampler == "guided" else None
     now: reference.Law = {(2,) * n: 1.0}
     for k in range(steps):
@@ -82,7 +81,7 @@ def errors(law: reference.Law) -> dict[reference.State, list[float]]:
     n = len(next(iter(law)))
     chances = [Fraction(1, (n + 1) * math.comb(n, m)) for m in range(n + 1)]
     table = reference_remasking.error_table(
-        law, reference_remasking.independent(reference_remasking.oracle(law, 2), 2), chances, n, 2
+        law, reference_remasking.independent(reference.conditionals_of(law, 2), 2), chances, n, 2
     )
     return {y: [float(e) / max(float(1 - e), 1e-12) for e in row] for y, row in table.items()}
 
@@ -111,13 +110,14 @@ def distance(law: reference.Law, output: reference.Law) -> float:
 def test_the_laws_are_those_written_out(name: str) -> None:
     law = laws()[name]
     world = _remasking.exact(name)
+    world = _remasking.exact(name).world
     assert (world.n, world.d) == (len(next(iter(law))), 2)
-    assert world.law.tolist() == pytest.approx(
+    assert world.law().tolist() == pytest.approx(
         [float(law.get(x, 0)) for x in reference.sequences(world.n, 2)], abs=1e-14
     )
-    z = states.all_states(world.n, 2).tolist()
-    conditional = reference_remasking.oracle(law, 2)
-    for state, rows in zip(z, world.log_p.exp().tolist(), strict=True):
+    z = states.all_states(world.n, 2)
+    conditional = reference.conditionals_of(law, 2)
+    for state, rows in zip(z.tolist(), world.conditionals(z).tolist(), strict=True):
         if reference.marginal(law, tuple(state), 2):
             for i in reference.masked(tuple(state), 2):
                 wanted = [float(conditional(tuple(state), i, v)) for v in range(2)]
@@ -158,7 +158,7 @@ def test_rates_have_their_slopes_and_the_limit_of_guidance() -> None:
 def refilled(law: reference.Law) -> float:
     """Return the TV that refilling one guided position at a time settles at, by walking until nothing moves."""
     floats, odds = {x: float(p) for x, p in law.items()}, errors(law)
-    fill = reference_remasking.independent(reference_remasking.oracle(floats, 2), 2)
+    fill = reference_remasking.independent(reference.conditionals_of(floats, 2), 2)
     now = dict(floats)
     for _ in range(400):
         now = reference_remasking.draft_law(remasked(now, odds, 1, 1.0), fill)
@@ -247,7 +247,6 @@ def test_a_wrong_law_is_noticed() -> None:
     assert abs(row["tv"] - distance(law, written(law, "star", 4))) > 1e-3
 
 
-def test_exact_laws_are_small_laws() -> None:
-    world = _remasking.exact("chain of 3")
-    assert isinstance(world, Exact)
-    assert world.distance(world.law) == world.divergence(world.law) == 0
+def test_a_law_has_no_distance_from_itself() -> None:
+    law = _remasking.exact("chain of 3")
+    assert law.distance(law.world) == law.divergence(law.world) == 0

@@ -22,8 +22,7 @@ def smoke() -> tuple[pd.DataFrame, dict[str, float]]:
 
 
 def law_of(name: str) -> reference.Law:
-    world = _remasking.exact(name)
-    return reference.float_law(world.n, world.d, world.law.tolist())
+    return reference.floats(_remasking.exact(name).world)
 
 
 def distance(law: reference.Law, output: reference.Law) -> float:
@@ -35,7 +34,7 @@ def settle(law: reference.Law, alpha: float, sigma: float, joint: bool) -> tuple
     fill = (
         reference_remasking.together(law, 2)
         if joint
-        else reference_remasking.independent(reference_remasking.oracle(law, 2), 2)
+        else reference_remasking.independent(reference.conditionals_of(law, 2), 2)
     )
     noised: reference.Law = {}
     for x, q in law.items():
@@ -94,7 +93,7 @@ def test_weights_are_ordered_by_sigma_and_star_s_is_the_next_alpha() -> None:
 def test_bounds_by_hand() -> None:
     """Sums of KL divergences over states, next states and drafts, against the closed form."""
     table, law = smoke()[0], law_of("product law")
-    fill = reference_remasking.independent(reference_remasking.oracle(law, 2), 2)
+    fill = reference_remasking.independent(reference.conditionals_of(law, 2), 2)
     rows = table[(table["part"] == "bound") & (table["law"] == "product law")].set_index("steps")
     for steps in (1, 2, 3):
         for column, sampler in (("bound", "star"), ("standard", "masked diffusion")):

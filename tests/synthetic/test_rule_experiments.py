@@ -19,7 +19,6 @@ from theory import worlds
 from theory.errors import InvalidInput
 from theory.reference import laws as reference
 from theory.reference import paths as reference_paths
-from theory.reference import samplers as reference_samplers
 from theory.worlds import states
 
 
@@ -36,7 +35,7 @@ def table_of(world: _small.Small) -> dict[tuple[int, ...], float]:
 def by_hand(world: _small.Small, rule: reference_paths.LiteralRule) -> tuple[float, float, float]:
     """Return KL(q || output), E[NFE] under the sampler and under the data, from every path written out."""
     law = table_of(world)
-    found = list(reference_paths.paths(law, reference_samplers.oracle(law, world.d), rule, world.n, world.d))
+    found = list(reference_paths.paths(law, reference.conditionals_of(law, world.d), rule, world.n, world.d))
     calls = [math.fsum(float(getattr(p, chain)) * len(p.partition) for p in found) for chain in ("sampler", "data")]
     return reference.kullback_leibler(law, reference_paths.output(found)), *calls
 
@@ -107,7 +106,7 @@ def test_the_entropy_bound_by_hand_at_the_first_step_of_digit_patches() -> None:
     law = table_of(world)
     start = table[(table["family"] == "digit patches") & (table["state"] == 3**6 - 1)].set_index("rule")
     assert (start["weight"] - 1).abs().max() < 1e-12
-    denoiser = reference_samplers.oracle(law, 2)
+    denoiser = reference.conditionals_of(law, 2)
     for name, rule in {
         "Top-2, entropy": reference_paths.top_k(2, "entropy"),
         "EB 0.5, entropy": reference_paths.entropy_bounded(0.5),
@@ -258,7 +257,7 @@ def test_info_gain_s_law_with_two_candidates_by_listing_draws() -> None:
 
     world = worlds.dirichlet(2, 2, 1.0, torch.Generator().manual_seed(3))
     law = reference.float_law(2, 2, world.law().tolist())
-    denoiser = reference_samplers.oracle(law, 2)
+    denoiser = reference.conditionals_of(law, 2)
     now, done, tilde = {(2, 2): 1.0}, Counter(), 0.0
     while now:
         after: Counter[tuple[int, ...]] = Counter()
@@ -282,6 +281,6 @@ def test_info_gain_s_law_with_two_candidates_by_listing_draws() -> None:
     assert found["kl"] == pytest.approx(reference.kullback_leibler(dict(done), law), abs=1e-9)
 
 
-def _mean_entropy(denoiser: reference_samplers.Denoiser, z: tuple[int, ...]) -> float:
+def _mean_entropy(denoiser: reference.Conditional, z: tuple[int, ...]) -> float:
     hidden = reference.masked(z, 2)
     return math.fsum(reference.entropy([denoiser(z, i, v) for v in range(2)]) for i in hidden) / max(1, len(hidden))

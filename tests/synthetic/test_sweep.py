@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from synthetic.__main__ import main
 from synthetic.digest import PROJECT
 from synthetic.records import Store
 from synthetic.sweep import Pool, compute
 from theory.errors import InvalidInput
+from unmasked.command_line import main
 
 EXPERIMENT = '''
 """Squares, slowly; every start and every end is written down."""
@@ -140,9 +140,9 @@ def test_explain_says_which_runs_are_missing(bench: Bench, capsys: pytest.Captur
     bench.compute(Pool(), "smoke")
     assert main(["explain", "squares"], store=bench.store()) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("squares: to compute")
-    assert lines[1] == "  2 of 6 runs are there"
-    assert [re.search(r"seeds \[(\d)\]", line)[1] for line in lines[2:]] == ["2", "3", "4", "5"]
+    assert lines[1].startswith("  to compute")
+    assert lines[2] == "  2 of 6 runs are there"
+    assert [re.search(r"seeds \[(\d)\]", line)[1] for line in lines[3:]] == ["2", "3", "4", "5"]
 
 
 def test_a_pool_of_no_process_and_a_silent_scheduler_are_refused(bench: Bench) -> None:

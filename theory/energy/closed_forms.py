@@ -8,7 +8,7 @@ in units of 1 / time (generation time runs over [0, 1]); angles in radians.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -17,8 +17,10 @@ from scipy import optimize, special
 
 from theory.errors import InvalidInput
 from theory.reference.energy import Problem, integral
-from theory.reference.laws import Law, marginal, masked, states
 from theory.schedules import Schedule, check_grid, uniform_grid
+
+if TYPE_CHECKING:
+    from theory.worlds import World
 
 LEAST = math.pi**2
 """min J over mask schedules, pi^2."""
@@ -53,34 +55,29 @@ def chi_square(own: Problem) -> float:
     return left + integral(lambda t: density(own.backward_mask, own.backward_weight, t))
 
 
-def kinetic_constant(law: Law, d: int) -> int:
-    """Return C_k, the sum over reachable z of its number of masks m(z), literally (Theorem 3.1)."""
-    n = len(next(iter(law)))
-    return sum(len(masked(z, d)) for z in states(n, d) if marginal(law, z, d) > 0)
-
-
-def kinetic_constant_from_table(table: Float[ndarray, "*law"]) -> int:
-    """Return C_k from a probability (or 0/1 support) table of shape (d,) * n, all (d+1)^n states at once.
-
-    Raises InvalidInput for negative or NaN entries, unequal axes or an empty support.
-    """
-    reachable = reachable_states(table)
-    d = table.shape[0]
-    masks = sum(np.moveaxis(reachable, i, 0)[d].sum() for i in range(reachable.ndim))
+def kinetic_constant(world: World) -> int:
+    """Return C_k, the sum over the states that the data reaches of their number of masks (Theorem 3.1)."""
+    reachable = reachable_states(world)
+    masks = sum(np.moveaxis(reachable, i, 0)[world.d].sum() for i in range(world.n))
     return int(masks)
 
 
-def reachable_states(table: Float[ndarray, "*law"]) -> Bool[ndarray, "*states"]:
-    """Return which partially masked states have q(z_UM) > 0, as a table of shape (d + 1,) * n."""
-    law = np.asarray(table, dtype=float)
-    if law.ndim < 1 or len(set(law.shape)) != 1:
-        raise InvalidInput(f"law of shape {law.shape}; expected n >= 1 equal axes, one per position")
-    if not (np.isfinite(law).all() and (law >= 0).all() and (law > 0).any()):
-        raise InvalidInput("law with negative, NaN or no positive entries; expected probabilities")
-    reachable = law > 0
-    for axis in range(law.ndim):
+def reachable_states(world: World) -> Bool[ndarray, "*states"]:
+    """Return which partially masked states have q(z_UM) > 0, as a table of shape (d + 1,) * n.
+
+    Raises InvalidInput for a batch of laws.
+    """
+    reachable = table_of_law(world) > 0
+    for axis in range(world.n):
         reachable = np.concatenate([reachable, reachable.any(axis, keepdims=True)], axis)
     return reachable
+
+
+def table_of_law(world: World) -> Float[ndarray, "*law"]:
+    """Return the d^n probabilities of one law as an array of shape (d,) * n. Raises InvalidInput for a batch."""
+    if world.worlds:
+        raise InvalidInput(f"a batch of {world.worlds} laws; expected one: take world[k]")
+    return np.asarray(world.law().detach().reshape((world.d,) * world.n))
 
 
 def full_support_constant(n: int, d: int) -> int:

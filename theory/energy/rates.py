@@ -11,7 +11,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -19,6 +19,7 @@ from numpy import ndarray
 from scipy import linalg, optimize
 
 from theory.errors import InvalidInput, unknown
+from theory.reference import laws as reference
 from theory.reference.energy import (
     Moment,
     conditional_path,
@@ -28,7 +29,10 @@ from theory.reference.energy import (
     path_probability,
     reveals,
 )
-from theory.reference.laws import Law, State, float_law, marginal, states, with_token
+from theory.reference.laws import Law, State, marginal, states, with_token
+
+if TYPE_CHECKING:
+    from theory.worlds import World
 
 Graph = Literal["one-token unmasking", "any one-token change", "all pairs"]
 GRAPHS: tuple[Graph, ...] = ("one-token unmasking", "any one-token change", "all pairs")
@@ -64,9 +68,9 @@ class Optimum:
     flux: Float[ndarray, "E"]
 
 
-def marginal_path(law: Law, d: int, at: Moment) -> Path:
+def marginal_path(world: World, at: Moment) -> Path:
     """Return the marginal path p_t and MDM's flux p_t(z) Q_t(z, x) over the reachable states."""
-    n = len(next(iter(law)))
+    law, n, d = reference.floats(world), world.n, world.d
     found = {z: p for z in states(n, d) if (p := path_probability(law, z, d, at)) > 0}
     rate = {(z, x): marginal_rate(law, z, i, v, d, at) for z in found for i, v, x in reveals(z, d) if x in found}
     return _path(found, rate, d)
@@ -190,13 +194,14 @@ def flux_energy(flux: Float[ndarray, "S S"], rho: Float[ndarray, "S S"]) -> floa
     return float((flux[carried] ** 2 / rho[carried]).sum())
 
 
-def improve_around_square(law: Law, d: int, at: Moment) -> tuple[Any, Any]:
+def improve_around_square(world: World, at: Moment) -> tuple[Any, Any]:
     """Return MDM's kinetic energy rate and a smaller one, by the best detour around one square of reveals.
 
     z -> z+i -> z+i+j against z -> z+j -> z+i+j: moving flux s from one way to the other keeps the inflow
-    and changes sum j^2 / (p p) by -g^2 / h at best. Exact with fractions; equal when every square closes.
+    and changes sum j^2 / (p p) by -g^2 / h at best. Exact where the moment is one of fractions; equal when every
+    square closes.
     """
-    n = len(next(iter(law)))
+    law, n, d = reference.exact(world), world.n, world.d
     before = kinetic_integrand(law, d, at)
     best: Any = 0
     for z in states(n, d):
@@ -208,20 +213,18 @@ def improve_around_square(law: Law, d: int, at: Moment) -> tuple[Any, Any]:
     return before, before - best
 
 
-def rate_table(cases: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return one row per case `{"n", "d", "weights", "alpha"}`: MDM's energy rate and the best on each graph.
+def rate_table(worlds: Iterable[World], alpha: float = 0.4) -> list[dict[str, Any]]:
+    """Return one row per world: MDM's energy rate and the best on each graph, at reveal probability alpha.
 
-    In units of alpha'^2 / (alpha (1 - alpha)), at reveal probability alpha (default 0.4). The optima are
-    dual values (lower bounds); `gap` is the largest primal-dual gap of the row.
+    In units of alpha'^2 / (alpha (1 - alpha)). The optima are dual values (lower bounds); `gap` is the largest
+    primal-dual gap of the row.
     """
     rows = []
-    for case in cases:
-        alpha = float(case.get("alpha", 0.4))
-        law = float_law(case["n"], case["d"], case["weights"])
-        path = marginal_path(law, case["d"], Moment.at(alpha, 1.0))
+    for world in worlds:
+        path = marginal_path(world, Moment.at(alpha, 1.0))
         unit = 1.0 / (alpha * (1 - alpha))
         found = {graph: best_flux(path, graph) for graph in GRAPHS}
-        row: dict[str, Any] = {"n": case["n"], "d": case["d"], "alpha": alpha, "MDM": path.energy / unit}
+        row: dict[str, Any] = {"n": world.n, "d": world.d, "alpha": alpha, "MDM": path.energy / unit}
         row |= {graph: float(best.value / unit) for graph, best in found.items()}
         rows.append(row | {"gap": float(max(o.gap for o in found.values()) / unit)})
     return rows

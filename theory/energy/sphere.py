@@ -9,13 +9,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
 from scipy import integrate, special
 
+from theory.energy.closed_forms import table_of_law
 from theory.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from theory.worlds import World
 
 
 def geodesic_angle(p: object, other: object) -> Float[ndarray, "*batch"]:
@@ -107,17 +112,17 @@ def inverse_exponential(y: ndarray, end: ndarray) -> ndarray:
     return np.asarray(tangent * (math.atan2(sine, cosine) / sine)) if sine > 0 else tangent
 
 
-def path_table(table: object, alpha: float) -> Float[ndarray, "*states"]:
-    """Return p_alpha on all (d + 1)^n masked states, shape (d + 1,) * n, from a law of shape (d,) * n."""
-    state = _table(table)
+def path_table(world: World, alpha: float) -> Float[ndarray, "*states"]:
+    """Return p_alpha on all (d + 1)^n masked states, shape (d + 1,) * n."""
+    state = table_of_law(world)
     for axis in range(state.ndim):
         state = _reveal(state, axis, alpha, 1 - alpha)
     return state
 
 
-def path_velocity(table: object, alpha: float) -> Float[ndarray, "*states"]:
+def path_velocity(world: World, alpha: float) -> Float[ndarray, "*states"]:
     """Return d p_alpha / d alpha on all masked states, by the product rule over positions."""
-    law = _table(table)
+    law = table_of_law(world)
     velocity = np.zeros([size + 1 for size in law.shape])
     for moving in range(law.ndim):
         state = law
@@ -128,32 +133,32 @@ def path_velocity(table: object, alpha: float) -> Float[ndarray, "*states"]:
     return velocity
 
 
-def fisher_information(table: object, alpha: float) -> float:
+def fisher_information(world: World, alpha: float) -> float:
     """Return sum p'^2 / p of the marginal path, p' = d p / d alpha; equals n / (alpha (1 - alpha))."""
-    p, velocity = path_table(table, alpha), path_velocity(table, alpha)
+    p, velocity = path_table(world, alpha), path_velocity(world, alpha)
     support = p > 0
     return float((velocity[support] ** 2 / p[support]).sum())
 
 
-def fisher_information_by_differences(table: object, alpha: float, relative_step: float = 1e-3) -> float:
+def fisher_information_by_differences(world: World, alpha: float, relative_step: float = 1e-3) -> float:
     """Return 4 sum (d sqrt p / d alpha)^2 by fourth-order central differences; relative error 1e-9.
 
     The step is `relative_step` times min(alpha, 1 - alpha): sqrt p is a product of powers of both.
     """
     step = relative_step * min(alpha, 1 - alpha)
-    root = {k: np.sqrt(path_table(table, alpha + k * step)) for k in (-2, -1, 1, 2)}
+    root = {k: np.sqrt(path_table(world, alpha + k * step)) for k in (-2, -1, 1, 2)}
     slope = (8 * (root[1] - root[-1]) - (root[2] - root[-2])) / (12 * step)
     return float(4 * (slope**2).sum())
 
 
-def path_divergence(table: object, alpha: float, other: float) -> float:
+def path_divergence(world: World, alpha: float, other: float) -> float:
     """Return KL(p_alpha || p_other) in nats over all masked states; equals n kl(alpha || other)."""
-    return float(special.rel_entr(path_table(table, alpha), path_table(table, other)).sum())
+    return float(special.rel_entr(path_table(world, alpha), path_table(world, other)).sum())
 
 
-def path_affinity(table: object, alpha: float, other: float) -> float:
+def path_affinity(world: World, alpha: float, other: float) -> float:
     """Return the Bhattacharyya coefficient sum sqrt(p_alpha p_other) over all masked states."""
-    return float(np.sqrt(path_table(table, alpha) * path_table(table, other)).sum())
+    return float(np.sqrt(path_table(world, alpha) * path_table(world, other)).sum())
 
 
 def bernoulli_divergence(alpha: float, other: float) -> float:
@@ -168,13 +173,6 @@ def _law(p: object) -> Float[ndarray, "*batch d"]:
     if (np.abs(law.sum(-1) - 1) > 1e-9).any():
         raise InvalidInput(f"probabilities sum to {law.sum(-1).flat[0]:.9g}; expected 1: normalise them")
     return law
-
-
-def _table(table: object) -> Float[ndarray, "*law"]:
-    law = np.asarray(table, dtype=float)
-    if law.ndim < 1 or len(set(law.shape)) != 1:
-        raise InvalidInput(f"law of shape {law.shape}; expected n >= 1 equal axes, one per position")
-    return _law(law.reshape(-1)).reshape(law.shape)
 
 
 def _reveal(state: ndarray, axis: int, revealed: float, hidden: float) -> ndarray:

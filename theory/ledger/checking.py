@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,8 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.errors import NoSuchExample
 
 from theory.errors import InvalidInput
-from theory.files import write_atomically
-from theory.ledger import Check, Claim, Evidence, Instance, Verdict, catalogue, significance, verdict
+from theory.files import records_folder, write_atomically
+from theory.ledger import Check, Claim, Evidence, Instance, Verdict, catalogue, instances, significance, verdict
 
 PROFILES = {"smoke": 0.25, "default": 2.0, "deep": 200.0}
 """How many times a claim's own number of examples each profile draws."""
@@ -120,11 +119,11 @@ def examine_all(identifiers: list[str], profile: str = "default", jobs: int = 2)
     yield from parallel(joblib.delayed(_examine_here)(name, profile) for name in identifiers)
 
 
-def replay(path: Path) -> tuple[Claim, list[Evidence]]:
-    """Return the claim and fresh evidence of a file that `tightest` saved."""
+def replay(path: Path, own: Claim | None = None) -> tuple[Claim, list[Evidence]]:
+    """Return the claim (the ledger's, unless a claim of one's own is given) and fresh evidence of a saved instance."""
     try:
         saved = json.loads(path.read_text())
-        claim, instance = catalogue.claim(saved["claim"]), saved["instance"]
+        claim, instance = own or catalogue.claim(saved["claim"]), instances.decode(saved["instance"])
     except (OSError, json.JSONDecodeError, KeyError, TypeError) as error:
         raise InvalidInput(f"{path} is no saved instance ({error}); expected the JSON that tightest writes") from error
     try:
@@ -157,12 +156,17 @@ def last_evidence(identifier: str) -> Mapping[str, Any] | None:
 
 def remember(result: Result) -> None:
     """Keep a result for `explain`, atomically."""
-    write_atomically(evidence_folder() / f"{result.id}.json", json.dumps(asdict(result), indent=1))
+    write_atomically(evidence_folder() / f"{result.id}.json", json.dumps(as_json(result), indent=1))
+
+
+def as_json(result: Result) -> dict[str, Any]:
+    """Return a result as JSON, instances as `theory.ledger.instances` writes them."""
+    return {f.name: instances.encode(getattr(result, f.name)) for f in fields(result)}
 
 
 def evidence_folder() -> Path:
-    """Return where evidence is kept: records/evidence, or under $UNMASKED_RECORDS."""
-    return Path(os.environ.get("UNMASKED_RECORDS", "records")) / "evidence"
+    """Return where evidence is kept: `evidence/` in the folder of records."""
+    return records_folder() / "evidence"
 
 
 def _examine_here(identifier: str, profile: str) -> Result:

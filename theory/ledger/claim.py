@@ -22,6 +22,9 @@ Check = Callable[..., Iterable["Evidence"]]
 Kind = Literal["equality", "upper", "lower", "asymptotic", "empirical"]
 Relation = Literal["==", "<=", ">="]
 Verdict = Literal["holds", "refuted", "vacuous"]
+Status = Literal["printed", "reading", "ours"]
+"""Whether a statement stands in the paper, is a natural reading of it, or is our own."""
+
 Route = Literal[
     "symbolic", "rational", "enumeration", "closed form", "ball", "certificate",
     "quadrature", "programme", "monte-carlo", "trained",
@@ -103,6 +106,7 @@ class Claim:
     variants: Mapping[str, Check] = field(default_factory=dict)
     objective: Callable[..., Any] | None = None
     differentiable: tuple[str, ...] = ()
+    status: Status = "ours"
 
 
 def equal(

@@ -20,7 +20,8 @@ from torch import Tensor
 
 from theory.errors import InvalidInput
 from theory.files import write_atomically
-from theory.ledger import PROOFS, Claim, Evidence, Instance, of_own_kind, significance
+from theory.ledger import PROOFS, Claim, Evidence, Instance, instances, of_own_kind, significance
+from theory.worlds import TableWorld, states
 
 RATE, DECAY = 0.05, 0.995
 
@@ -39,7 +40,7 @@ class Tightest:
         """Write a file that `check --replay` runs."""
         content = {
             "claim": self.claim,
-            "instance": dict(self.instance),
+            "instance": instances.encode(self.instance),
             "route": self.evidence.route,
             "computed": float(self.evidence.computed),
             "claimed": float(self.evidence.claimed),
@@ -105,15 +106,15 @@ def _targeted(claim: Claim, budget: int, consider: Callable[[Instance], float]) 
 def _descend(claim: Claim, instance: Instance, steps: int) -> dict[str, Any]:
     """Minimise the objective over logarithms of the differentiable entries; zeros stay zero."""
     assert claim.objective is not None
-    start = {k: torch.tensor(instance[k], dtype=torch.float64) for k in claim.differentiable}
+    start = {k: _leaf(instance[k]) for k in claim.differentiable}
     logs = {k: v.clamp(min=1e-300).log().requires_grad_() for k, v in start.items()}
     fixed = {k: v for k, v in instance.items() if k not in start}
 
-    def values() -> dict[str, Tensor]:
-        return {k: torch.where(start[k] > 0, logs[k].exp(), 0.0) for k in start}
+    def values() -> dict[str, Any]:
+        return {k: _rebuilt(instance[k], torch.where(start[k] > 0, logs[k].exp(), 0.0)) for k in start}
 
     optimiser = torch.optim.Adam(list(logs.values()), lr=RATE)
-    least, kept = math.inf, _plain(start)
+    least, kept = math.inf, {k: instance[k] for k in start}
     for _ in range(steps):
         optimiser.zero_grad()
         loss = claim.objective(**fixed, **values())
@@ -129,5 +130,20 @@ def _descend(claim: Claim, instance: Instance, steps: int) -> dict[str, Any]:
     return {**fixed, **kept}
 
 
-def _plain(values: Mapping[str, Tensor]) -> dict[str, Any]:
-    return {k: v.detach().tolist() for k, v in values.items()}
+def _leaf(value: Any) -> Tensor:
+    """Return the numbers of an entry: a world's probabilities, or a list's."""
+    return value.law().clone() if isinstance(value, TableWorld) else torch.tensor(value, dtype=torch.float64)
+
+
+def _rebuilt(original: Any, numbers: Tensor) -> Any:
+    """Return an entry of the original's kind with other numbers, which may carry gradients."""
+    if isinstance(original, TableWorld):
+        return TableWorld(states.normalised(numbers), original.n, original.d, original.name)
+    return numbers
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        k: _rebuilt(v, v.law().detach()) if isinstance(v, TableWorld) else v.detach().tolist()
+        for k, v in values.items()
+    }

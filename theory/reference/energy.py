@@ -18,7 +18,7 @@ from numpy import ndarray
 from scipy import integrate
 
 from theory.errors import InvalidInput
-from theory.reference.laws import Law, State, agrees, marginal, states, with_token
+from theory.reference.laws import Law, State, agrees, marginal, masked, states, with_token
 from theory.schedules import Schedule, beta, beta_mask
 
 
@@ -92,6 +92,11 @@ def geodesic_integrand(law: Law, d: int, at: Moment) -> Any:
     """
     token = [(at.revealed, at.speed), (at.hidden, -at.speed)]
     return sum(q * speed**2 / p for x1, q in law.items() for _ in x1 for p, speed in token)
+
+
+def kinetic_constant(law: Law, d: int) -> int:
+    """Return C_k, the sum over reachable z of its number of masks m(z) (Theorem 3.1)."""
+    return sum(len(masked(z, d)) for z in states(_length(law), d) if marginal(law, z, d) > 0)
 
 
 def conditional_path(z: State, x1: State, d: int, at: Moment) -> Any:

@@ -13,9 +13,8 @@ from typing import Any
 
 from theory.reference import laws as reference
 from theory.reference import lookahead as reference_lookahead
-from theory.reference.laws import State
+from theory.reference.laws import Conditional, State
 from theory.reference.lookahead import Row, likely, row
-from theory.reference.samplers import Denoiser
 from theory.tolerance import SLACK
 
 Law = dict[State, Any]
@@ -29,12 +28,14 @@ def with_block(z: State, block: Sequence[int], tokens: Sequence[int]) -> State:
     return z
 
 
-def block_cost(denoiser: Denoiser, z: State, block: Sequence[int], d: int) -> float:
+def block_cost(denoiser: Conditional, z: State, block: Sequence[int], d: int) -> float:
     """Return the sum of the block's entropies in nats."""
     return math.fsum(reference.entropy(row(denoiser, z, i, d)) for i in block)
 
 
-def block_value(denoiser: Denoiser, z: State, block: Sequence[int], tokens: Sequence[int], d: int, form: str) -> float:
+def block_value(
+    denoiser: Conditional, z: State, block: Sequence[int], tokens: Sequence[int], d: int, form: str
+) -> float:
     """Return J of revealing a block with its tokens."""
     after = reference_lookahead.uncertainty(denoiser, with_block(z, block, tokens), d, form)
     gain = reference_lookahead.uncertainty(denoiser, z, d, form) - after
@@ -47,14 +48,14 @@ def permitted_blocks(z: State, d: int, k: int) -> list[tuple[int, ...]]:
     return list(itertools.combinations(hidden, min(k, len(hidden))))
 
 
-def expected_value(denoiser: Denoiser, z: State, block: Sequence[int], d: int, form: str) -> float:
+def expected_value(denoiser: Conditional, z: State, block: Sequence[int], d: int, form: str) -> float:
     """Return the expectation of J over independently drawn tokens."""
     rows = [row(denoiser, z, i, d) for i in block]
     drawn = [t for t in itertools.product(range(d), repeat=len(block)) if _chance(rows, t) > 0]
     return math.fsum(float(_chance(rows, t)) * block_value(denoiser, z, block, t, d, form) for t in drawn)
 
 
-def best_block(denoiser: Denoiser, z: State, d: int, k: int, form: str, tokens: str) -> tuple[int, ...]:
+def best_block(denoiser: Conditional, z: State, d: int, k: int, form: str, tokens: str) -> tuple[int, ...]:
     """Return the block of the best objective, the first in lexicographic order where several are."""
 
     def value(block: tuple[int, ...]) -> float:
@@ -66,7 +67,7 @@ def best_block(denoiser: Denoiser, z: State, d: int, k: int, form: str, tokens: 
     return max(permitted_blocks(z, d, k), key=lambda b: (round(value(b) / SLACK), [-i for i in b]))
 
 
-def bypassed(denoiser: Denoiser, z: State, d: int, k: int, level: float | None) -> State | None:
+def bypassed(denoiser: Conditional, z: State, d: int, k: int, level: float | None) -> State | None:
     """Return the state after the bypass: up to k positions of top probability >= level; None where there is none."""
     top = {i: float(max(row(denoiser, z, i, d))) for i in reference.masked(z, d)}
     if level is None or level > 1 or max(top.values()) < level - SLACK:
@@ -76,7 +77,7 @@ def bypassed(denoiser: Denoiser, z: State, d: int, k: int, level: float | None) 
 
 
 def info_gain_step(
-    denoiser: Denoiser, z: State, d: int, form: str, tokens: str, k: int = 1, level: float | None = None
+    denoiser: Conditional, z: State, d: int, form: str, tokens: str, k: int = 1, level: float | None = None
 ) -> Law:
     """Return the law of the next state when all blocks are candidates."""
     sure = bypassed(denoiser, z, d, k, level)
@@ -103,7 +104,7 @@ def successive_draws(weights: dict[int, float], k: int) -> dict[tuple[int, ...],
 
 
 def sampled_step(
-    denoiser: Denoiser,
+    denoiser: Conditional,
     z: State,
     d: int,
     form: str,

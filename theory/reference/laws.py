@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from typing import Any
 
+from theory.errors import InvalidInput
+
 State = tuple[int, ...]
 Law = Mapping[State, Any]
+Conditional = Callable[[State, int, int], Any]
+"""A denoiser: p(x_i = v | z) as (z, i, v)."""
 
 
 def sequences(n: int, d: int) -> Iterator[State]:
@@ -47,8 +51,11 @@ def rational_law(n: int, d: int, weights: Sequence[float]) -> dict[State, Fracti
 def exact(world: Any) -> dict[State, Fraction]:
     """Return a small world as a law in fractions, support only: its exact weights where it keeps them, else its floats.
 
-    `world` has n, d and either `weights` (whole numbers or fractions) or `law()`, all d^n probabilities.
+    `world` has n, d and either `weights` (whole numbers or fractions) or `law()`, all d^n probabilities. Raises
+    InvalidInput for a batch of laws.
     """
+    if world.worlds:
+        raise InvalidInput(f"a batch of {world.worlds} laws; expected one: take world[k]")
     weights = getattr(world, "weights", None)
     return rational_law(world.n, world.d, world.law().tolist() if weights is None else weights)
 
@@ -79,6 +86,39 @@ def conditional(law: Law, z: State, i: int, v: int, d: int) -> Any:
     if context == 0:
         return Fraction(1, d)
     return marginal(law, with_token(z, i, v), d) / context
+
+
+def conditionals_of(law: Law, d: int) -> Conditional:
+    """Return the exact conditionals of a law as a denoiser, remembered between calls."""
+    known: dict[tuple[State, int, int], Any] = {}
+
+    def found(z: State, i: int, v: int) -> Any:
+        if (z, i, v) not in known:
+            known[z, i, v] = conditional(law, z, i, v, d)
+        return known[z, i, v]
+
+    return found
+
+
+def rational_conditionals(denoiser: Any) -> Conditional:
+    """Return a denoiser of known n as exact conditionals: the nearest fractions to its probabilities, normalised.
+
+    `denoiser` has n, d and returns log-probabilities of all states. Denominators go up to 10^12, so that fractions of
+    small whole numbers are found again as they are, and any other probability is met to 1e-12.
+    """
+    import torch
+
+    listed = list(states(denoiser.n, denoiser.d))
+    rows = dict(zip(listed, denoiser(torch.tensor(listed)).exp().tolist(), strict=True))
+    known: dict[tuple[State, int], list[Fraction]] = {}
+
+    def found(z: State, i: int, v: int) -> Fraction:
+        if (z, i) not in known:
+            row = [Fraction(p).limit_denominator(10**12) for p in rows[z][i]]
+            known[z, i] = [p / sum(row) for p in row]
+        return known[z, i][v]
+
+    return found
 
 
 def entropy(probabilities: Iterable[Any]) -> float:

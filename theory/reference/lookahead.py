@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from theory.reference import laws as reference
-from theory.reference.laws import State
-from theory.reference.samplers import Denoiser
+from theory.reference.laws import Conditional, State
 from theory.tolerance import SLACK
 
 Row = tuple[Any, ...]
@@ -32,7 +31,7 @@ class Sampled:
     calls: float
 
 
-def row(denoiser: Denoiser, z: State, i: int, d: int) -> Row:
+def row(denoiser: Conditional, z: State, i: int, d: int) -> Row:
     """Return the conditional of position i."""
     return tuple(denoiser(z, i, v) for v in range(d))
 
@@ -67,7 +66,7 @@ def shown(z: State, y: State, positions: Sequence[int]) -> State:
     return tuple(y[i] if i in positions else z[i] for i in range(len(z)))
 
 
-def punt_step(denoiser: Denoiser, z: State, y: State, d: int, order: Order, passes: Passes) -> tuple[list[int], int]:
+def punt_step(denoiser: Conditional, z: State, y: State, d: int, order: Order, passes: Passes) -> tuple[list[int], int]:
     """Return the positions kept by the binary-coded tests, in rank order, and the calls."""
     rows = {i: row(denoiser, z, i, d) for i in reference.masked(z, d)}
     ranking = order(rows, y)
@@ -86,7 +85,7 @@ def punt_step(denoiser: Denoiser, z: State, y: State, d: int, order: Order, pass
 
 
 def in_order_step(
-    denoiser: Denoiser, z: State, y: State, d: int, order: Order, passes: Passes
+    denoiser: Conditional, z: State, y: State, d: int, order: Order, passes: Passes
 ) -> tuple[list[int], int]:
     """Return the positions kept by testing each rank against all kept before it, and the calls."""
     rows = {i: row(denoiser, z, i, d) for i in reference.masked(z, d)}
@@ -100,13 +99,13 @@ def in_order_step(
     return kept, 1 + len(prefixes)
 
 
-def step_errors(denoiser: Denoiser, z: State, y: State, kept: Sequence[int], d: int) -> float:
+def step_errors(denoiser: Conditional, z: State, y: State, kept: Sequence[int], d: int) -> float:
     """Return the sum over the kept tokens, in order, of KL(p_i || p_i(. | those before it))."""
     pairs = [(row(denoiser, z, i, d), row(denoiser, shown(z, y, kept[:k]), i, d)) for k, i in enumerate(kept) if k]
     return math.fsum(divergence(p, q) for p, q in pairs)
 
 
-def candidate_vectors(denoiser: Denoiser, z: State, d: int) -> Iterator[tuple[State, Any]]:
+def candidate_vectors(denoiser: Conditional, z: State, d: int) -> Iterator[tuple[State, Any]]:
     """Yield every vector of candidates of positive probability."""
     hidden = reference.masked(z, d)
     for tokens in itertools.product(range(d), repeat=len(hidden)):
@@ -119,7 +118,7 @@ def candidate_vectors(denoiser: Denoiser, z: State, d: int) -> Iterator[tuple[St
 
 
 def punt(
-    denoiser: Denoiser, n: int, d: int, by: str, passes: Passes, in_order: bool = False, errors: bool = True
+    denoiser: Conditional, n: int, d: int, by: str, passes: Passes, in_order: bool = False, errors: bool = True
 ) -> Sampled:
     """Run PUNT over all candidates of all states it reaches."""
     step, order = in_order_step if in_order else punt_step, ranked(by)
@@ -142,13 +141,13 @@ def punt(
     return Sampled(done, total, steps, calls)
 
 
-def uncertainty(denoiser: Denoiser, z: State, d: int, form: str) -> float:
+def uncertainty(denoiser: Conditional, z: State, d: int, form: str) -> float:
     """Return the potential of Info-Gain: mean (or sum) of the masked positions' entropies, 0 when complete."""
     h = [reference.entropy(row(denoiser, z, i, d)) for i in reference.masked(z, d)]
     return math.fsum(h) / (1 if form == "sum" else max(1, len(h)))
 
 
-def action_value(denoiser: Denoiser, z: State, i: int, v: int, d: int, form: str) -> float:
+def action_value(denoiser: Conditional, z: State, i: int, v: int, d: int, form: str) -> float:
     """Return J of revealing token v at position i."""
     gain = uncertainty(denoiser, z, d, form) - uncertainty(denoiser, reference.with_token(z, i, v), d, form)
     return gain if form == "look-ahead" else gain - reference.entropy(row(denoiser, z, i, d))
@@ -170,7 +169,7 @@ def likely(p: Row) -> int:
     return max(range(len(p)), key=lambda v: (round(float(p[v]) / SLACK), -v))
 
 
-def least_entropy_order(denoiser: Denoiser, z: State, d: int) -> float:
+def least_entropy_order(denoiser: Conditional, z: State, d: int) -> float:
     """Return the least cumulative entropy over all m! orders with argmax tokens, order by order."""
 
     def cost(order: Sequence[int]) -> float:
@@ -185,7 +184,7 @@ def least_entropy_order(denoiser: Denoiser, z: State, d: int) -> float:
 
 
 def expected_entropy(
-    denoiser: Denoiser, n: int, d: int, choose: Callable[[State], Sequence[int]]
+    denoiser: Conditional, n: int, d: int, choose: Callable[[State], Sequence[int]]
 ) -> tuple[float, dict[State, float]]:
     """Return E[cumulative entropy] and the output law of a position rule whose tokens are drawn after its choice."""
     now: dict[State, float] = {(d,) * n: 1.0}

@@ -12,13 +12,13 @@ from fractions import Fraction
 from typing import Any
 
 from theory.reference import laws as reference
-from theory.reference.laws import Law, State
-from theory.reference.samplers import Denoiser, Partition, ordered_partitions
+from theory.reference.laws import Conditional, Law, State
+from theory.reference.samplers import Partition, ordered_partitions
 
 Blocks = Callable[[State], tuple[int, ...]]
 
 
-def row_denoiser(n: int, d: int, rows: Sequence[int]) -> Denoiser:
+def row_denoiser(n: int, d: int, rows: Sequence[int]) -> Conditional:
     """Return the conditionals given by d positive integer weights for every state and masked position, in order."""
     table: dict[tuple[State, int], list[Fraction]] = {}
     start = 0
@@ -30,7 +30,7 @@ def row_denoiser(n: int, d: int, rows: Sequence[int]) -> Denoiser:
     return lambda z, i, v: table[z, i][v]
 
 
-def probability(denoiser: Denoiser, rule: Blocks, x: State, d: int, within: bool = False) -> tuple[Any, int]:
+def probability(denoiser: Conditional, rule: Blocks, x: State, d: int, within: bool = False) -> tuple[Any, int]:
     """Return LOGLIK's product and its calls; `within` scores a part's tokens one after the other instead."""
     z, product, calls = (d,) * len(x), 1, 0
     while reference.masked(z, d):
@@ -43,7 +43,7 @@ def probability(denoiser: Denoiser, rule: Blocks, x: State, d: int, within: bool
     return product, calls
 
 
-def sampler(denoiser: Denoiser, rule: Blocks, n: int, d: int) -> dict[tuple[State, int], Any]:
+def sampler(denoiser: Conditional, rule: Blocks, n: int, d: int) -> dict[tuple[State, int], Any]:
     """Return the law of (state, denoiser calls so far) over everything Algorithm 1 visits, forwards."""
     visited: dict[tuple[State, int], Any] = {}
     now: dict[State, Any] = {(d,) * n: 1}
@@ -94,7 +94,7 @@ def follows(partition: Partition, rule: Blocks, x: State, d: int, loosely: bool 
     return True
 
 
-def order_probabilities(denoiser: Denoiser, x: State, d: int) -> dict[State, Any]:
+def order_probabilities(denoiser: Conditional, x: State, d: int) -> dict[State, Any]:
     """Return the probability of x along every singleton order."""
     found = {}
     for order in itertools.permutations(range(len(x))):
@@ -113,7 +113,7 @@ def conditional_total_correlation(law: Law, z: State, block: Sequence[int], d: i
     return math.fsum(reference.subset_entropy(given, [i]) for i in block) - reference.subset_entropy(given, block)
 
 
-def least_cost(law: Law, denoiser: Denoiser, n: int, d: int, price: float, largest: int) -> float:
+def least_cost(law: Law, denoiser: Conditional, n: int, d: int, price: float, largest: int) -> float:
     """Return W(all masked) = min over sets of price + E_q[-ln p(x_A | z) + W(z + x_A)], by recursion: nats.
 
     With price 0 and largest 1 this is -V of DUEL; it exceeds the path KL by H(q).

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from theory.reference import laws as reference
-from theory.reference.laws import Law, State
-from theory.reference.samplers import Denoiser
+from theory.reference.laws import Conditional, Law, State
 from theory.tolerance import SLACK
 
 Rows = Mapping[int, Sequence[Any]]
@@ -70,7 +69,7 @@ def proxy_error(row: Sequence[Any], by: str) -> float:
     return round(reference.entropy(row) / SLACK)
 
 
-def paths(law: Law, denoiser: Denoiser, rule: LiteralRule, n: int, d: int) -> Iterator[Path]:
+def paths(law: Law, denoiser: Conditional, rule: LiteralRule, n: int, d: int) -> Iterator[Path]:
     """Yield every path of every sequence, p_phi(x, z) of eq. (5) beside q_phi(x, z) of eq. (6)."""
 
     def follow(x: State, z: State, partition: tuple[Block, ...], sampler: Any, data: Any) -> Iterator[Path]:
@@ -91,7 +90,7 @@ def paths(law: Law, denoiser: Denoiser, rule: LiteralRule, n: int, d: int) -> It
         yield from follow(x, (d,) * n, (), 1, 1)
 
 
-def rows_at(denoiser: Denoiser, z: State, d: int) -> dict[int, list[Any]]:
+def rows_at(denoiser: Conditional, z: State, d: int) -> dict[int, list[Any]]:
     """Return the conditionals of the masked positions of z."""
     return {i: [denoiser(z, i, v) for v in range(d)] for i in reference.masked(z, d)}
 
@@ -109,7 +108,7 @@ def output(found: Sequence[Path]) -> dict[State, Any]:
     return law
 
 
-def node_errors(law: Law, denoiser: Denoiser, z: State, block: Block, d: int) -> tuple[float, float, float]:
+def node_errors(law: Law, denoiser: Conditional, z: State, block: Block, d: int) -> tuple[float, float, float]:
     """Return model error, joint dependence error and entropy bound of a block where q(z_UM) > 0."""
     context = reference.marginal(law, z, d)
     exact = {i: [reference.marginal(law, reference.with_token(z, i, v), d) / context for v in range(d)] for i in block}

@@ -12,28 +12,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from theory.reference import laws as reference
-from theory.reference.laws import Law, State
-
-Conditional = Callable[[State, int, int], Any]
-"""p(x_i = v | z), as (z, i, v)."""
+from theory.reference.laws import Conditional, Law, State
 
 Fill = Callable[[State], Iterable[tuple[State, Any]]]
 """From a state to completed drafts with their chances."""
 
 Weights = Callable[[State], Sequence[Any]]
 """From a draft to the Plackett-Luce weight of each position."""
-
-
-def oracle(law: Law, d: int) -> Conditional:
-    """Return the exact conditionals of a law, remembered between calls."""
-    known: dict[tuple[State, int, int], Any] = {}
-
-    def conditional(z: State, i: int, v: int) -> Any:
-        if (z, i, v) not in known:
-            known[z, i, v] = reference.conditional(law, z, i, v, d)
-        return known[z, i, v]
-
-    return conditional
 
 
 def independent(conditional: Conditional, d: int) -> Fill:

@@ -9,27 +9,14 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from typing import Any
 
 from theory.reference import laws as reference
-from theory.reference.laws import Law, State
+from theory.reference.laws import Conditional, Law, State
 
-Denoiser = Callable[[State, int, int], Any]
 Partition = tuple[tuple[int, ...], ...]
-
-
-def oracle(law: Law, d: int) -> Denoiser:
-    """Return the exact conditionals of a law, remembered between calls."""
-    known: dict[tuple[State, int, int], Any] = {}
-
-    def conditional(z: State, i: int, v: int) -> Any:
-        if (z, i, v) not in known:
-            known[z, i, v] = reference.conditional(law, z, i, v, d)
-        return known[z, i, v]
-
-    return conditional
 
 
 def ordered_partitions(n: int, sizes: Sequence[int]) -> Iterator[Partition]:
@@ -47,7 +34,7 @@ def ordered_partitions(n: int, sizes: Sequence[int]) -> Iterator[Partition]:
     return extend(tuple(range(n)), 0)
 
 
-def partition_law(denoiser: Denoiser, partition: Partition, n: int, d: int) -> dict[State, Any]:
+def partition_law(denoiser: Conditional, partition: Partition, n: int, d: int) -> dict[State, Any]:
     """Return nu_S, the output law given the ordered partition S."""
     result = {}
     for x in reference.sequences(n, d):
@@ -70,20 +57,20 @@ def mixture(laws: Sequence[tuple[Any, dict[State, Any]]]) -> dict[State, Any]:
     return total
 
 
-def fixed_size_law(denoiser: Denoiser, sizes: Sequence[int], n: int, d: int) -> dict[State, Any]:
+def fixed_size_law(denoiser: Conditional, sizes: Sequence[int], n: int, d: int) -> dict[State, Any]:
     """Return the mixed law, the mean of nu_S over all ordered partitions."""
     parts = list(ordered_partitions(n, sizes))
     return mixture([(Fraction(1, len(parts)), partition_law(denoiser, s, n, d)) for s in parts])
 
 
-def fixed_size_error(law: Law, denoiser: Denoiser, sizes: Sequence[int], n: int, d: int) -> float:
+def fixed_size_error(law: Law, denoiser: Conditional, sizes: Sequence[int], n: int, d: int) -> float:
     """Return E(s), the mean of KL(mu || nu_S) over all ordered partitions."""
     parts = list(ordered_partitions(n, sizes))
     errors = [reference.kullback_leibler(law, partition_law(denoiser, s, n, d)) for s in parts]
     return math.fsum(errors) / len(parts)
 
 
-def chain_law(denoiser: Denoiser, reveal: Sequence[Any], n: int, d: int) -> dict[State, Any]:
+def chain_law(denoiser: Conditional, reveal: Sequence[Any], n: int, d: int) -> dict[State, Any]:
     """Return the per-token sampler's output law, one sweep over all states and their successors a step."""
     now: dict[State, Any] = {(d,) * n: 1}
     for r in reveal:
@@ -95,7 +82,7 @@ def chain_law(denoiser: Denoiser, reveal: Sequence[Any], n: int, d: int) -> dict
     return now
 
 
-def successors(denoiser: Denoiser, z: State, r: Any, d: int) -> Iterator[tuple[State, Any]]:
+def successors(denoiser: Conditional, z: State, r: Any, d: int) -> Iterator[tuple[State, Any]]:
     """Yield every state reachable from z in one step with its probability."""
     hidden = reference.masked(z, d)
     for tokens in itertools.product(range(d + 1), repeat=len(hidden)):
@@ -107,7 +94,7 @@ def successors(denoiser: Denoiser, z: State, r: Any, d: int) -> Iterator[tuple[S
             yield x, p
 
 
-def uniform_times_law(denoiser: Denoiser, grid: Sequence[Any], n: int, d: int) -> dict[State, Any]:
+def uniform_times_law(denoiser: Conditional, grid: Sequence[Any], n: int, d: int) -> dict[State, Any]:
     """Return the per-token law by the U-representation: token i is revealed in the cell that holds U_i."""
     widths = [b - a for a, b in itertools.pairwise(grid)]
     parts = []
@@ -118,7 +105,7 @@ def uniform_times_law(denoiser: Denoiser, grid: Sequence[Any], n: int, d: int) -
     return mixture(parts)
 
 
-def path_divergence(law: Law, denoiser: Denoiser, reveal: Sequence[Any], n: int, d: int) -> float:
+def path_divergence(law: Law, denoiser: Conditional, reveal: Sequence[Any], n: int, d: int) -> float:
     """Return the KL between paths z_0..z_K that reveal true tokens and paths that reveal drawn ones.
 
     Under the data the revealed tokens come from their true *joint* conditional given z.

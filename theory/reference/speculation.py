@@ -13,13 +13,10 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from theory.reference import laws as reference
-from theory.reference.laws import State
+from theory.reference.laws import Conditional, State
 
 Vector = list[float]
 Drift = Callable[[int, Vector], Vector]
-Conditional = Callable[[State, int, int], Any]
-"""q(x_i = v | z), as (z, i, v)."""
-
 Order = Callable[[State], tuple[int, ...]]
 """The masked positions of a state, the one revealed next first."""
 

@@ -14,18 +14,21 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from theory.denoisers import Denoiser, tabulated
 from theory.errors import InvalidInput
-from theory.remasking.chain import draft_layout
+from theory.remasking.drafts import draft_layout
 from theory.remasking.schedules import Step
-from theory.worlds import states
+from theory.worlds import World
+from theory.worlds.table import table_of
 
 
-def negative_bound(log_p: Float[Tensor, "states n d"], steps: Sequence[Step]) -> Float[Tensor, "cells"]:
-    """Return the bound on -ln p(x) of every sequence, in nats, from the denoiser's log-conditionals at all states.
+def negative_bound(denoiser: Denoiser, steps: Sequence[Step]) -> Float[Tensor, "cells"]:
+    """Return the bound on -ln p(x) of every sequence, in nats, for a denoiser of known n (a world is one).
 
-    Raises InvalidInput for a step that is not a posterior step: guided and counted samplers have no such bound.
+    Raises InvalidInput for wrong conditionals, and for a step that is not a posterior step: guided and counted
+    samplers have no such bound.
     """
-    losses = loss_profile(log_p)
+    losses = loss_profile(denoiser)
     return weighted(losses, [float(step.alpha_now) for step in steps], step_weights(steps))
 
 
@@ -55,26 +58,26 @@ def weighted(
     return torch.where(total > 0, total * losses, 0.0).sum(-1)
 
 
-def loss_profile(log_p: Float[Tensor, "states n d"]) -> Float[Tensor, "cells counts"]:
+def loss_profile(denoiser: Denoiser) -> Float[Tensor, "cells counts"]:
     """Return for every sequence and k = 0..n the mean over sets M of k masks of sum over M of -ln p(x_i | x off M)."""
-    n, d = log_p.shape[-2:]
-    if len(log_p) != (d + 1) ** n:
-        raise InvalidInput(f"table of {len(log_p)} states; expected (d + 1)^n = {(d + 1) ** n}, in index order")
+    listed = tabulated(denoiser)
+    if listed.worlds:
+        raise InvalidInput(f"a batch of {listed.worlds} denoisers; expected one: a bound is that of one sampler")
+    n, d, log_p = listed.n, listed.d, listed.log_p
     table = draft_layout(n, d)
     loss = torch.zeros(len(table.state), dtype=torch.float64)
     for i in range(n):
-        loss -= torch.where(table.flags[:, i], log_p[table.state, i, table.tokens[:, i]].double(), 0.0)
+        loss -= torch.where(table.flags[:, i], log_p[table.state, i, table.tokens[:, i]], 0.0)
     sums = torch.zeros(d**n * (n + 1), dtype=torch.float64)
     sums.index_add_(0, table.cell * (n + 1) + table.sizes, loss)
     return sums.reshape(d**n, n + 1) / torch.tensor([math.comb(n, k) for k in range(n + 1)], dtype=torch.float64)
 
 
-def entropy_profile(law: Float[Tensor, "cells"], n: int, d: int) -> Float[Tensor, "counts"]:
+def entropy_profile(world: World) -> Float[Tensor, "counts"]:
     """Return h_0..h_n, the mean over sets M of k masks of sum over M of H(x_i | x off M), exact conditionals."""
-    q = states.check_law(law, n, d)
-    z = states.all_states(n, d)
-    log_p = states.table_conditionals(states.marginal_table(q, n, d), z, d).log()
-    return torch.where(q[:, None] > 0, q[:, None] * loss_profile(log_p), 0.0).sum(0)
+    listed = table_of(world)
+    q = listed.law()[:, None]
+    return torch.where(q > 0, q * loss_profile(listed), 0.0).sum(0)
 
 
 def star_growth(profile: Float[Tensor, "counts"]) -> float:

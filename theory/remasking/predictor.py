@@ -18,9 +18,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from theory.errors import InvalidInput
-from theory.remasking.chain import Proposal, draft_layout
+from theory.remasking.drafts import Proposal, cell_index, draft_layout, symbols_of
 from theory.schedules import LINEAR, Schedule
-from theory.worlds import states
+from theory.worlds import TableWorld, World, states
+from theory.worlds.table import table_of
 
 Predictor = Callable[[Int[Tensor, "batch n"]], Float[Tensor, "batch n"]]
 """From complete sequences to a logit of each token being an error."""
@@ -43,7 +44,7 @@ def mask_weights(n: int, schedule: Schedule = LINEAR) -> Float[Tensor, "counts"]
 
 
 def error_probabilities(
-    law: Float[Tensor, "cells"], proposal: Proposal, weights: Float[Tensor, "counts"] | None = None
+    world: World, proposal: Proposal, weights: Float[Tensor, "counts"] | None = None
 ) -> Float[Tensor, "cells n"]:
     """Return g* for every sequence and position; 1/2 for a sequence that is never drafted.
 
@@ -51,8 +52,8 @@ def error_probabilities(
     """
     n, d = proposal.n, proposal.d
     table = draft_layout(n, d)
-    chance = _draft_masses(law, proposal, weights)
-    q = states.marginal_table(states.check_law(law, n, d), n, d)
+    chance = _draft_masses(world, proposal, weights)
+    q = table_of(world).table
     context, places = q[table.state], states.place_values(n, d)
     total = chance.new_zeros(d**n).index_add(0, table.cell, chance)
     found = []
@@ -63,43 +64,51 @@ def error_probabilities(
     return torch.where(total[:, None] > 0, torch.stack(found, -1) / total.clamp(min=1e-300)[:, None], 0.5)
 
 
-def drafted_law(
-    law: Float[Tensor, "cells"], proposal: Proposal, weights: Float[Tensor, "counts"] | None = None
-) -> Float[Tensor, "cells"]:
+def drafted_law(world: World, proposal: Proposal, weights: Float[Tensor, "counts"] | None = None) -> TableWorld:
     """Return the law of the training drafts x^."""
-    chance = _draft_masses(law, proposal, weights)
-    table = draft_layout(proposal.n, proposal.d)
-    return chance.new_zeros(len(law)).index_add(0, table.cell, chance)
+    chance = _draft_masses(world, proposal, weights)
+    n, d = proposal.n, proposal.d
+    drafted = chance.new_zeros(d**n).index_add(0, draft_layout(n, d).cell, chance)
+    return TableWorld(drafted, n, d, f"drafts of {world.name}")
 
 
 def error_logits(
-    law: Float[Tensor, "cells"], proposal: Proposal, weights: Float[Tensor, "counts"] | None = None
+    world: World, proposal: Proposal, weights: Float[Tensor, "counts"] | None = None
 ) -> Float[Tensor, "cells n"]:
     """Return ln(g* / (1 - g*)), g* kept a distance 1e-12 from 0 and 1."""
-    return torch.logit(error_probabilities(law, proposal, weights), eps=CLAMP)
+    return torch.logit(error_probabilities(world, proposal, weights), eps=CLAMP)
 
 
-def tabulated(logits: Float[Tensor, "cells n"], d: int) -> Predictor:
-    """Return the predictor that looks logits up by sequence, on the device of its tokens."""
-    n = logits.shape[-1]
-    if len(logits) != d**n:
-        raise InvalidInput(f"logits of {len(logits)} sequences; expected d^n = {d**n}, in the order of a law")
-    places = torch.tensor([d ** (n - 1 - i) for i in range(n)])
+def tabulated(logits: Float[Tensor, "cells n"]) -> Predictor:
+    """Return the predictor that looks logits of all d^n sequences up, on the device of its tokens.
+
+    Raises InvalidInput for another number of sequences, and the predictor for tokens outside 0..d-1.
+    """
+    d, n = symbols_of(logits, "logits"), int(logits.shape[-1])
 
     def predict(tokens: Int[Tensor, "batch n"]) -> Float[Tensor, "batch n"]:
-        index = (tokens * places.to(tokens.device)).sum(-1)
-        return logits.to(tokens.device)[index]
+        x = states.check_states(tokens, n, d)
+        if bool((x == d).any()):
+            raise InvalidInput("an error predictor reads complete sequences; fill the masks first")
+        return logits.to(x.device)[cell_index(x, d)]
 
     return predict
 
 
-def _draft_masses(law: Tensor, proposal: Proposal, weights: Tensor | None) -> Float[Tensor, "drafts"]:
+def _draft_masses(world: World, proposal: Proposal, weights: Tensor | None) -> Float[Tensor, "drafts"]:
     n, d = proposal.n, proposal.d
-    if proposal.chance.ndim != 1:
-        raise InvalidInput(f"proposal of batch {tuple(proposal.chance.shape[:-1])}; expected that of one denoiser")
+    if proposal.worlds or world.worlds:
+        raise InvalidInput(
+            f"proposal of batch {proposal.worlds} and world of batch {world.worlds}; expected that of one denoiser "
+            "and one law"
+        )
+    if (world.n, world.d) != (n, d):
+        raise InvalidInput(
+            f"world of n = {world.n}, d = {world.d} beside a proposal of n = {n}, d = {d}; give one size"
+        )
     w = mask_weights(n) if weights is None else weights
     if tuple(w.shape) != (n + 1,) or not bool((w >= 0).all()):
         raise InvalidInput(f"weights of shape {tuple(w.shape)}; expected n + 1 = {n + 1} nonnegative numbers")
     table = draft_layout(n, d)
-    q = states.marginal_table(states.check_law(law, n, d), n, d)
+    q = table_of(world).table
     return w.double()[table.sizes] * q[table.state] * proposal.chance

@@ -7,23 +7,23 @@ only evaluated where the step needs it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
+from theory.denoisers import AnyDenoiser, Denoiser, FunctionDenoiser, TableDenoiser, check_conditionals, for_world
 from theory.errors import InvalidInput
 from theory.remasking.predictor import Predictor
 from theory.remasking.schedules import Step
 from theory.remasking.selection import RANDOM, Selection, check_logits
-
-Denoise = Callable[[Int[Tensor, "batch n"]], Float[Tensor, "batch n d"]]
-"""States to log-conditionals."""
+from theory.worlds import World, states
 
 CHUNK = 2**24
-"""Probabilities drawn from at once: the 64-bit copies of a large vocabulary stay below 0.5 GB."""
+"""Probabilities checked and drawn from at once: the 64-bit copies of a large vocabulary stay below 0.5 GB."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Batch:
     """Sequences on their way: tokens, evaluations of both networks, and each token's probability when revealed.
 
     `fixed` positions (a prompt, padding) are never masked again and do not count where a number of masks is prescribed.
+    Raises InvalidInput for states that are not int64 (batch, n) or hold other tokens than 0..d.
     """
 
     tokens: Int[Tensor, "batch n"]
@@ -40,30 +41,62 @@ class Batch:
     revealed_with: Float[Tensor, "batch n"]
     fixed: Bool[Tensor, "batch n"]
 
+    def __post_init__(self) -> None:
+        if self.tokens.ndim != 2:
+            raise InvalidInput(f"states of shape {tuple(self.tokens.shape)}; expected (batch, n): a row a sequence")
+        states.check_states(self.tokens, self.n, self.d)
+        if self.fixed.shape != self.tokens.shape or self.fixed.dtype != torch.bool:
+            raise InvalidInput(
+                f"fixed positions of shape {tuple(self.fixed.shape)}, {self.fixed.dtype}; expected booleans "
+                f"{tuple(self.tokens.shape)}"
+            )
+
+    @property
+    def n(self) -> int:
+        """Return the number of positions."""
+        return self.tokens.shape[-1]
+
     @property
     def hidden(self) -> Bool[Tensor, "batch n"]:
         """Which positions are masked."""
         return self.tokens == self.d
 
 
-def masked_batch(paths: int, n: int, d: int, device: torch.device | str | None = None) -> Batch:
-    """Return a batch of all masks. Raises InvalidInput for paths, n or d < 1."""
-    for name, value in (("paths", paths), ("n", n), ("d", d)):
+def masked_batch(
+    denoiser: Denoiser, paths: int, n: int | None = None, device: torch.device | str | None = None
+) -> Batch:
+    """Return a batch of all masks for a denoiser; `n` where it takes sequences of any length.
+
+    Raises InvalidInput for paths, n or d < 1 and for an n that is not the denoiser's.
+    """
+    own: Any = getattr(denoiser, "n", None)
+    d: Any = getattr(denoiser, "d", None)
+    if d is None or (own is None and n is None):
+        raise InvalidInput(
+            "denoiser without n or d; give n, and of a plain function make a denoiser: theory.denoisers.denoiser"
+        )
+    length: int = n if n is not None else own
+    if own not in (None, length):
+        raise InvalidInput(f"n = {n} for a denoiser with n = {own}; give them one size")
+    for name, value in (("paths", paths), ("n", length), ("d", d)):
         if value < 1:
             raise InvalidInput(f"{name} = {value}; expected at least 1")
-    return started(torch.full((paths, n), d, device=device), d)
+    return started(torch.full((paths, length), d, device=device), d)
 
 
 def started(tokens: Int[Tensor, "batch n"], d: int, fixed: Bool[Tensor, "batch n"] | None = None) -> Batch:
-    """Return a batch that starts at given states, tokens 0..d-1 or the mask d; no position is fixed unless given."""
+    """Return a batch that starts at given states, tokens 0..d-1 or the mask d; no position is fixed unless given.
+
+    Raises InvalidInput for states that are not int64 or hold other tokens, and for `fixed` of another shape.
+    """
     zero = torch.zeros(len(tokens), dtype=torch.long, device=tokens.device)
     ones = torch.ones(tokens.shape, dtype=torch.float64, device=tokens.device)
     held = torch.zeros_like(tokens, dtype=torch.bool) if fixed is None else fixed
-    return Batch(tokens.long(), d, zero, zero.clone(), ones, held)
+    return Batch(tokens, d, zero, zero.clone(), ones, held)
 
 
 def sample(
-    denoise: Denoise,
+    denoiser: AnyDenoiser,
     steps: Sequence[Step],
     batch: Batch,
     *,
@@ -73,16 +106,18 @@ def sample(
 ) -> Batch:
     """Run all steps and return the batch; the one given is not changed.
 
-    `predictor` scores the drafts of counted steps; without it sets are uniform. Steps that end at alpha = 1 leave no
-    mask. Raises InvalidInput where a network returns another shape.
+    The denoiser is a world, a network or a plain function that returns normalised log-conditionals; its answers are
+    checked at every step. `predictor` scores the drafts of counted steps; without it sets are uniform. Steps that end
+    at alpha = 1 leave no mask. Raises InvalidInput for a denoiser of another n or d, and for wrong answers.
     """
+    denoiser = for_world(denoiser, batch)
     for step in steps:
-        batch = advance(denoise, batch, step, selection=selection, predictor=predictor, generator=generator)
+        batch = advance(denoiser, batch, step, selection=selection, predictor=predictor, generator=generator)
     return batch
 
 
 def advance(
-    denoise: Denoise,
+    denoiser: AnyDenoiser,
     batch: Batch,
     step: Step,
     *,
@@ -90,9 +125,9 @@ def advance(
     predictor: Predictor | None = None,
     generator: Generator | None = None,
 ) -> Batch:
-    """Return the batch after one step."""
+    """Return the batch after one step. Raises InvalidInput as `sample` does."""
     hidden = batch.hidden
-    draft, chance = _complete(denoise, batch, generator)
+    draft, chance = _complete(for_world(denoiser, batch), batch, generator)
     calls = batch.denoiser_calls + hidden.any(-1)
     asked = batch.predictor_calls
     if step.kind == "counted":
@@ -129,7 +164,7 @@ def draw_tokens(log_p: Float[Tensor, "rows d"], generator: Generator | None = No
 
 
 def _complete(
-    denoise: Denoise, batch: Batch, generator: Generator | None
+    denoiser: Denoiser, batch: Batch, generator: Generator | None
 ) -> tuple[Int[Tensor, "batch n"], Float[Tensor, "batch n"]]:
     """Fill every mask independently; return the drafts and the probability of each filled token."""
     hidden = batch.hidden
@@ -138,17 +173,23 @@ def _complete(
     chance = torch.ones(hidden.shape, dtype=torch.float64, device=hidden.device)
     if not len(z):
         return batch.tokens, chance
-    log_p = denoise(z)
-    wanted = (*z.shape, batch.d)
-    if tuple(log_p.shape) != wanted:
-        extra = "; drop the mask's column and renormalise" if log_p.shape[-1] == batch.d + 1 else ""
-        raise InvalidInput(f"denoiser returned shape {tuple(log_p.shape)}; expected (batch, n, d) = {wanted}{extra}")
-    masked = log_p[z == batch.d]
-    if bool(torch.isnan(masked).any()):
-        raise InvalidInput("denoiser returned NaN at a masked position; expected log-probabilities")
+    masked = _asked(denoiser, z, batch.d)[z == batch.d]
     token = draw_tokens(masked, generator)
     chance[hidden] = masked.gather(-1, token[:, None])[:, 0].double().exp()
     return batch.tokens.masked_scatter(hidden, token), chance
+
+
+def _asked(denoiser: Denoiser, z: Int[Tensor, "rows n"], d: int) -> Float[Tensor, "rows n d"]:
+    """Return the denoiser's answer. A network's is checked, a bounded number of rows at a time; tables already are."""
+    log_p = denoiser(z)
+    if isinstance(denoiser, World | TableDenoiser | FunctionDenoiser) and log_p.ndim == 3:
+        return log_p
+    if not isinstance(log_p, Tensor) or tuple(log_p.shape) != (*z.shape, d):
+        return check_conditionals(log_p, z, d)
+    rows = max(1, CHUNK // (z.shape[-1] * d))
+    for part, seen in zip(torch.split(log_p, rows), torch.split(z, rows), strict=True):
+        check_conditionals(part, seen, d)
+    return log_p
 
 
 def _chances(batch: Batch, step: Step) -> tuple[Tensor | float, float]:

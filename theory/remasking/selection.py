@@ -87,13 +87,13 @@ class Selection:
         free: Bool[Tensor, "batch n"] | None = None,
     ) -> Bool[Tensor, "batch n"]:
         """Draw a set of the given size in each row, among its free positions: largest scores / temperature + noise."""
-        order = self._order(_check_scores(scores.double()), generator, free)
+        order = self._order(check_scores(scores.double()), generator, free)
         return order.argsort(-1) < counts[:, None]
 
     def _next_draw(self, scores: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch sets n"]:
         """Return the chance of each position to be drawn next, given the set drawn so far; zero inside the set."""
         n = scores.shape[-1]
-        _check_scores(scores)
+        check_scores(scores)
         drawn = (torch.arange(2**n, device=scores.device)[:, None] & _bits(n).to(scores.device)) > 0
         if self.temperature is None:
             left = tied(scores)[..., None, :].masked_fill(drawn, -torch.inf)
@@ -141,10 +141,11 @@ def check_logits(logits: Tensor, tokens: Int[Tensor, "batch n"]) -> Float[Tensor
             f"error predictor returned shape {tuple(logits.shape)}; expected one logit a token, "
             f"{tuple(tokens.shape)}{extra}"
         )
-    return _check_scores(logits.double())
+    return check_scores(logits.double())
 
 
-def _check_scores(scores: Tensor) -> Tensor:
+def check_scores(scores: Tensor) -> Tensor:
+    """Return the scores; InvalidInput for NaN or infinity."""
     if not bool(torch.isfinite(scores).all()):
         raise InvalidInput("scores hold NaN or infinity; expected finite logits: clamp the probabilities before logit")
     return scores

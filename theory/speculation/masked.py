@@ -16,13 +16,15 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
+from theory.denoisers import Denoiser, check_conditionals, tabulated
 from theory.errors import InvalidInput
+from theory.showing import Shown
 from theory.speculation.accounting import CallCount
 from theory.tolerance import tied
-from theory.worlds import states
+from theory.worlds import TableWorld, states
 
-Denoise = Callable[[Int[Tensor, "batch n"]], Float[Tensor, "batch n d"]]
-"""States to log-conditionals."""
+Start = Sequence[int] | Int[Tensor, "n"]
+"""One partially masked state; the masks of it are decoded, and what it shows stays."""
 
 Priority = Callable[[Float[Tensor, "batch n d"]], Float[Tensor, "batch n"]]
 """From log-conditionals to a number for each position; the masked position of the greatest is revealed next."""
@@ -55,16 +57,46 @@ def fixed(order: Sequence[int]) -> Priority:
     return priority
 
 
-def tempered(denoise: Denoise, temperature: float) -> Denoise:
-    """Return the denoiser with conditionals proportional to p^(1 / temperature)."""
-    if not temperature > 0:
-        raise InvalidInput(f"temperature {temperature:g}; expected > 0: for the mode use a small positive one")
-    return lambda z: torch.log_softmax(denoise(z) / temperature, -1)
-
-
 @dataclass(frozen=True)
-class MaskedRun:
+class Tempered:
+    """A denoiser with conditionals proportional to p^(1 / temperature). Raises InvalidInput for a temperature <= 0."""
+
+    denoiser: Denoiser
+    temperature: float
+
+    def __post_init__(self) -> None:
+        if not self.temperature > 0:
+            raise InvalidInput(f"temperature {self.temperature:g}; expected > 0: for the mode use a small positive one")
+        if not hasattr(self.denoiser, "d"):
+            raise InvalidInput(
+                f"{type(self.denoiser).__name__} without d; expected a denoiser: theory.denoisers.denoiser makes one"
+            )
+
+    @property
+    def n(self) -> int | None:
+        """Return the number of positions."""
+        return self.denoiser.n
+
+    @property
+    def d(self) -> int:
+        """Return the number of symbols."""
+        return self.denoiser.d
+
+    def __call__(self, z: Int[Tensor, "batch n"], /) -> Float[Tensor, "batch n d"]:
+        """Return the log-conditionals at this temperature. Raises InvalidInput where the denoiser's are wrong."""
+        return torch.log_softmax(check_conditionals(self.denoiser(z), z, self.d) / self.temperature, -1)
+
+
+def tempered(denoiser: Denoiser, temperature: float) -> Denoiser:
+    """Return the denoiser with conditionals proportional to p^(1 / temperature), of the same n and d."""
+    return Tempered(denoiser, temperature)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class MaskedRun(Shown):
     """Sequences and counts of each path. `mismatches` are the rejections by order, a part of `rejections`."""
+
+    name = "speculative decoding"
 
     sequences: Int[Tensor, "paths n"]
     rounds: Int[Tensor, "paths"]
@@ -74,33 +106,39 @@ class MaskedRun:
     evaluations: Int[Tensor, "paths"]
     expected_rejections: Float[Tensor, "paths"]
 
+    def _facts(self) -> dict[str, object]:
+        labels = {"rounds": self.rounds, "rejections": self.rejections, "calls": self.sequential_calls}
+        means = {f"mean {label}": float(count.double().mean()) for label, count in labels.items()}
+        return {"paths": len(self.sequences), "n": self.sequences.shape[-1], **means}
+
 
 def speculate(
-    denoise: Denoise,
-    n: int,
-    d: int,
+    denoiser: Denoiser,
     window: int,
     paths: int,
     priority: Priority = left_to_right,
     generator: Generator | None = None,
     correct: Residual = "residual",
+    start: Start | None = None,
     device: torch.device | None = None,
 ) -> MaskedRun:
-    """Decode `paths` sequences from all masks, in windows of L; counts are those of a bidirectional denoiser.
+    """Decode `paths` sequences in windows of L; counts are those of a bidirectional denoiser.
 
-    All paths reveal one token a step. `expected_rejections` sums TV(p, q) over examined steps, one at a mismatch.
-    Raises InvalidInput for n, d, window or paths < 1, or a denoiser of another shape.
+    They start from all masks, or from the masks of `start`, which a denoiser of sequences of any length needs. All
+    paths reveal one token a step. `expected_rejections` sums TV(p, q) over examined steps, one at a mismatch. Raises
+    InvalidInput for window or paths < 1, a wrong start, and conditionals that are not normalised logarithms.
     """
-    for name, value in (("n", n), ("d", d), ("window L", window), ("paths", paths)):
+    for name, value in (("window L", window), ("paths", paths)):
         if value < 1:
             raise InvalidInput(f"{name} = {value}; expected at least 1")
-    z = torch.full((paths, n), d, device=device)
-    count = CallCount(paths, n, window, frozen=True, lookahead=True, device=device)
-    frozen, listing = torch.zeros(paths, n, d, dtype=torch.float64, device=device), torch.zeros_like(z)
+    first, d = _start(denoiser, start), denoiser.d
+    masks, z = int((first == d).sum()), first.to(device).repeat(paths, 1)
+    count = CallCount(paths, masks, window, frozen=True, lookahead=True, device=device)
+    frozen, listing = torch.zeros(*z.shape, d, dtype=torch.float64, device=device), torch.zeros_like(z)
     wrong, variation = torch.zeros_like(count.age), torch.zeros(paths, dtype=torch.float64, device=device)
-    for k in range(n):
+    for k in range(masks):
         fresh = count.open(k)
-        log_q = _checked(denoise, z, n, d)
+        log_q = check_conditionals(denoiser(z), z, d).double()
         order = _order(priority, log_q, z == d)
         frozen = torch.where(fresh[:, None, None], log_q.exp(), frozen)
         listing = torch.where(fresh[:, None], order, listing)
@@ -121,11 +159,13 @@ def speculate(
     return MaskedRun(z, count.rounds, count.rejections, wrong, count.calls, count.evaluations, variation)
 
 
-@dataclass(frozen=True)
-class Sweep:
-    """The exact output law over d^n sequences and expectations; `coins` + `mismatches` are all rejections."""
+@dataclass(frozen=True, eq=False, repr=False)
+class Sweep(Shown):
+    """The exact output law and expectations; `coins` + `mismatches` are all rejections."""
 
-    law: Float[Tensor, "cells"]
+    name = "speculative decoding, exactly"
+
+    output: TableWorld
     rounds: float
     coins: float
     mismatches: float
@@ -135,33 +175,37 @@ class Sweep:
         """Return E[rejections]."""
         return self.coins + self.mismatches
 
+    def _facts(self) -> dict[str, object]:
+        means = {"E[rounds]": self.rounds, "E[rejections]": self.rejections, "by order": self.mismatches}
+        return {"n": self.output.n, "d": self.output.d, **means}
+
 
 def sweep(
-    table: Float[Tensor, "states n d"],
+    denoiser: Denoiser,
     window: int,
     priority: Priority = left_to_right,
     correct: Residual = "residual",
+    start: Start | None = None,
 ) -> Sweep:
-    """Return the speculative sampler's exact law from the log-conditionals of all (d + 1)^n states, in index order.
+    """Return the speculative sampler's exact output law for a denoiser of known n, from all masks or from `start`.
 
     The mass sits on pairs (state that the window froze, state now); each step reveals one token, so one pass over
-    the number of revealed tokens suffices. Memory is (d + 1)^2n numbers; rounding n (d + 1)^n eps.
+    the number of revealed tokens suffices. Memory is (d + 1)^2n numbers; rounding n (d + 1)^n eps. Raises InvalidInput
+    for a window < 1, a wrong start and wrong conditionals.
     """
-    n, d = table.shape[-2:]
-    if len(table) != (d + 1) ** n:
-        raise InvalidInput(f"table of {len(table)} states; expected (d + 1)^n = {(d + 1) ** n}, in index order")
     if window < 1:
         raise InvalidInput(f"window L = {window}; expected at least 1")
-    size = len(table)
+    table, first = _table(denoiser), _start(denoiser, start)
+    n, d, size = denoiser.n or 0, denoiser.d, len(table)
     states.require_memory(4 * size**2 * d, f"pairs of states for n = {n}, d = {d}")
     z, p = states.all_states(n, d), table.exp()
     order, revealed, rows = _order(priority, table, z == d), (z != d).sum(-1), torch.arange(size)
     places = states.place_values(n, d)
     starts = torch.zeros(size, dtype=torch.float64)
-    starts[-1] = 1.0
+    starts[states.index_of(first, d)] = 1.0
     joint = torch.zeros(size, size, dtype=torch.float64)
     rounds = coins = mismatches = 0.0
-    for c in range(n):
+    for c in range(int((first != d).sum()), n):
         now = (revealed == c).nonzero()[:, 0]
         rounds += float(starts[now].sum())
         joint[now, now] += starts[now]
@@ -182,22 +226,25 @@ def sweep(
         joint.index_put_((live[:, None, None], after), kept * goes_on, accumulate=True)
         starts.index_add_(0, after.flatten(), (rest + kept * (1 - goes_on)).sum(0).flatten())
     final = starts + joint.sum(0) * (revealed == n)
-    return Sweep(final[states.sequence_index(n, d)], rounds, coins, mismatches)
+    output = TableWorld(final[states.sequence_index(n, d)], n, d, "speculative decoding")
+    return Sweep(output, rounds, coins, mismatches)
 
 
-def sequential_law(table: Float[Tensor, "states n d"], priority: Priority = left_to_right) -> Float[Tensor, "cells"]:
+def sequential_law(denoiser: Denoiser, priority: Priority = left_to_right, start: Start | None = None) -> TableWorld:
     """Return the law of the target chain, as the product of its conditionals along each sequence's own path."""
-    n, d = table.shape[-2:]
+    table, first, d = _table(denoiser), _start(denoiser, start), denoiser.d
+    n = len(first)
     order = _order(priority, table, states.all_states(n, d) == d)
     x = states.all_sequences(n, d)
-    z, log_law = torch.full_like(x, d), torch.zeros(len(x), dtype=torch.float64)
-    for _ in range(n):
+    agrees = ((first == d) | (x == first)).all(-1)
+    z, log_law = first.repeat(len(x), 1), torch.zeros(len(x), dtype=torch.float64)
+    for _ in range(int((first == d).sum())):
         index = states.index_of(z, d)
         place = order[index, 0]
         token = x.gather(1, place[:, None])
         log_law += table[index, place].gather(1, token)[:, 0]
         z = z.scatter(1, place[:, None], token)
-    return log_law.exp()
+    return TableWorld(log_law.exp() * agrees, n, d, "sequential decoding")
 
 
 def _order(
@@ -208,11 +255,27 @@ def _order(
     return score.argsort(dim=-1, descending=True, stable=True)
 
 
-def _checked(denoise: Denoise, z: Tensor, n: int, d: int) -> Float[Tensor, "batch n d"]:
-    log_p = denoise(z)
-    if tuple(log_p.shape) != (len(z), n, d):
-        raise InvalidInput(f"denoiser returns shape {tuple(log_p.shape)}; expected (paths, n, d) = {(len(z), n, d)}")
-    return log_p.double()
+def _table(denoiser: Denoiser) -> Float[Tensor, "states n d"]:
+    """Return the log-conditionals at all states. Raises InvalidInput for a batch of denoisers."""
+    listed = tabulated(denoiser)
+    if listed.worlds:
+        raise InvalidInput(f"a batch of {listed.worlds} denoisers; expected one: take denoiser[k] of a batch of worlds")
+    return listed.log_p
+
+
+def _start(denoiser: Denoiser, start: Start | None) -> Int[Tensor, "n"]:
+    """Return the first state: all masks unless one is given."""
+    n, d = getattr(denoiser, "n", None), getattr(denoiser, "d", None)
+    if d is None:
+        raise InvalidInput(f"{type(denoiser).__name__} without d; expected a denoiser: theory.denoisers.denoiser")
+    if start is None:
+        if n is None:
+            raise InvalidInput("denoiser of sequences of any length; give a start, such as n masks")
+        return torch.full((n,), d)
+    z = torch.as_tensor(start)
+    if z.ndim != 1:
+        raise InvalidInput(f"start of shape {tuple(z.shape)}; expected one state, shape (n,)")
+    return states.check_states(z, n or len(z), d)
 
 
 def _rows(p: Float[Tensor, "batch n d"], place: Int[Tensor, "batch"]) -> Float[Tensor, "batch d"]:

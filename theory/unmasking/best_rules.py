@@ -13,17 +13,21 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
+from theory.denoisers import Denoiser, for_world
 from theory.errors import InvalidInput
+from theory.showing import Shown
 from theory.tolerance import SLACK
 from theory.unmasking import laws
 from theory.unmasking.likelihood import along, best_order, only_choice
-from theory.unmasking.rules.base import Denoise, SetRule, check_conditionals
-from theory.worlds import information, states
+from theory.unmasking.rules.base import SetRule, ask
+from theory.worlds import TableWorld, World, information, states
+from theory.worlds.table import table_of
 
 
 @dataclass(frozen=True)
@@ -63,14 +67,22 @@ class _Rows(SetRule):
         return self.sets
 
 
-@dataclass(frozen=True)
-class Optimum:
+@dataclass(frozen=True, repr=False, eq=False)
+class Optimum(Shown):
     """The best rule at a price: its path KL under the data (nats) and E[NFE] under the data."""
 
     rule: TabulatedRule
     price: float
     divergence: float
     calls: float
+
+    @property
+    def name(self) -> str:  # type: ignore[override]  # derived from the rule
+        """Return the rule's name."""
+        return self.rule.name
+
+    def _facts(self) -> dict[str, object]:
+        return {"price (nats a call)": self.price, "path KL (nats)": self.divergence, "calls": self.calls}
 
     @property
     def cost(self) -> float:
@@ -91,37 +103,35 @@ class Mixture:
     gap: float
 
 
-def tabulate(rule: SetRule, denoise: Denoise, n: int, d: int) -> TabulatedRule:
-    """Return a deterministic rule as its table over all states, under one denoiser."""
+def tabulate(rule: SetRule, denoiser: Denoiser) -> TabulatedRule:
+    """Return a deterministic rule as its table over all states, under one denoiser of sequences of one length."""
+    n, d = denoiser.n, denoiser.d
+    if n is None:
+        raise InvalidInput(f"{denoiser!r} takes sequences of any length; give it n to tabulate {rule.name!r}")
     z = states.all_states(n, d)
     hidden = z == d
     sets = torch.zeros_like(hidden)
     some = hidden.any(-1)
-    sets[some] = only_choice(rule, z[some], check_conditionals(denoise(z[some]), z[some], d), hidden[some])
+    sets[some] = only_choice(rule, z[some], ask(denoiser, z[some]), hidden[some])
     return TabulatedRule(rule.name, sets, d)
 
 
-def best_rule(
-    law: Float[Tensor, "cells"], n: int, d: int, price: float = 0.0, denoise: Denoise | None = None,
-    largest: int | None = None,
-) -> Optimum:  # fmt: skip
+def best_rule(world: World, price: float = 0.0, denoiser: Any = None, largest: int | None = None) -> Optimum:
     """Return the deterministic value-free rule of least path KL + price * E[NFE], both under the data.
 
-    Exact conditionals unless a denoiser is given. `largest` limits the sets: 1 gives DUEL's V(z). States that
-    the data never visit cost nothing; there the rule reveals as much as it may, leftmost first.
+    The world's exact conditionals unless a denoiser is given. `largest` limits the sets: 1 gives DUEL's V(z). States
+    that the data never visit cost nothing; there the rule reveals as much as it may, leftmost first.
     """
-    return _Programme(law, n, d, denoise, largest).solve(price)
+    return _Programme(world, denoiser, largest).solve(price)
 
 
-def frontier(
-    law: Float[Tensor, "cells"], n: int, d: int, prices: Sequence[float] | None = None, denoise: Denoise | None = None
-) -> list[Optimum]:
+def frontier(world: World, prices: Sequence[float] | None = None, denoiser: Any = None) -> list[Optimum]:
     """Return the optimal rules by ascending E[NFE]: the lower convex hull of (E[NFE], path KL) over all rules.
 
     With `prices` the optima at those; without, every vertex of the hull, found by asking at the slope of
     each chord. No deterministic value-free rule lies below it, nor the path KL of a stochastic one.
     """
-    programme = _Programme(law, n, d, denoise, None)
+    programme = _Programme(world, denoiser, None)
     if prices is not None:
         return _distinct([programme.solve(price) for price in prices])
     left, right = programme.at_once(), programme.solve(0.0)
@@ -130,16 +140,15 @@ def frontier(
     return _distinct([left, *_between(programme, left, right), right])
 
 
-def best_fixed_order(terms: Float[Tensor, "cells sets n"], law: Float[Tensor, "cells"]) -> tuple[float, list[int]]:
+def best_fixed_order(terms: Float[Tensor, "cells sets n"], world: World) -> tuple[float, list[int]]:
     """Return max over x-independent orders of E_q l and the order; terms of all sequences (`order_terms`)."""
+    law = _one_table(world).law()
     mean = torch.where(law[:, None, None] > 0, law[:, None, None] * terms, 0.0).sum(0, keepdim=True)
     value, order = best_order(mean)
     return float(value), [int(i) for i in order[0]]
 
 
-def best_mixture(
-    terms: Float[Tensor, "cells sets n"], law: Float[Tensor, "cells"], gap: float = 1e-6, rounds: int = 20000
-) -> Mixture:
+def best_mixture(terms: Float[Tensor, "cells sets n"], world: World, gap: float = 1e-6, rounds: int = 20000) -> Mixture:
     """Return the mixture of all n! orders of greatest E_q ln sum_s w_s exp l_s, by expectation maximisation.
 
     The programme is concave, so value <= optimum <= value + max_s E_q[p_s / p_w] - 1; `gap` is that excess.
@@ -147,7 +156,7 @@ def best_mixture(
     n = terms.shape[-1]
     if n > 5:
         raise InvalidInput(f"n = {n}: {math.factorial(n)} orders; expected n <= 5")
-    orders = itertools.permutations(range(n))
+    law, orders = _one_table(world).law(), itertools.permutations(range(n))
     chances = torch.stack([along(terms, torch.tensor(order)) for order in orders]).exp()[:, law > 0]
     q = law[law > 0]
     weights = torch.full((len(chances),), 1 / len(chances), dtype=torch.float64)
@@ -164,13 +173,16 @@ def best_mixture(
 class _Programme:
     """One law and denoiser: costs of revealing every set at every state, layer by layer of equally many masks."""
 
-    def __init__(self, law: Tensor, n: int, d: int, denoise: Denoise | None, largest: int | None) -> None:
+    def __init__(self, world: World, denoiser: Any, largest: int | None) -> None:
         if largest is not None and largest < 1:
             raise InvalidInput(f"largest = {largest}; expected at least one position a step")
-        self.n, self.d, self.largest = n, d, largest or n
-        self.table = states.marginal_table(states.check_law(law, n, d).reshape(d**n), n, d)
+        data = _one_table(world)
+        self.n, self.d, self.largest = data.n, data.d, largest or data.n
+        self.table = data.table
         self.kernel = (
-            laws.table_kernel(law, n, d) if denoise is None else laws.reveal_kernel(_checked(denoise, d), n, d)
+            laws.table_kernel(data.law(), self.n, self.d)
+            if denoiser is None
+            else laws.reveal_kernel(_conditionals(for_world(denoiser, data)), self.n, self.d)
         )
         self.costs = [self._costs(layer) for layer in self.kernel.layers]
 
@@ -233,8 +245,15 @@ def _candidates(masks: int, largest: int) -> Int[Tensor, "sets"]:
     return torch.tensor(sorted(codes, key=lambda code: (-code.bit_count(), -code)))
 
 
-def _checked(denoise: Denoise, d: int) -> laws.Conditionals:
-    return lambda z: check_conditionals(denoise(z), z, d).to(torch.float64).exp()
+def _conditionals(denoiser: Denoiser) -> laws.Conditionals:
+    return lambda z: ask(denoiser, z).to(torch.float64).exp()
+
+
+def _one_table(world: World) -> TableWorld:
+    table = table_of(world)
+    if table.worlds:
+        raise InvalidInput(f"a batch of {table.worlds} laws; give one of them: world[k]")
+    return table
 
 
 def _between(programme: _Programme, left: Optimum, right: Optimum) -> list[Optimum]:
@@ -257,6 +276,6 @@ def _distinct(found: list[Optimum]) -> list[Optimum]:
     return kept
 
 
-def expected_log_likelihood(optimum: Optimum, law: Float[Tensor, "cells"]) -> float:
+def expected_log_likelihood(optimum: Optimum, world: World) -> float:
     """Return E_q log p^F = -H(q) - KL of a deterministic rule: for singleton rules DUEL's V(all masked)."""
-    return -float(information.entropy(law)) - optimum.divergence
+    return -float(information.entropy(_one_table(world).law())) - optimum.divergence

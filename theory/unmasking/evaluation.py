@@ -6,33 +6,27 @@ excess of its path KL over the best that any deterministic value-free rule attai
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import inspect
 import math
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
-from torch import Generator, Tensor
 
-from theory import worlds
-from theory.errors import InvalidInput, unknown
+from theory import worlds as small
+from theory.showing import Shown, shown
 from theory.tolerance import SLACK
 from theory.unmasking import best_rules, walks
+from theory.unmasking.best_rules import Optimum
 from theory.unmasking.hull import height
 from theory.unmasking.rules.base import Rule, SetRule, ValueRule
 from theory.unmasking.rules.info_gain import InfoGain
 from theory.unmasking.rules.punt import Punt
 from theory.unmasking.rules.sets import Dilated, EntropyBounded, LeftToRight, RandomOne, Threshold, TopK
-from theory.unmasking.walks import DATA, SAMPLER
 from theory.worlds import World
+from theory.worlds.table import table_of
 from theory.worlds.tree import sticky_chain
 
 BUDGETS = (0.0, 0.05, 0.2, 0.5, 1.0)
@@ -40,33 +34,14 @@ ERRATIC = "two calls on the same batch differ: list the sets it may pick in `cho
 
 
 @dataclass(frozen=True)
-class FunctionRule(SetRule):
-    """A plain function (log-conditionals, masked) -> positions as a rule."""
-
-    function: Callable[..., Any]
-    name: str
-
-    def select(
-        self, log_p: Float[Tensor, "batch n d"], masked: Bool[Tensor, "batch n"], generator: Generator | None = None
-    ) -> Bool[Tensor, "batch n"]:
-        """Call the function; raise InvalidInput, naming it, when it fails or returns no tensor shaped like `masked`."""
-        try:
-            chosen = self.function(log_p, masked)
-        except Exception as error:
-            kind = type(error).__name__
-            raise InvalidInput(f"rule {self.name!r} fails on (log_p, masked): {kind}: {error}") from error
-        if not isinstance(chosen, Tensor) or chosen.shape != masked.shape:
-            shape = tuple(chosen.shape) if isinstance(chosen, Tensor) else ""
-            raise InvalidInput(
-                f"rule {self.name!r} returned {type(chosen).__name__} {shape}; expected a boolean tensor of shape "
-                f"{tuple(masked.shape)}, like `masked`"
-            )
-        return chosen
-
-
-@dataclass(frozen=True)
 class Score:
-    """A rule on a world. `excess` is nan outside the theorems' family, where path KL is not defined."""
+    """A rule on a world; differences within the slack of `theory.tolerance` are exactly zero.
+
+    `excess` is its path KL above the best deterministic value-free rules at as many calls, `excess_calls` its calls
+    above theirs at the same path KL; both nan outside the theorems' family, where path KL is not defined. `at_end`
+    tells that the rule takes one token a step, or all at once: an end of the calls axis, where being as good as the
+    best says nothing about the choices that the rule makes.
+    """
 
     rule: str
     world: str
@@ -74,6 +49,8 @@ class Score:
     divergence: float
     excess: float
     mine: bool = False
+    excess_calls: float = math.nan
+    at_end: bool = False
 
     def dominates(self, other: Score) -> bool:
         """Return whether this score has no more calls and no more divergence, and less of one."""
@@ -82,7 +59,21 @@ class Score:
 
 
 @dataclass(frozen=True)
-class Report:
+class Standing:
+    """Where the researcher's rule stands on one world: its score and all built-in rules that dominate it."""
+
+    score: Score
+    dominated_by: tuple[str, ...]
+
+    @property
+    def optimal(self) -> bool:
+        """Return whether the rule chooses as well as any: on the hull, between its ends, dominated by none."""
+        on_the_hull = self.score.excess <= 0 and self.score.excess_calls <= 0
+        return on_the_hull and not self.score.at_end and not self.dominated_by
+
+
+@dataclass(frozen=True, repr=False)
+class Report(Shown):
     """All scores, and what the family of the theorems asks of the researcher's rule."""
 
     name: str
@@ -103,19 +94,45 @@ class Report:
         """Return the own score furthest above the optimum (outside the family: of largest KL)."""
         return max(self.mine(), key=lambda s: s.divergence if math.isnan(s.excess) else s.excess)
 
+    def standings(self) -> list[Standing]:
+        """Return where the own rule stands on each world."""
+        rivals = [s for s in self.scores if not s.mine]
+        return [
+            Standing(own, tuple(s.rule for s in rivals if s.world == own.world and s.dominates(own)))
+            for own in self.mine()
+        ]
+
+    @property
+    def verdict(self) -> str:
+        """Return in plain sentences how the rule stands against the best and against the built-in rules."""
+        return verdict(self)
+
+    def _facts(self) -> dict[str, object]:
+        return {"worlds": len(self.mine()), "verdict": self.verdict}
+
+
+def verdict(report: Report) -> str:
+    """Return in one or two plain sentences how the rule stands against the best and against the built-in rules.
+
+    A rule is called optimal only on worlds where it attains the hull of the best rules between its ends and no
+    built-in rule dominates it; never where it takes one token a step or all at once.
+    """
+    standings = report.standings()
+    return " ".join(filter(None, (_against_best(report, standings), _against_built_in(standings))))
+
 
 def small_worlds() -> dict[str, World]:
     """Return the worlds of the evaluation: chain, copies, codes, random and real ones, enumerable in seconds."""
     generator = torch.Generator().manual_seed(0)
     return {
         "Markov chain": sticky_chain(6),
-        "copied pairs": worlds.copied_pairs(3),
-        "even parity": worlds.even_parity(5),
-        "repetition": worlds.repetition(5),
-        "MDS code": worlds.mds_code(4, 2, 5),
-        "Dirichlet, dense": worlds.dirichlet(5, 2, 1.0, generator),
-        "Dirichlet, sparse": worlds.dirichlet(5, 2, 1.0, generator, support=6),
-        "digit patches": worlds.digit_patches(2),
+        "copied pairs": small.copied_pairs(3),
+        "even parity": small.even_parity(5),
+        "repetition": small.repetition(5),
+        "MDS code": small.mds_code(4, 2, 5),
+        "Dirichlet, dense": small.dirichlet(5, 2, 1.0, generator),
+        "Dirichlet, sparse": small.dirichlet(5, 2, 1.0, generator, support=6),
+        "digit patches": small.digit_patches(2),
     }
 
 
@@ -129,37 +146,22 @@ def built_in() -> list[Rule]:
     return found + [EntropyBounded(b, by) for b in BUDGETS for by in ("confidence", "entropy", "margin")]
 
 
-def load(target: str) -> Rule:
-    """Return the rule named MODULE:NAME, MODULE a dotted name or a file; NAME a rule, a rule class or a function."""
-    module_name, _, name = target.partition(":")
-    if not name:
-        raise InvalidInput(f"{target!r}; expected MODULE:NAME, as in my_rules.py:careful")
-    module = _import(module_name)
-    if not hasattr(module, name):
-        raise unknown(f"rule in {module_name}", name, [k for k in vars(module) if not k.startswith("_")])
-    found = getattr(module, name)
-    if inspect.isclass(found) and issubclass(found, SetRule | ValueRule):
-        try:
-            found = found()
-        except TypeError as error:
-            raise InvalidInput(f"{target} cannot be built without arguments ({error}); name an instance") from error
-    if isinstance(found, SetRule | ValueRule):
-        return found
-    if callable(found):
-        return FunctionRule(found, name)
-    raise InvalidInput(f"{target} is a {type(found).__name__}; expected a function (log_p, masked) or a rule")
+def evaluate(
+    rule: Rule, worlds: Mapping[str, World] | None = None, denoiser: Any = None
+) -> Iterator[tuple[str, list[Score], list[Optimum]]]:
+    """Yield for each world its name, the scores of all rules (the own one first) and the hull of the best rules.
 
-
-def evaluate(rule: Rule, chosen: dict[str, World] | None = None) -> Iterator[tuple[str, list[Score], list[Any]]]:
-    """Yield for each world its name, the scores of all rules (the own one first) and the optimal hull."""
-    for name, world in (chosen or small_worlds()).items():
-        law = world.law()
-        hull = best_rules.frontier(law, world.n, world.d)
+    The worlds are `small_worlds()` unless given by name; the denoiser is each world itself unless given, and the best
+    rules are then those under that denoiser. Raises InvalidInput where they do not fit one another.
+    """
+    for name, world in (small_worlds() if worlds is None else worlds).items():
+        table = table_of(world)
+        hull = best_rules.frontier(table, denoiser=denoiser)
         rules: list[Rule] = [rule, *built_in()]
-        yield name, [_score(r, law, world, name, hull, r is rule) for r in rules], hull
+        yield name, [_score(r, table, denoiser, name, hull, r is rule) for r in rules], hull
 
 
-def report(rule: Rule, rows: list[tuple[str, list[Score], list[Any]]]) -> Report:
+def report(rule: Rule, rows: Sequence[tuple[str, list[Score], list[Optimum]]]) -> Report:
     """Gather the scores of all worlds and say whether the rule stays in the family of the theorems."""
     scores = tuple(s for _, found, _ in rows for s in found)
     hulls = {name: tuple((o.calls, o.divergence) for o in hull) for name, _, hull in rows}
@@ -170,6 +172,8 @@ def family_remarks(rule: Rule) -> list[str]:
     """Return what keeps a rule outside the theorems' family; empty when nothing was found."""
     if isinstance(rule, ValueRule):
         return ["it looks at drawn values, so S3 to S5 and DUEL's likelihood do not cover it"]
+    if type(rule).for_states is not SetRule.for_states:
+        return []  # a table over states: its choice depends on the state alone
     generator = torch.Generator().manual_seed(1)
     log_p = torch.rand(64, 6, 3, dtype=torch.float64, generator=generator).log().log_softmax(-1)
     masked = torch.rand(64, 6, generator=generator) < 0.7
@@ -219,32 +223,49 @@ def plot(found: Report, path: Path) -> None:
     figure.savefig(path, dpi=150)
 
 
-def _score(rule: Rule, law: Tensor, world: World, name: str, hull: list[Any], mine: bool) -> Score:
-    walk = walks.walk(rule, law, world.n, world.d)
-    excess = math.nan
+def _score(rule: Rule, world: World, denoiser: Any, name: str, hull: list[Optimum], mine: bool) -> Score:
+    walk = walks.walk(rule, world, denoiser)
+    calls, divergence = float(walk.calls), settled(float(walk.divergence))
+    excess = excess_calls = math.nan
     if isinstance(rule, SetRule):
-        best = height([(o.calls, o.divergence) for o in hull], float(walk.mean_nfe[DATA]))
-        excess = float(walk.path_divergence) - best
-        excess = 0.0 if abs(excess) < 2 * SLACK else excess
-    return Score(rule.name, name, float(walk.mean_nfe[SAMPLER]), max(0.0, float(walk.divergence)), excess, mine)
+        spent, found = float(walk.calls_of_data), float(walk.path_divergence)
+        excess = settled(found - height([(o.calls, o.divergence) for o in hull], spent))
+        excess_calls = settled(spent - height([(o.divergence, o.calls) for o in reversed(hull)], found))
+    at_end = calls <= 1 + SLACK or calls >= world.n - 2 * SLACK
+    return Score(rule.name, name, calls, max(0.0, divergence), excess, mine, excess_calls, at_end)
 
 
-def _import(name: str) -> ModuleType:
-    path = Path(name)
-    try:
-        if path.suffix != ".py":
-            sys.path.insert(0, str(Path.cwd()))
-            return importlib.import_module(name)
-        if not path.is_file():
-            raise InvalidInput(f"there is no file {path}; expected MODULE:NAME with MODULE a file or a dotted name")
-        spec = importlib.util.spec_from_file_location(path.stem, path)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[path.stem] = module
-        spec.loader.exec_module(module)
-        return module
-    except InvalidInput:
-        raise
-    except Exception as error:
-        kind = type(error).__name__
-        raise InvalidInput(f"{name} does not import ({kind}: {error}); mend it, then try again") from error
+def settled(difference: float) -> float:
+    """Return zero for a difference of two computed numbers that is within the slack."""
+    return 0.0 if abs(difference) < 2 * SLACK else difference
+
+
+def _against_best(report: Report, standings: list[Standing]) -> str:
+    count, ends = len(standings), sum(s.score.at_end for s in standings)
+    on = f"on {count} {'world' if count == 1 else 'worlds'}"
+    worst = report.worst()
+    if math.isnan(worst.excess):
+        return (
+            f"{report.name} looks at drawn values, so the best of the other rules are no bound for it; its KL {on} is "
+            f"{shown(worst.divergence)} nats at most ({worst.world})."
+        )
+    if ends == count:
+        return (
+            f"{report.name} takes one token a step, or all at once, {on}: at these ends of the calls axis being as "
+            "good as the best says nothing about how well it chooses."
+        )
+    optimal = sum(s.optimal for s in standings)
+    worst_of_all = f"at equal calls at most {shown(worst.excess)} nats above the best rule ({worst.world})"
+    at_ends = f", at an end of the calls axis, where that says nothing, on {ends}" if ends else ""
+    return f"{report.name} is {worst_of_all} {on}: optimal on {optimal}{at_ends}."
+
+
+def _against_built_in(standings: list[Standing]) -> str:
+    beaten = [s for s in standings if s.dominated_by]
+    if not beaten:
+        return "No built-in rule has fewer calls without a larger KL, or a smaller KL without more calls."
+    first = beaten[0]
+    return (
+        f"A built-in rule with no more calls and no more KL, and less of one, exists on {len(beaten)} of them, as "
+        f"{first.dominated_by[0]} does on {first.score.world}."
+    )

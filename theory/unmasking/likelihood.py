@@ -10,51 +10,71 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from theory.denoisers import Denoiser
 from theory.errors import InvalidInput
-from theory.unmasking.rules.base import Denoise, Rule, SetRule, check_conditionals, check_selection
+from theory.showing import Shown
+from theory.unmasking.rules.base import Rule, SetRule, ask, check_selection, checked_states
+from theory.unmasking.sampling import unmask
 from theory.worlds import states
 
 
-@dataclass(frozen=True)
-class Score:
+@dataclass(frozen=True, repr=False, eq=False)
+class Score(Shown):
     """Log-likelihood of each sequence in nats, and the denoiser calls that it took (those of generation)."""
 
+    rule: str
     log_likelihood: Float[Tensor, "batch"]
     calls: Int[Tensor, "batch"]
 
+    @property
+    def name(self) -> str:  # type: ignore[override]  # derived from the rule
+        """Return the rule whose likelihood this is."""
+        return f"likelihood under {self.rule}"
 
-def log_likelihood(rule: Rule, denoise: Denoise, x: Int[Tensor, "batch n"], d: int) -> Score:
+    def _facts(self) -> dict[str, object]:
+        means = {"log-likelihood (nats, mean)": self.log_likelihood, "calls (mean)": self.calls.double()}
+        return {"sequences": len(self.calls), **{label: float(value.mean()) for label, value in means.items()}}
+
+
+def log_likelihood(
+    rule: Rule,
+    denoiser: Denoiser,
+    x: Int[Tensor, "batch n"],
+    start: Sequence[int] | Int[Tensor, "*batch n"] | None = None,
+) -> Score:
     """Return log p^F of complete sequences under a deterministic value-free rule (Algorithm 2, LOGLIK).
 
-    InvalidInput for a rule that looks at drawn values or chooses at random, for masks in x, and for wrong
-    selections or conditionals.
+    With `start`, one partially masked state or one for each sequence, it is the likelihood of the tokens that are
+    masked there. Raises InvalidInput for a rule that looks at drawn values or chooses at random, for masks in x, for a
+    start that x does not continue, and for wrong selections or conditionals.
     """
     if not isinstance(rule, SetRule):
         raise InvalidInput(
             f"rule {rule.name!r} looks at drawn values, so no ordered partition belongs to a sequence; "
             "use walks.walk for its exact output law"
         )
-    x = _complete(x, d)
-    z, total = torch.full_like(x, d), torch.zeros(len(x), dtype=torch.float64, device=x.device)
+    x = _complete(denoiser, x)
+    z = _started(denoiser, x, start)
+    total = torch.zeros(len(x), dtype=torch.float64, device=x.device)
     calls = torch.zeros(len(x), dtype=torch.long, device=x.device)
-    left = torch.arange(len(x), device=x.device)
-    while len(left):
-        hidden = z[left] == d
-        log_p = check_conditionals(denoise(z[left]), z[left], d)
-        block = only_choice(rule, z[left], log_p, hidden)
-        own = log_p.gather(-1, x[left][..., None])[..., 0].to(torch.float64)
-        total[left] += torch.where(block, own, 0.0).sum(-1)
-        z[left] = torch.where(block, x[left], z[left])
-        calls[left] += 1
-        left = left[(z[left] == d).any(-1)]
-    return Score(total, calls)
+
+    def advance(number: int, rows: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
+        log_p = ask(denoiser, before)
+        block = only_choice(rule, before, log_p, before == denoiser.d)
+        own = log_p.gather(-1, x[rows][..., None])[..., 0].to(torch.float64)
+        total[rows] += torch.where(block, own, 0.0).sum(-1)
+        return torch.where(block, x[rows], before), torch.ones_like(rows)
+
+    for step in unmask(z, denoiser.d, advance):
+        calls[step.rows] += step.calls
+    return Score(rule.name, total, calls)
 
 
 def only_choice(
@@ -73,18 +93,18 @@ def only_choice(
     return check_selection(rule.name, chosen[torch.arange(len(z), device=z.device), k], hidden, z)
 
 
-def order_terms(denoise: Denoise, x: Int[Tensor, "batch n"], d: int) -> Float[Tensor, "batch sets n"]:
+def order_terms(denoiser: Denoiser, x: Int[Tensor, "batch n"]) -> Float[Tensor, "batch sets n"]:
     """Return ln p(x_i | x_S) in nats for every sequence, revealed set S and masked i; 0 at revealed i.
 
     Sets are counted as in `information.set_entropies`: binary, first position most significant, 1 = masked,
     so that the last set is all masked. Costs batch * 2^n denoiser rows in one call.
     """
-    x = _complete(x, d)
+    x, d = _complete(denoiser, x), denoiser.d
     batch, n = x.shape
     states.require_memory(batch * 2**n * n * d, f"terms of {batch} sequences of length {n}")
     masked = states.digits(torch.arange(2**n, device=x.device), n, 2).bool()
     z = torch.where(masked, d, x[:, None]).reshape(-1, n)
-    log_p = check_conditionals(denoise(z), z, d).reshape(batch, 2**n, n, d).to(torch.float64)
+    log_p = ask(denoiser, z).reshape(batch, 2**n, n, d).to(torch.float64)
     own = log_p.gather(-1, x[:, None, :, None].expand(batch, 2**n, n, 1))[..., 0]
     return torch.where(masked, own, 0.0)
 
@@ -166,11 +186,28 @@ def _layers(n: int) -> tuple[tuple[Tensor, Tensor], ...]:
     return tuple(layers)
 
 
-def _complete(x: Int[Tensor, "batch n"], d: int) -> Int[Tensor, "batch n"]:
+def _complete(denoiser: Denoiser, x: Int[Tensor, "batch n"]) -> Int[Tensor, "batch n"]:
     if x.ndim != 2 or x.shape[-1] < 1:
         raise InvalidInput(f"sequences of shape {tuple(x.shape)}; expected (batch, n) with n >= 1")
-    tokens = states.check_states(x, x.shape[-1], d)
+    tokens, d = checked_states(denoiser, x), denoiser.d
     if bool((tokens == d).any()):
         row = int((tokens == d).any(-1).nonzero()[0, 0])
         raise InvalidInput(f"sequence {row} = {x[row].tolist()} holds the mask {d}; expected tokens 0..{d - 1} only")
     return tokens
+
+
+def _started(denoiser: Denoiser, x: Tensor, start: Sequence[int] | Tensor | None) -> Int[Tensor, "batch n"]:
+    if start is None:
+        return torch.full_like(x, denoiser.d)
+    given = torch.as_tensor(start, device=x.device)
+    z = checked_states(denoiser, given[None] if given.ndim == 1 else given)
+    if z.shape[-1] != x.shape[-1] or len(z) not in (1, len(x)):
+        raise InvalidInput(
+            f"start of shape {tuple(given.shape)} beside {tuple(x.shape)} tokens; give one, or one a row"
+        )
+    z = z.expand(x.shape).clone()
+    other = (z != denoiser.d) & (z != x)
+    if bool(other.any()):
+        row = int(other.any(-1).nonzero()[0, 0])
+        raise InvalidInput(f"sequence {row} = {x[row].tolist()} does not continue the start {z[row].tolist()}")
+    return z

@@ -1,130 +1,156 @@
-"""Every path of an unmasking rule at once: exact output law, errors, entropy bound and NFE distribution.
+"""Every path of an unmasking rule at once: exact output law, errors, entropy bound and law of the denoiser calls.
 
-States are swept from all masked to none. Two chains run side by side: *sampler* (p_phi: revealed tokens
-drawn independently from the denoiser) and *data* (q_phi: drawn from their true joint conditional), eqs. (5)
-and (6) of Ben-Hamu et al., arXiv 2505.24857. Errors are those of S4: at a state z with block A,
-model error sum_i KL(q_i || p_i), joint dependence error KL(q_A || prod q_i), bound sum_i H_i - max_i H_i.
+States are swept from the start, all masked unless given, to none masked. Two chains run side by side: the *sampler*
+(p_phi: revealed tokens drawn independently from the denoiser) and the *data* (q_phi: drawn from their true joint
+conditional), eqs. (5) and (6) of Ben-Hamu et al., arXiv 2505.24857. At a state z with block A the errors are the model
+error sum_i KL(q_i || p_i), the joint dependence error KL(q_A || prod q_i) and its bound sum_i H_i - max_i H_i, in nats.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from theory.denoisers import Rows, for_world, rows_of
 from theory.errors import InvalidInput
-from theory.unmasking.rules.base import Rule, SetRule, ValueRule, check_conditionals, check_selection
+from theory.showing import Shown
+from theory.tolerance import SLACK
+from theory.unmasking.rules.base import Rule, SetRule, ValueRule, check_selection
 from theory.unmasking.rules.proxies import token_entropy
-from theory.worlds import information, states
+from theory.worlds import TableWorld, World, information, states
+from theory.worlds.base import number
+from theory.worlds.table import table_of
 
-Model = Callable[[Int[Tensor, "r"], Int[Tensor, "r n"]], Float[Tensor, "r n d"]]
-"""World numbers and states, a row each, to log-conditionals."""
-
+Chain = Literal["sampler", "data"]
 SAMPLER, DATA = 0, 1
 
 
 @dataclass(frozen=True)
-class Walk:
-    """What a rule does on a batch of worlds. Errors are nan for a rule that looks at drawn values.
+class Nodes:
+    """What a rule's step at each state costs, a mean over the rule's choices there; nan where it sees drawn values.
 
-    `visits[c, w, s]` is the probability that chain c (SAMPLER, DATA) of world w visits state s; node errors
-    are means over the rule's choices there. `nfe[c, w, k]` is the probability of k denoiser calls.
+    `several` is the probability that the step reveals two tokens or more; `surprise` the sum of the denoiser's own
+    entropies of the revealed tokens. All but `several` are in nats.
+    """
+
+    model_error: Float[Tensor, "*worlds states"]
+    joint_dependence: Float[Tensor, "*worlds states"]
+    bound: Float[Tensor, "*worlds states"]
+    several: Float[Tensor, "*worlds states"]
+    surprise: Float[Tensor, "*worlds states"]
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Walk(Shown):
+    """What a rule does on one world or a batch of them: floats for one law, tensors over the batch for many.
+
+    `world` is the data law, conditioned on the start where one was given; `output` the sampler's law. `visits` holds
+    the probability that each state, in index order, is on the sampler's path, `visits_of_data` on the data's.
+    `call_law[..., k]` is the probability that the sampler makes k denoiser calls. What belongs to the data's paths is
+    nan for a rule that looks at drawn values.
     """
 
     rule: str
-    n: int
-    d: int
-    law: Float[Tensor, "worlds cells"]
-    output: Float[Tensor, "worlds cells"]
-    visits: Float[Tensor, "2 worlds states"]
-    nfe: Float[Tensor, "2 worlds calls"]
-    model_error: Float[Tensor, "worlds states"]
-    joint_dependence: Float[Tensor, "worlds states"]
-    bound: Float[Tensor, "worlds states"]
-    several: Float[Tensor, "worlds states"]
-    surprise: Float[Tensor, "worlds states"]
+    world: TableWorld
+    output: TableWorld
+    visits: Float[Tensor, "*worlds states"]
+    visits_of_data: Float[Tensor, "*worlds states"]
+    call_law: Float[Tensor, "*worlds calls"]
+    call_law_of_data: Float[Tensor, "*worlds calls"]
+    nodes: Nodes
 
     @property
-    def path_divergence(self) -> Float[Tensor, "worlds"]:
-        """KL(q_phi || p_phi) = total model error + total joint dependence error."""
-        return self.total(self.model_error) + self.total(self.joint_dependence)
+    def name(self) -> str:  # type: ignore[override]  # derived from rule and world
+        """Return the rule and the world."""
+        return f"{self.rule} on {self.world.name}"
 
     @property
-    def divergence(self) -> Float[Tensor, "worlds"]:
-        """KL(q || output law)."""
-        return information.kullback_leibler(self.law, self.output)
+    def divergence(self) -> float | Tensor:
+        """Return KL(data || output law) in nats."""
+        return number(information.kullback_leibler(self.world.law(), self.output.law()))
 
     @property
-    def mean_nfe(self) -> Float[Tensor, "2 worlds"]:
-        """E[NFE] under the sampler and under the data."""
-        return (self.nfe * torch.arange(self.nfe.shape[-1], dtype=self.nfe.dtype)).sum(-1)
+    def path_divergence(self) -> float | Tensor:
+        """Return KL(q_phi || p_phi) over whole paths in nats: total model error plus total joint dependence error."""
+        return self.model_error + self.joint_dependence
 
-    def total(self, node: Float[Tensor, "worlds states"], chain: int = DATA) -> Float[Tensor, "worlds"]:
-        """Return the expectation of a node quantity summed along a path of a chain."""
-        return (self.visits[chain] * node).sum(-1)
+    @property
+    def model_error(self) -> float | Tensor:
+        """Return the expected sum of the model errors along a path of the data, in nats."""
+        return self.total(self.nodes.model_error)
+
+    @property
+    def joint_dependence(self) -> float | Tensor:
+        """Return the expected sum of the joint dependence errors along a path of the data, in nats."""
+        return self.total(self.nodes.joint_dependence)
+
+    @property
+    def bound(self) -> float | Tensor:
+        """Return the expected sum of the entropy bounds along a path of the data, in nats."""
+        return self.total(self.nodes.bound)
+
+    @property
+    def calls(self) -> float | Tensor:
+        """Return the sampler's expected number of denoiser calls, E[NFE]."""
+        return _mean(self.call_law)
+
+    @property
+    def calls_of_data(self) -> float | Tensor:
+        """Return the expected number of denoiser calls along a path of the data."""
+        return _mean(self.call_law_of_data)
+
+    def total(self, node: Float[Tensor, "*worlds states"], chain: Chain = "data") -> float | Tensor:
+        """Return the expectation of a quantity given at every state, summed along a path of the data or the sampler."""
+        visits = self.visits if chain == "sampler" else self.visits_of_data
+        return number((visits * node).sum(-1))
+
+    def _facts(self) -> dict[str, object]:
+        facts: dict[str, object] = {"rule": self.rule, "world": self.world.name}
+        if self.world.worlds:
+            facts["worlds"] = "x".join(map(str, self.world.worlds))
+        values = {"KL (nats)": self.divergence, "path KL (nats)": self.path_divergence, "calls": self.calls}
+        values["bound (nats)"] = self.bound
+        means = {label: float(torch.as_tensor(value).mean()) for label, value in values.items()}
+        return {**facts, **{label: mean for label, mean in means.items() if mean == mean}}
 
 
-def oracle(table: Float[Tensor, "worlds states"], n: int, d: int) -> Model:
-    """Return the exact conditionals of a batch of laws, from their marginal tables."""
+def walk(rule: Rule, world: World, denoiser: Any = None, start: Sequence[int] | Int[Tensor, "n"] | None = None) -> Walk:
+    """Return everything exact about a rule on one law or a batch of laws.
 
-    def model(world: Int[Tensor, "r"], z: Int[Tensor, "r n"]) -> Float[Tensor, "r n d"]:
-        return row_conditionals(table, world, z, n, d).log()
-
-    return model
-
-
-def denoiser_model(denoise: Callable[[Tensor], Tensor]) -> Model:
-    """Return a denoiser (states to log-conditionals) as a model of one world."""
-    return lambda world, z: denoise(z)
-
-
-def table_model(log_p: Float[Tensor, "worlds states n d"]) -> Model:
-    """Return log-conditionals tabulated at every state of every world."""
-    d = log_p.shape[-1]
-    return lambda world, z: log_p[world, states.index_of(z, d)]
-
-
-def row_conditionals(
-    table: Float[Tensor, "worlds states"], world: Int[Tensor, "r"], z: Int[Tensor, "r n"], n: int, d: int
-) -> Float[Tensor, "r n d"]:
-    """Return q(x_i = v | z_UM) of row r's own world and state."""
-    index, places = states.index_of(z, d), states.place_values(n, d)
-    neighbours = index[:, None, None] + (torch.arange(d) - z[..., None]) * places[:, None]
-    context = table[world, index]
-    found = table[world[:, None, None], neighbours] / context[:, None, None]
-    return states.finish_conditionals(found, context, z, d, "uniform")
-
-
-def walk(rule: Rule, law: Float[Tensor, "*worlds cells"], n: int, d: int, model: Model | None = None) -> Walk:
-    """Return everything exact about a rule on one law or a batch of laws; the oracle unless a model is given.
-
-    Raises InvalidInput, naming rule and state, where a selection or the denoiser's conditionals are wrong,
-    and where tables do not fit.
+    The denoiser is the world itself unless given (anything that `theory.denoisers.for_world` takes). `start` is one
+    partially masked state: the walk begins there and the data law is `world.given(start)`. Raises InvalidInput, naming
+    rule and state, where a selection or the denoiser's conditionals are wrong, and where tables do not fit.
     """
-    laws = states.check_law(law, n, d).reshape(-1, d**n)
-    sweep = _Sweep(rule, laws, n, d, model)
-    for masks in range(n, 0, -1):
+    sweep = _Sweep(rule, table_of(world), denoiser, start)
+    for masks in range(sweep.masks, 0, -1):
         sweep.layer(masks)
     return sweep.finish()
 
 
 class _Sweep:
-    """The tables that a walk fills, one layer of equally masked states after the other."""
+    """The tables that a walk fills, one layer of equally masked states after the other; worlds on one axis."""
 
-    def __init__(self, rule: Rule, laws: Tensor, n: int, d: int, model: Model | None) -> None:
-        self.rule, self.laws, self.n, self.d = rule, laws, n, d
-        self.table = states.marginal_table(laws, n, d)
-        self.model = model or oracle(self.table, n, d)
+    def __init__(self, rule: Rule, world: TableWorld, denoiser: Any, start: Sequence[int] | Tensor | None) -> None:
+        self.rule, self.n, self.d = rule, world.n, world.d
+        self.model: Rows = rows_of(for_world(denoiser, world))
+        self.data = world if start is None else world.given(start)
+        law = self.data.law().reshape(-1, self.d**self.n)
+        self.truth = self.data if self.data.zero_rule == "uniform" else TableWorld(law, self.n, self.d)
+        self.table = self.truth.table.reshape(-1, (self.d + 1) ** self.n)
         worlds, count = self.table.shape
-        self.calls = n + 1 if isinstance(rule, SetRule) else n * (n.bit_length() + 1) + 1
+        z = torch.full((self.n,), self.d) if start is None else torch.as_tensor(start)
+        self.masks = int((z == self.d).sum())
+        self.calls = self.n + 1 if isinstance(rule, SetRule) else self.n * (self.n.bit_length() + 1) + 1
         states.require_memory(2 * worlds * count * self.calls, f"walk of {rule.name} over {worlds} worlds")
         self.flow = torch.zeros(2, worlds, count, self.calls, dtype=torch.float64)
-        self.flow[:, :, -1, 0] = 1.0
+        self.flow[:, :, states.index_of(z, self.d), 0] = 1.0
         self.nodes = torch.zeros(5, worlds, count, dtype=torch.float64)
-        self.masked = states.masked_count(n, d)
+        self.masked = states.masked_count(self.n, self.d)
 
     def layer(self, masks: int) -> None:
         here = (self.masked == masks).nonzero()[:, 0]
@@ -138,8 +164,8 @@ class _Sweep:
 
     def _sets(self, rule: SetRule, world: Tensor, state: Tensor, z: Tensor) -> None:
         hidden = z == self.d
-        log_p = check_conditionals(self.model(world, z), z, self.d)
-        true = row_conditionals(self.table, world, z, self.n, self.d)
+        log_p = self.model(world, z)
+        true = self.truth.row_conditionals(world, z)
         weights, chosen = rule.for_states(z).choices(log_p, hidden.clone())
         if not bool(((weights.sum(-1) - 1).abs() < 1e-9).all()):
             raise InvalidInput(f"rule {rule.name!r}: choice probabilities sum to {float(weights.sum(-1).max()):.6g}")
@@ -181,11 +207,7 @@ class _Sweep:
     def _outcomes(self, rule: ValueRule, world: Tensor, state: Tensor, z: Tensor) -> None:
         for w in sorted(set(world.tolist())):
             mine = (world == w).nonzero()[:, 0]
-
-            def denoise(states_: Tensor, w: int = w) -> Tensor:
-                return self.model(torch.full((len(states_),), w), states_)
-
-            weights, after, calls = rule.outcomes(denoise, z[mine], self.d)
+            weights, after, calls = rule.outcomes(_OneWorld(self.model, w, self.n, self.d), z[mine])
             index = states.index_of(after, self.d)
             for spent in sorted(set(calls.flatten().tolist())):
                 part = torch.where(calls == spent, weights, 0.0)
@@ -200,12 +222,38 @@ class _Sweep:
 
     def finish(self) -> Walk:
         done = states.sequence_index(self.n, self.d)
-        visits = self.flow.sum(-1)
-        nodes = self.nodes if self.rule.value_free else torch.full_like(self.nodes, torch.nan)
+        visits, calls = self.flow.sum(-1), self.flow[:, :, done].sum(2)
         output = visits[SAMPLER][:, done]
-        missing = float((output.sum(-1) - 1).abs().max())
+        total = output.sum(-1, keepdim=True)
+        missing = float((total - 1).abs().max())
         if missing > 1e-6:
             raise InvalidInput(f"rule {self.rule.name!r} ends with masks left in a share {missing:.3g} of its paths")
+        output = torch.where((total - 1).abs() > SLACK, output / total, output)  # of conditionals rounded to float32
+        if not self.rule.value_free:
+            visits[DATA], calls[DATA], self.nodes = torch.nan, torch.nan, torch.full_like(self.nodes, torch.nan)
+        law = TableWorld(self._by_world(output), self.n, self.d, f"output of {self.rule.name} on {self.data.name}")
         return Walk(
-            self.rule.name, self.n, self.d, self.laws, output, visits, self.flow[:, :, done].sum(2), *nodes
+            self.rule.name, self.data, law, self._by_world(visits[SAMPLER]), self._by_world(visits[DATA]),
+            self._by_world(calls[SAMPLER]), self._by_world(calls[DATA]), Nodes(*map(self._by_world, self.nodes)),
         )  # fmt: skip
+
+    def _by_world(self, found: Float[Tensor, "worlds k"]) -> Float[Tensor, "*worlds k"]:
+        return found.reshape(*self.data.worlds, -1)
+
+
+@dataclass(frozen=True)
+class _OneWorld:
+    """The denoiser of one world of a batch."""
+
+    rows: Rows
+    world: int
+    n: int
+    d: int
+
+    def __call__(self, z: Int[Tensor, "batch n"]) -> Float[Tensor, "batch n d"]:
+        tokens = states.check_states(z, self.n, self.d)
+        return self.rows(torch.full((len(tokens),), self.world), tokens)
+
+
+def _mean(law: Float[Tensor, "*worlds calls"]) -> float | Tensor:
+    return number((law * torch.arange(law.shape[-1], dtype=law.dtype)).sum(-1))

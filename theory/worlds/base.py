@@ -55,8 +55,8 @@ class World(Shown, ABC):
             raise InvalidInput("log_prob takes complete sequences; for masked states use log_marginal")
         return self.log_marginal(x)
 
-    def __call__(self, z: Int[Tensor, "*batch n"]) -> Float[Tensor, "*batch n d"]:
-        """Return the log-conditionals: a world is a denoiser."""
+    def __call__(self, z: Int[Tensor, "*batch n"]) -> Float[Tensor, "*worlds_and_batch n d"]:
+        """Return the log-conditionals: a world is a denoiser. A batch of laws puts its own axes first."""
         return self.conditionals(z).log()
 
     def rows(self, which: Int[Tensor, "r"], z: Int[Tensor, "r n"]) -> Float[Tensor, "r n d"]:

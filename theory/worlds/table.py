@@ -105,12 +105,13 @@ class TableWorld(World):
         return found.reshape(*self.worlds, *batch, self.n, self.d)
 
     def rows(self, which: Int[Tensor, "r"], z: Int[Tensor, "r n"]) -> Float[Tensor, "r n d"]:
-        """Return the log-conditionals of row r's state in row r's own world."""
+        """Return the log-conditionals of row r's state in world which[r]; a single law serves every row."""
         return self.row_conditionals(which, z).log()
 
     def row_conditionals(self, which: Int[Tensor, "r"], z: Int[Tensor, "r n"]) -> Float[Tensor, "r n d"]:
-        """Return the conditionals of row r's state in row r's own world."""
+        """Return the conditionals of row r's state in world which[r]; a single law serves every row."""
         flat = self.table.reshape(-1, self.table.shape[-1])
+        which = which if len(flat) > 1 else torch.zeros_like(which)
         index, places = states.index_of(z, self.d), states.place_values(self.n, self.d)
         neighbours = index[:, None, None] + (torch.arange(self.d) - z[..., None]) * places[:, None]
         context = flat[which, index]
@@ -139,7 +140,7 @@ class TableWorld(World):
 
     def _facts(self) -> dict[str, object]:
         few = self.weights is not None and len(self.weights) <= FEW
-        return {**super()._facts(), **({"weights": [str(w) for w in self.weights or ()]} if few else {})}
+        return {**super()._facts(), **({"weights": f"[{', '.join(map(str, self.weights or ()))}]"} if few else {})}
 
     def set_entropies(self) -> Float[Tensor, "*worlds sets"]:
         """Return H(X_S) of all 2^n revealed sets, in the order of `information.set_entropies`."""
@@ -185,7 +186,12 @@ def _completed(cells: int, n: int | None, d: int | None) -> tuple[int, int]:
 
 
 def table_of(world: World) -> TableWorld:
-    """Return a world as a table of all its probabilities. Raises InvalidInput when they do not fit in memory."""
+    """Return a world as a table of all its probabilities.
+
+    Raises InvalidInput when they do not fit in memory and for anything that is no world.
+    """
+    if not isinstance(world, World):
+        raise InvalidInput(f"{type(world).__name__} where a world belongs; make one: TableWorld(law, n, d)")
     return (
         world
         if isinstance(world, TableWorld)

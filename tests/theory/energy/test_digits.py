@@ -10,9 +10,10 @@ import pytest
 
 from theory.energy import certified, closed_forms, rates, sphere
 from theory.errors import InvalidInput
-from theory.reference.energy import Problem
-from theory.reference.laws import float_law, rational_law
+from theory.reference import laws as reference
+from theory.reference.energy import Problem, kinetic_constant
 from theory.schedules import LINEAR, NAMED, ONE_MINUS_COSINE, SQUARED_SINE
+from theory.worlds import TableWorld
 
 LANDSCAPE = {
     "9.8696": (1.0, 1.0, 1.0, 1.0),
@@ -55,16 +56,16 @@ def test_linear_alpha_under_weight_t_is_infinite() -> None:
 def test_kinetic_constant_25_instead_of_27_and_7_instead_of_8(
     n: int, d: int, weights: list[int], constant: int, full: int
 ) -> None:
-    assert closed_forms.kinetic_constant(rational_law(n, d, weights), d) == constant
-    table = np.array(weights, dtype=float).reshape((d,) * n)
-    assert closed_forms.kinetic_constant_from_table(table) == constant
+    world = TableWorld.from_weights(weights, n, d)
+    assert kinetic_constant(reference.exact(world), d) == constant
+    assert closed_forms.kinetic_constant(world) == constant
     assert closed_forms.full_support_constant(n, d) == full
 
 
 @pytest.mark.parametrize(("n", "d", "mdm", "best_pairs"), [(1, 3, 1, 1), (2, 2, 6, 2), (2, 3, 8, 2), (3, 2, 27, 3)])
 def test_rate_table_mdm_column_1_6_8_27_and_all_pairs_n(n: int, d: int, mdm: int, best_pairs: int) -> None:
     weights = np.random.default_rng(20 * n + d).integers(1, 60, d**n).tolist()
-    row = rates.rate_table([{"n": n, "d": d, "weights": weights, "alpha": 0.3}])[0]
+    row = rates.rate_table([TableWorld.from_weights(weights, n, d)], 0.3)[0]
     assert row["MDM"] == pytest.approx(mdm, rel=1e-12)
     assert row["all pairs"] == pytest.approx(best_pairs, rel=1e-9)
     unmasking, change = row["one-token unmasking"], row["any one-token change"]
@@ -77,7 +78,7 @@ def test_rate_table_mdm_column_1_6_8_27_and_all_pairs_n(n: int, d: int, mdm: int
 
 def test_rate_table_row_of_the_notes_is_within_reach_at_n_2_d_2() -> None:
     """5.9926 and 5.9907 belong to a law the notes do not give; a mildly skewed law comes near."""
-    row = rates.rate_table([{"n": 2, "d": 2, "weights": [27, 24, 25, 24], "alpha": 0.4}])[0]
+    row = rates.rate_table([TableWorld.from_weights([27, 24, 25, 24], 2, 2)])[0]
     assert 5.98 < row["any one-token change"] < row["one-token unmasking"] < 6
 
 
@@ -118,11 +119,8 @@ def test_proportional_angles_2_2552_are_beaten_by_the_sine_rule_2_2339() -> None
 
 
 def test_fisher_information_is_n_over_alpha_times_one_minus_alpha() -> None:
-    law = float_law(3, 2, [0, 0, 0, 1, 1, 1, 1, 1])
-    table = np.zeros((2, 2, 2))
-    for x, q in law.items():
-        table[x] = q
+    world = TableWorld.from_weights([0, 0, 0, 1, 1, 1, 1, 1], 3, 2)
     for alpha in (0.05, 0.3, 0.9):
         expected = 3 / (alpha * (1 - alpha))
-        assert sphere.fisher_information(table, alpha) == pytest.approx(expected, rel=1e-12)
-        assert sphere.fisher_information_by_differences(table, alpha) == pytest.approx(expected, rel=1e-6)
+        assert sphere.fisher_information(world, alpha) == pytest.approx(expected, rel=1e-12)
+        assert sphere.fisher_information_by_differences(world, alpha) == pytest.approx(expected, rel=1e-6)

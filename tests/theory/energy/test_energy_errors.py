@@ -8,16 +8,33 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
+from theory.denoisers import denoiser
 from theory.energy import closed_forms, rates, sphere
 from theory.errors import InvalidInput
 from theory.reference import nelbo as reference_nelbo
 from theory.reference.energy import Moment, Problem, beta_mixture, integral, kinetic_integrand
-from theory.reference.laws import float_law
+from theory.worlds import TableWorld
 
-PATH = rates.marginal_path(float_law(2, 2, [1, 2, 3, 4]), 2, Moment.at(0.4, 1.0))
+PATH = rates.marginal_path(TableWorld.from_weights([1, 2, 3, 4], 2, 2), Moment.at(0.4, 1.0))
 EDGE = rates.edges(PATH, "all pairs")
-TABLE, DENOISER = np.full((2, 2), 0.25), np.full((3, 3, 2, 2), 0.5)
+WORLD, SURE = TableWorld(np.full((2, 2), 0.25)), np.zeros((9, 2, 2))
+BATCH = TableWorld(np.full((3, 4), 0.25), 2, 2)
+SURE[..., 0] = 1.0
+
+
+class Raw:
+    """A model that returns what it is given."""
+
+    n, d = 2, 2
+
+    def __init__(self, answer: float) -> None:
+        self.answer = answer
+
+    def __call__(self, z: torch.Tensor) -> torch.Tensor:
+        return torch.full((*z.shape, 2), self.answer, dtype=torch.float64)
+
 
 REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "alpha of 1": (lambda: Moment.at(1.0, 1.0), "0 < alpha < 1"),
@@ -30,10 +47,15 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "Beta shape NaN": (lambda: closed_forms.beta_landscape(math.nan, 1, 1, 1), "must be finite"),
     "Beta shape negative": (lambda: closed_forms.beta_landscape([1, -1], 1, 1, 1), "> 0"),
     "divergent integral": (lambda: integral(lambda t: 1 / t), "does not settle"),
-    "law with unequal axes": (lambda: closed_forms.reachable_states(np.ones((2, 3))), "equal axes"),
-    "negative law": (lambda: closed_forms.reachable_states(np.array([1.0, -1.0])), "negative"),
-    "NaN law": (lambda: closed_forms.reachable_states(np.array([1.0, math.nan])), "NaN"),
-    "zero law": (lambda: closed_forms.reachable_states(np.zeros((2, 2))), "no positive"),
+    "law with unequal axes": (lambda: closed_forms.reachable_states(TableWorld(np.ones((2, 3)))), "expected"),
+    "negative law": (lambda: closed_forms.reachable_states(TableWorld(np.array([2.0, -1.0]), 1, 2)), "negative"),
+    "NaN law": (lambda: closed_forms.reachable_states(TableWorld(np.array([1.0, math.nan]), 1, 2)), "NaN"),
+    "zero law": (lambda: closed_forms.reachable_states(TableWorld(np.zeros((2, 2)))), "sums to one"),
+    "reachable states of a batch": (lambda: closed_forms.reachable_states(BATCH), "take world"),
+    "constant of a batch": (lambda: closed_forms.kinetic_constant(BATCH), "take world"),
+    "path of a batch": (lambda: rates.marginal_path(BATCH, Moment.at(0.4, 1.0)), "take world"),
+    "square of a batch": (lambda: rates.improve_around_square(BATCH, Moment.at(0.4, 1.0)), "take world"),
+    "information of a batch": (lambda: sphere.fisher_information(BATCH, 0.5), "take world"),
     "grid that misses its end": (lambda: closed_forms.step_energy([0, 0.5]), "expected exactly 0"),
     "angles and widths": (lambda: closed_forms.chord_energy([1, 2], [1]), "as many"),
     "zero width": (lambda: closed_forms.chord_energy([1, 2], [1, 0]), "widths"),
@@ -57,9 +79,13 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: sphere.exponential_map_flow([0, 1], [1, 0], lambda t: -1.0, [1, 0]),
         "increasing",
     ),
-    "denoiser of wrong shape": (lambda: reference_nelbo.nelbo_by_count(TABLE, TABLE), "expected"),
-    "denoiser not normalised": (lambda: reference_nelbo.nelbo_by_count(2 * DENOISER, TABLE), "sum to 1"),
-    "denoiser NaN": (lambda: reference_nelbo.nelbo_by_count(DENOISER * math.nan, TABLE), "NaN"),
+    "denoiser of another size": (
+        lambda: reference_nelbo.nelbo_by_count(TableWorld(np.full((2, 2, 2), 0.125)), WORLD),
+        "give them one size",
+    ),
+    "probabilities": (lambda: reference_nelbo.nelbo_by_count(Raw(0.5), WORLD), "normalise it"),
+    "raw logits": (lambda: reference_nelbo.nelbo_by_order(Raw(-3.0), WORLD), "normalise it"),
+    "denoiser NaN": (lambda: reference_nelbo.nelbo_by_count(Raw(math.nan), WORLD), "NaN"),
     "all tokens revealed": (lambda: reference_nelbo.count_weight(3, 3), "0 <= k < n"),
 }
 
@@ -78,6 +104,4 @@ def test_no_flux_on_a_graph_without_the_needed_edges() -> None:
 
 
 def test_nelbo_is_infinite_where_the_denoiser_forbids_the_data() -> None:
-    sure = np.zeros((3, 3, 2, 2))
-    sure[..., 0] = 1.0
-    assert reference_nelbo.nelbo_by_count(sure, TABLE) == math.inf
+    assert reference_nelbo.nelbo_by_count(denoiser(SURE, outputs="probabilities"), WORLD) == math.inf

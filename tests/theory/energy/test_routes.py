@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from theory.energy import closed_forms, rates, sphere, symbolic
+from theory.reference import laws as reference
 from theory.reference import nelbo as reference_nelbo
 from theory.reference.energy import (
     Moment,
@@ -18,13 +19,14 @@ from theory.reference.energy import (
     energy,
     geodesic_integrand,
     integral,
+    kinetic_constant,
     kinetic_integrand,
 )
-from theory.reference.laws import float_law, rational_law
 from theory.reference.nelbo import nelbo_by_time
 from theory.schedules import LINEAR, NAMED, beta, optimal_weight
+from theory.worlds import TableWorld
 
-WEIGHTS = [3, 0, 5, 1, 2, 7, 0, 4]
+WORLD = TableWorld.from_weights([3, 0, 5, 1, 2, 7, 0, 4], 3, 2)
 
 
 @pytest.mark.parametrize(
@@ -59,8 +61,8 @@ def test_euler_lagrange_rejects_other_powers() -> None:
 
 @pytest.mark.parametrize("integrand", [kinetic_integrand, conditional_integrand, geodesic_integrand])
 def test_integrands_agree_between_fractions_floats_and_arrays(integrand: object) -> None:
-    exact = integrand(rational_law(3, 2, WEIGHTS), 2, Moment.at(Fraction(1, 3), Fraction(2)))
-    law = float_law(3, 2, WEIGHTS)
+    exact = integrand(reference.exact(WORLD), 2, Moment.at(Fraction(1, 3), Fraction(2)))
+    law = reference.floats(WORLD)
     single = integrand(law, 2, Moment.at(1 / 3, 2.0))
     many = integrand(law, 2, Moment(np.array([1 / 3, 0.5]), np.array([2 / 3, 0.5]), np.array([2.0, 1.0])))
     assert isinstance(exact, Fraction)
@@ -69,8 +71,9 @@ def test_integrands_agree_between_fractions_floats_and_arrays(integrand: object)
 
 
 def test_energies_of_a_named_pair() -> None:
-    law, problem = float_law(3, 2, WEIGHTS), Problem.of(NAMED["squared sine"], LINEAR)
-    constant = closed_forms.kinetic_constant(law, 2)
+    law, problem = reference.floats(WORLD), Problem.of(NAMED["squared sine"], LINEAR)
+    constant = closed_forms.kinetic_constant(WORLD)
+    assert constant == kinetic_constant(reference.exact(WORLD), 2)
     assert energy(kinetic_integrand, law, 2, problem) == pytest.approx(constant * math.pi**2, rel=1e-11)
     assert energy(conditional_integrand, law, 2, problem) == pytest.approx(12 * math.pi**2, rel=1e-11)
     assert energy(geodesic_integrand, law, 2, problem) == pytest.approx(3 * math.pi**2, rel=1e-11)
@@ -107,8 +110,7 @@ def test_best_chord_steps_agree_with_a_scan() -> None:
 
 
 def test_dual_value_is_a_lower_bound_and_the_flux_feasible() -> None:
-    law = float_law(3, 2, [9, 2, 5, 7, 3, 8, 1, 6])
-    path = rates.marginal_path(law, 2, Moment.at(0.35, 1.0))
+    path = rates.marginal_path(TableWorld.from_weights([9, 2, 5, 7, 3, 8, 1, 6], 3, 2), Moment.at(0.35, 1.0))
     for graph in rates.GRAPHS:
         edge, best = rates.edges(path, graph), rates.best_flux(path, graph)
         inflow = np.bincount(edge[1], best.flux, 27) - np.bincount(edge[0], best.flux, 27)
@@ -123,7 +125,7 @@ def test_dual_value_is_a_lower_bound_and_the_flux_feasible() -> None:
 def test_quadratic_programme_agrees_with_scipy_slsqp() -> None:
     from scipy import optimize
 
-    path = rates.marginal_path(float_law(2, 2, [54, 41, 33, 18]), 2, Moment.at(0.4, 1.0))
+    path = rates.marginal_path(TableWorld.from_weights([54, 41, 33, 18], 2, 2), Moment.at(0.4, 1.0))
     edge, p = rates.edges(path, "one-token unmasking"), path.probability
     rho, size = p[edge[0]] * p[edge[1]], len(p)
     incidence = np.zeros((size, edge.shape[1]))
@@ -155,31 +157,21 @@ def test_flat_choice_of_rho_has_its_closed_form() -> None:
 
 
 def test_square_detour_lowers_the_energy_exactly() -> None:
-    law = rational_law(2, 2, [54, 41, 33, 18])
-    before, after = rates.improve_around_square(law, 2, Moment.at(Fraction(2, 5), Fraction(1)))
+    world = TableWorld.from_weights([54, 41, 33, 18], 2, 2)
+    before, after = rates.improve_around_square(world, Moment.at(Fraction(2, 5), Fraction(1)))
     assert before == Fraction(6) / (Fraction(2, 5) * Fraction(3, 5))
     assert after < before
-    uniform = rational_law(2, 2, [1, 1, 1, 1])
-    same = rates.improve_around_square(uniform, 2, Moment.at(Fraction(2, 5), Fraction(1)))
+    uniform = TableWorld.from_weights([1, 1, 1, 1], 2, 2)
+    same = rates.improve_around_square(uniform, Moment.at(Fraction(2, 5), Fraction(1)))
     assert same[0] == same[1]
 
 
 def test_nelbo_is_the_entropy_for_the_true_conditionals() -> None:
-    table = np.array([[0.5, 0.0], [0.2, 0.3]])
-    state = np.zeros((3, 3, 2, 2))
-    marginal = np.zeros((3, 3))
-    marginal[:2, :2] = table
-    marginal[2, :2], marginal[:2, 2], marginal[2, 2] = table.sum(0), table.sum(1), 1
-    for z in np.ndindex(3, 3):
-        for i, v in np.ndindex(2, 2):
-            shown = tuple(v if k == i else z[k] for k in range(2))
-            hidden = tuple(2 if k == i else z[k] for k in range(2))
-            total = marginal[hidden]
-            state[(*z, i, v)] = marginal[shown] / total if total else 0.5
-    entropy = -sum(p * math.log(p) for p in table.ravel() if p)
-    assert reference_nelbo.nelbo_by_count(state, table) == pytest.approx(entropy, rel=1e-14)
-    assert nelbo_by_time(state, table, Problem.of(LINEAR, LINEAR)) == pytest.approx(entropy, rel=1e-11)
-    assert reference_nelbo.nelbo_by_order(state, table) == pytest.approx(entropy, rel=1e-14)
+    world = TableWorld([[0.5, 0.0], [0.2, 0.3]])
+    entropy = -sum(p * math.log(p) for p in (0.5, 0.2, 0.3))
+    assert reference_nelbo.nelbo_by_count(world, world) == pytest.approx(entropy, rel=1e-14)
+    assert nelbo_by_time(world, world, Problem.of(LINEAR, LINEAR)) == pytest.approx(entropy, rel=1e-11)
+    assert reference_nelbo.nelbo_by_order(world, world) == pytest.approx(entropy, rel=1e-14)
 
 
 def test_great_circle_keeps_constant_speed() -> None:

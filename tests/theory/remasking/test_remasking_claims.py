@@ -7,6 +7,7 @@ import json
 import pytest
 
 from theory.ledger import checking
+from theory.ledger.instances import decode, encode
 from theory.remasking.claims import CLAIMS
 
 BY_NAME = {claim.id: claim for claim in CLAIMS}
@@ -29,7 +30,8 @@ def test_verdict_and_routes(name: str) -> None:
     assert set(result.routes) == set(claim.routes) and result.effective > 0
     assert claim.variants or claim.expected == "refuted"
     for fixture in claim.fixtures:
-        assert json.loads(json.dumps(fixture)) == dict(fixture)
+        written = encode(dict(fixture))
+        assert encode(decode(json.loads(json.dumps(written)))) == written
 
 
 def test_what_fails_as_printed_stands_beside_the_corrected_statement() -> None:

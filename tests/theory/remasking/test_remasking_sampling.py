@@ -7,14 +7,16 @@ import torch
 from torch import Generator
 
 from theory import worlds
+from theory.denoisers import denoiser
 from theory.errors import InvalidInput
 from theory.ledger import hoeffding_margin
 from theory.remasking import chain, sampling, schedules
-from theory.remasking.claims.inputs import F1, F2, case
+from theory.remasking.claims.inputs import F1, F2, Case
 from theory.remasking.predictor import tabulated
 from theory.remasking.sampling import confident_sigma, draw_tokens, masked_batch, sample, started
 from theory.remasking.selection import Selection
 
+ANY_LENGTH = denoiser(lambda z: torch.full((*z.shape, 2), 0.5).log(), d=2)
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 
 
@@ -35,11 +37,11 @@ class Counted:
 
 @pytest.mark.parametrize("count", ["ceil", "floor", "bernoulli"])
 def test_calls_are_the_rows_that_the_networks_have_seen(count: str) -> None:
-    w = case(**F1)
-    denoise, score = Counted(w.denoise), Counted(tabulated(w.logits, 2))
+    w = Case(F1)
+    denoise, score = Counted(w.denoise), Counted(tabulated(w.logits))
     steps = schedules.counted(9, (0.4, 1.0))
     run = sample(
-        denoise, steps, masked_batch(300, 4, 2), selection=Selection(count=count), predictor=score, generator=rng()
+        denoise, steps, masked_batch(F1, 300), selection=Selection(count=count), predictor=score, generator=rng()
     )
     assert int(run.denoiser_calls.sum()) == denoise.rows and int(run.predictor_calls.sum()) == score.rows
     assert bool((run.tokens < 2).all()) and int(run.denoiser_calls.max()) <= 9
@@ -49,21 +51,21 @@ def test_calls_are_the_rows_that_the_networks_have_seen(count: str) -> None:
 
 
 def test_without_a_predictor_none_is_counted() -> None:
-    run = sample(case(**F2).denoise, schedules.counted(6), masked_batch(50, 3, 2), generator=rng())
+    run = sample(Case(F2).denoise, schedules.counted(6), masked_batch(F2, 50), generator=rng())
     assert int(run.predictor_calls.sum()) == 0
-    full = sample(case(**F2).denoise, schedules.standard(6), masked_batch(50, 3, 2), generator=rng())
+    full = sample(Case(F2).denoise, schedules.standard(6), masked_batch(F2, 50), generator=rng())
     assert bool((full.denoiser_calls <= 6).all()) and bool((full.denoiser_calls >= 1).all())
 
 
 def test_the_given_batch_is_not_changed_and_a_seed_repeats_a_run() -> None:
-    w, start = case(**F1), masked_batch(100, 4, 2)
+    w, start = Case(F1), masked_batch(F1, 100)
     one, two = (sample(w.denoise, schedules.star(6), start, generator=rng(3)) for _ in range(2))
     assert torch.equal(one.tokens, two.tokens) and bool((start.tokens == 2).all())
     assert int(start.denoiser_calls.sum()) == 0
 
 
 def test_revealed_tokens_stay_without_remasking_and_prompts_too() -> None:
-    w = case(**F1)
+    w = Case(F1)
     start = started(torch.tensor([[1, 2, 2, 0]]).expand(64, -1), 2)
     run = sample(w.denoise, schedules.standard(5), start, generator=rng())
     assert bool((run.tokens[:, 0] == 1).all()) and bool((run.tokens[:, 3] == 0).all())
@@ -88,7 +90,13 @@ def test_every_schedule_runs_on_every_device_with_any_float(device: str, dtype: 
         schedules.loop(20, kind="counted"), schedules.counted(12, (0.7, 1.0)),
     )  # fmt: skip
     for steps in plans:
-        run = sample(denoise, steps, masked_batch(16, 40, 50, device), predictor=score, generator=rng(1, device))
+        run = sample(
+            denoise,
+            steps,
+            started(torch.full((16, 40), 50, device=device), 50),
+            predictor=score,
+            generator=rng(1, device),
+        )
         assert run.tokens.device.type == device and run.tokens.dtype == torch.long
         assert int(run.tokens.min()) >= 0 and int(run.tokens.max()) < 50
         assert bool(((run.revealed_with > 0) & (run.revealed_with <= 1)).all())
@@ -97,12 +105,12 @@ def test_every_schedule_runs_on_every_device_with_any_float(device: str, dtype: 
 @pytest.mark.parametrize("count", ["ceil", "floor", "bernoulli"])
 def test_fixed_positions_stay_and_do_not_count(count: str) -> None:
     """Prompts of different length in one batch: none is masked, and (1 - alpha) of the free positions are."""
-    w = case(**F1)
+    w = Case(F1)
     tokens = torch.tensor([[1, 0, 2, 2], [0, 2, 2, 2]]).repeat(100, 1)
     start = started(tokens, 2, tokens < 2)
     for steps in (schedules.counted(6), schedules.star(6)):
         run = sample(
-            w.denoise, steps, start, selection=Selection(count=count), predictor=tabulated(w.logits, 2), generator=rng()
+            w.denoise, steps, start, selection=Selection(count=count), predictor=tabulated(w.logits), generator=rng()
         )
         assert torch.equal(run.tokens[start.fixed], tokens[start.fixed]) and bool((run.tokens < 2).all())
     half = sampling.advance(w.denoise, start, schedules.Step(0.0, 0.4, kind="counted"), generator=rng())
@@ -110,9 +118,9 @@ def test_fixed_positions_stay_and_do_not_count(count: str) -> None:
 
 
 def test_masks_left_after_each_refinement_step_are_as_prescribed() -> None:
-    w, batch, left = case(**F1), masked_batch(40, 4, 2), []
+    w, batch, left = Case(F1), masked_batch(F1, 40), []
     for step in schedules.counted(8, (0.5, 1.0)):
-        batch = sampling.advance(w.denoise, batch, step, predictor=tabulated(w.logits, 2), generator=rng(5))
+        batch = sampling.advance(w.denoise, batch, step, predictor=tabulated(w.logits), generator=rng(5))
         if step.kind == "counted":
             left.append(batch.hidden.sum(-1).unique().tolist())
     assert left == [[2], [1], [1], [0]]
@@ -140,7 +148,7 @@ def test_conf_remembers_the_probability_at_the_last_reveal() -> None:
     run = sample(
         world,
         schedules.plan([0, 0.4, 0.8, 1], schedules.cap(0.5), "confident"),
-        masked_batch(200, 2, 2),
+        masked_batch(world, 200),
         generator=rng(),
     )
     rows = torch.tensor([[0.2, 0.8], [0.6, 0.4]], dtype=torch.float64)
@@ -150,41 +158,41 @@ def test_conf_remembers_the_probability_at_the_last_reveal() -> None:
 def test_a_long_product_world_keeps_its_marginals_under_remasking() -> None:
     """n = 200 in one batch: the frequency of token 1 at every position, after a loop."""
     world = worlds.product(torch.tensor([[0.3, 0.7]], dtype=torch.float64).repeat(200, 1))
-    run = sample(world, schedules.loop(20, schedules.cap(0.2)), masked_batch(4000, 200, 2), generator=rng())
+    run = sample(world, schedules.loop(20, schedules.cap(0.2)), masked_batch(world, 4000), generator=rng())
     assert abs(float(run.tokens.double().mean()) - 0.7) < hoeffding_margin(800_000, 1.0)
 
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_sampled_law_on_the_device_is_the_exact_one(device: str) -> None:
-    w, steps = case(**F2), schedules.counted(6, (0.3, 1.0))
-    table = w.log_p.to(device)
+    w, steps = Case(F2), schedules.counted(6, (0.3, 1.0))
+    table = w.denoise.log_p.to(device)
     places = torch.tensor([9, 3, 1], device=device)
     run = sample(
-        lambda z: table[(z * places).sum(-1)], steps, masked_batch(100_000, 3, 2, device),
-        predictor=tabulated(w.logits, 2), generator=rng(0, device),
+        lambda z: table[(z * places).sum(-1)], steps, masked_batch(F2, 100_000, device=device),
+        predictor=tabulated(w.logits), generator=rng(0, device),
     )  # fmt: skip
     frequency = torch.bincount((run.tokens.cpu() * torch.tensor([4, 2, 1])).sum(-1), minlength=8) / 100_000
-    exact = chain.output_law(w.factorised, steps, w.guided())
+    exact = chain.output_law(w.factorised, steps, w.guided()).law()
     assert float((frequency - exact).abs().max()) < hoeffding_margin(100_000, 1.0, 1e-9 / 8)
 
 
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: masked_batch(0, 3, 2), r"paths = 0; expected at least 1"),
-        (lambda: masked_batch(3, 0, 2), r"n = 0; expected at least 1"),
+        (lambda: masked_batch(F2, 0), r"paths = 0; expected at least 1"),
+        (lambda: masked_batch(F2, 3, 4), r"n = 4 for a denoiser with n = 3; give them one size"),
+        (lambda: masked_batch(ANY_LENGTH, 3), r"denoiser without n or d; give n"),
+        (lambda: masked_batch(ANY_LENGTH, 3, 0), r"n = 0; expected at least 1"),
         (
-            lambda: sample(lambda z: torch.zeros(len(z), 3, 3), schedules.star(2), masked_batch(5, 3, 2)),
-            r"denoiser returned shape \(5, 3, 3\); expected \(batch, n, d\) = \(5, 3, 2\); drop the mask's column",
+            lambda: sample(lambda z: torch.zeros(len(z), 2, 2), schedules.star(2), masked_batch(F2, 5)),
+            r"returned \(5, 2, 2\); expected \(batch, n, d\) = \(5, 3, 2\)",
         ),
         (
-            lambda: sample(lambda z: torch.full((len(z), 3, 2), torch.nan), schedules.star(2), masked_batch(5, 3, 2)),
-            r"denoiser returned NaN at a masked position",
+            lambda: sample(lambda z: torch.full((len(z), 3, 2), torch.nan), schedules.star(2), masked_batch(F2, 5)),
+            r"expected 1 within .*, without NaN",
         ),
         (
-            lambda: sample(
-                case(**F2).denoise, schedules.counted(4), masked_batch(5, 3, 2), predictor=lambda y: torch.zeros(len(y))
-            ),
+            lambda: sample(F2, schedules.counted(4), masked_batch(F2, 5), predictor=lambda y: torch.zeros(len(y))),
             r"error predictor returned shape \(5,\); expected one logit a token, \(5, 3\)",
         ),
     ],

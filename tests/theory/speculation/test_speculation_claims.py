@@ -7,6 +7,7 @@ import json
 import pytest
 
 from theory.ledger import checking
+from theory.ledger.instances import decode, encode
 from theory.speculation.claims import CLAIMS
 
 BY_NAME = {claim.id: claim for claim in CLAIMS}
@@ -28,4 +29,5 @@ def test_claims_and_their_planted_variants(name: str) -> None:
     for check in claim.variants.values():
         assert checking.examine(claim, checking.PROFILES["smoke"], check).verdict == "refuted"
     for fixture in claim.fixtures:
-        assert json.loads(json.dumps(fixture)) == dict(fixture)
+        written = encode(dict(fixture))
+        assert encode(decode(json.loads(json.dumps(written)))) == written

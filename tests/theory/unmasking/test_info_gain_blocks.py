@@ -10,18 +10,19 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.denoisers import Raw
+from theory.denoisers import TableDenoiser
 from theory.errors import InvalidInput
 from theory.ledger import hoeffding_margin, strategies
 from theory.reference import info_gain as reference_info_gain
 from theory.reference import laws as reference
 from theory.reference import lookahead as reference_lookahead
-from theory.reference import samplers as reference_samplers
 from theory.unmasking.claims import info_gain_blocks as claims
 from theory.unmasking.rules import actions as act
 from theory.unmasking.rules.beam import beam
 from theory.unmasking.rules.info_gain import InfoGain, SampledInfoGain
 from theory.unmasking.rules.proxies import token_entropy
-from theory.unmasking.walks import SAMPLER, walk
+from theory.unmasking.walks import walk
 from theory.worlds import TableWorld, information, states
 
 FORMS = ("mean", "sum", "look-ahead")
@@ -34,8 +35,8 @@ def world_of(case: dict) -> TableWorld:
     return TableWorld(states.normalised_law(case["weights"], case["n"], case["d"]), case["n"], case["d"])
 
 
-def oracle_of(case: dict) -> reference_samplers.Denoiser:
-    return reference_samplers.oracle(reference.float_law(case["n"], case["d"], case["weights"]), case["d"])
+def oracle_of(case: dict) -> reference.Conditional:
+    return reference.conditionals_of(reference.float_law(case["n"], case["d"], case["weights"]), case["d"])
 
 
 def possible_states(case: dict) -> torch.Tensor:
@@ -64,7 +65,7 @@ def differ(a: dict, b: dict) -> float:
 )
 def test_steps_are_those_of_the_pseudocode(case: dict, form: str, tokens: str, k: int, level: float | None) -> None:
     z, d, world, denoiser = possible_states(case), case["d"], world_of(case), oracle_of(case)
-    weights, after, calls = InfoGain(form, tokens, k, level).outcomes(world, z, d)
+    weights, after, calls = InfoGain(form, tokens, k, level).outcomes(world, z)
     for row, state in enumerate(map(tuple, z.tolist())):
         listed = reference_info_gain.info_gain_step(denoiser, state, d, form, tokens, k, level)
         assert differ(law_of(weights[row], after[row]), listed) < 1e-12
@@ -86,7 +87,7 @@ def test_sampled_steps_have_the_law_of_all_vectors_of_candidates(
 ) -> None:
     z, d, world, denoiser = possible_states(case), case["d"], world_of(case), oracle_of(case)
     rule = SampledInfoGain(count, form, *taus, greedy=greedy, k=k, bypass=level)
-    weights, after, _ = rule.outcomes(world, z, d)
+    weights, after, _ = rule.outcomes(world, z)
     for row, state in enumerate(map(tuple, z.tolist())):
         listed = reference_info_gain.sampled_step(denoiser, state, d, form, count, *taus, greedy, k, level)
         assert differ(law_of(weights[row], after[row]), listed) < 1e-10
@@ -99,9 +100,9 @@ def test_steps_sample_the_law_of_the_outcomes(k: int, greedy: bool, level: float
     world, count = world_of(DENSE), 20000
     rule = SampledInfoGain(3, "mean", 0.3, 0.8, greedy=greedy, k=k, bypass=level)
     for z in (torch.full((1, 3), 3), torch.tensor([[3, 1, 3]])):
-        weights, after, _ = rule.outcomes(world, z, 3)
+        weights, after, _ = rule.outcomes(world, z)
         exact = torch.zeros(64, dtype=torch.float64).index_add(0, states.index_of(after[0], 3), weights[0])
-        drawn, calls = rule.step(world, z.expand(count, -1), 3, torch.Generator().manual_seed(5))
+        drawn, calls = rule.step(world, z.expand(count, -1), torch.Generator().manual_seed(5))
         found = torch.bincount(states.index_of(drawn, 3), minlength=64) / count
         assert float((found - exact).abs().max()) < hoeffding_margin(count, 1.0)
         assert set(calls.tolist()) == {1}
@@ -113,10 +114,10 @@ def test_walks_are_runs_of_the_pseudocode(tokens: str, k: int, level: float | No
     law, steps = reference_info_gain.run(
         lambda z: reference_info_gain.info_gain_step(denoiser, z, d, "mean", tokens, k, level), n, d
     )
-    found = walk(InfoGain("mean", tokens, k, level), world_of(WIDE).law(), n, d)
+    found = walk(InfoGain("mean", tokens, k, level), world_of(WIDE))
     sequences = states.all_sequences(n, d)
-    assert differ(law_of(found.output[0], sequences), law) < 1e-12
-    assert float(found.mean_nfe[SAMPLER]) == pytest.approx(steps)
+    assert differ(law_of(found.output.law(), sequences), law) < 1e-12
+    assert found.calls == pytest.approx(steps)
 
 
 @pytest.mark.parametrize(("k", "level"), [(1, None), (2, None), (1, 0.6), (2, 0.6), (2, 0.0)])
@@ -129,8 +130,8 @@ def test_calls_are_those_of_code_that_reuses_the_winners_logits(k: int, level: f
         (z,) = reference_info_gain.info_gain_step(denoiser, z, d, "mean", "argmax", k, level)
         # look-ahead, or a fresh call after a bypass; none where the sequence is complete
         calls += (d in z) if sure is not None else not few
-    found = walk(InfoGain("mean", "argmax", k, level), world_of(WIDE).law(), n, d)
-    assert float(found.mean_nfe[SAMPLER]) == calls
+    found = walk(InfoGain("mean", "argmax", k, level), world_of(WIDE))
+    assert found.calls == calls
 
 
 @pytest.mark.parametrize("rule", [InfoGain("mean", "drawn", 2, 0.4), SampledInfoGain(4, k=2, bypass=0.4, greedy=True)])
@@ -143,13 +144,13 @@ def test_neither_the_bypass_nor_the_last_step_looks_ahead(rule: InfoGain | Sampl
 
     sure = torch.tensor([[3, 3, 3]])
     assert float(world(sure).exp().amax()) >= 0.4
-    rule.step(denoise, sure, 3, torch.Generator().manual_seed(0))
+    rule.step(Raw(denoise, 3), sure, torch.Generator().manual_seed(0))
     assert seen == [1]
     seen.clear()
     ahead = type(rule)(k=2)
-    ahead.step(denoise, torch.tensor([[3, 3, 0], [3, 0, 3]]), 3, torch.Generator().manual_seed(0))
+    ahead.step(Raw(denoise, 3), torch.tensor([[3, 3, 0], [3, 0, 3]]), torch.Generator().manual_seed(0))
     assert seen == [2]
-    ahead.step(denoise, sure, 3, torch.Generator().manual_seed(0))
+    ahead.step(Raw(denoise, 3), sure, torch.Generator().manual_seed(0))
     assert len(seen) == 3
 
 
@@ -192,14 +193,14 @@ def test_gumbel_top_k_draws_positions_by_that_law(k: int) -> None:
 
 
 def test_all_positions_at_once_are_drawn_from_the_marginals() -> None:
-    q, n, d = world_of(DENSE).law(), 3, 3
+    n, d = 3, 3
     z = states.all_sequences(n, d)
     p = world_of(DENSE)(torch.full((1, n), d))[0].exp()
     wanted = p[torch.arange(n), z].prod(-1)
     for rule in (InfoGain("mean", "drawn", 3), InfoGain("sum", "drawn", 7), SampledInfoGain(5, k=3)):
-        found = walk(rule, q, n, d)
-        assert found.output[0].tolist() == pytest.approx(wanted.tolist(), abs=1e-14)
-        assert float(found.mean_nfe[SAMPLER]) == pytest.approx(1)
+        found = walk(rule, world_of(DENSE))
+        assert found.output.law().tolist() == pytest.approx(wanted.tolist(), abs=1e-14)
+        assert found.calls == pytest.approx(1)
 
 
 def test_dropping_duplicate_candidates_changes_no_winner() -> None:
@@ -213,7 +214,7 @@ def test_ties_between_sets_go_to_the_first_in_lexicographic_order() -> None:
     uniform = world_of({"n": 4, "d": 2, "weights": [1] * 16})
     z = torch.tensor([[2, 2, 2, 2], [0, 2, 2, 2], [0, 2, 1, 2]])
     for form in FORMS:
-        after = InfoGain(form, k=2).outcomes(uniform, z, 2)[1][:, 0]
+        after = InfoGain(form, k=2).outcomes(uniform, z)[1][:, 0]
         assert after.tolist() == [[0, 0, 2, 2], [0, 0, 0, 2], [0, 0, 1, 0]]
 
 
@@ -222,10 +223,10 @@ def test_beams_of_two_positions_a_step(form: str) -> None:
     n, d, world, denoiser = WIDE["n"], WIDE["d"], world_of(WIDE), oracle_of(WIDE)
     z, cost = torch.full((1, n), d), 0.0
     while bool((z == d).any()):
-        after, _ = InfoGain(form, k=2).step(world, z, d)
+        after, _ = InfoGain(form, k=2).step(world, z)
         cost += float(token_entropy(world(z))[after != z].sum())
         z = after
-    single = beam(world, torch.full((n,), d), d, 1, form, 2)
+    single = beam(world, torch.full((n,), d), 1, form, 2)
     assert single.cost == pytest.approx(cost, abs=1e-12)
     assert torch.equal(single.sequence, z[0])
     costs = []
@@ -238,7 +239,7 @@ def test_beams_of_two_positions_a_step(form: str) -> None:
             reference_info_gain.block_cost(denoiser, start, block, d)
             + reference_info_gain.block_cost(denoiser, after_, rest, d)
         )
-    assert beam(world, torch.full((n,), d), d, None, form, 2).cost == pytest.approx(min(costs), abs=1e-12)
+    assert beam(world, torch.full((n,), d), None, form, 2).cost == pytest.approx(min(costs), abs=1e-12)
 
 
 @pytest.mark.parametrize("k", [1, 2])
@@ -248,7 +249,7 @@ def test_claim_4a_cumulative_entropy_of_the_rule_is_that_of_the_literal_one(k: i
         denoiser, n, d, lambda z: reference_info_gain.best_block(denoiser, z, d, k, "mean", "drawn")
     )
     log_p = world_of(WIDE)(states.all_states(n, d))
-    found = claims._cumulative(InfoGain("mean", "drawn", k), world_of(WIDE).law(), n, d, log_p)
+    found = claims._cumulative(InfoGain("mean", "drawn", k), world_of(WIDE), TableDenoiser(log_p))
     assert found == pytest.approx((spent, reference.entropy(law.values())), abs=1e-12)
     extra = spent - float(information.entropy(world_of(WIDE).law()))
     assert (abs(extra) < 1e-12) if k == 1 else extra > 1e-3
@@ -266,10 +267,11 @@ def test_names_tell_the_options() -> None:
         (lambda: InfoGain(k=0), "k = 0 positions a step; expected k >= 1"),
         (lambda: SampledInfoGain(k=-1), "k = -1 positions a step"),
         (lambda: InfoGain(bypass=math.nan), "bypass is NaN; expected a probability, or None"),
-        (lambda: beam(world_of(DENSE), torch.full((3,), 3), 3, k=0), "k = 0 positions a step"),
+        (lambda: beam(world_of(DENSE), torch.full((3,), 3), k=0), "k = 0 positions a step"),
         (
             lambda: InfoGain("mean", "drawn", 8).outcomes(
-                lambda z: torch.full((*z.shape, 10), -math.log(10), dtype=torch.float64), torch.full((1, 16), 10), 10
+                Raw(lambda z: torch.full((*z.shape, 10), -math.log(10), dtype=torch.float64), 10),
+                torch.full((1, 16), 10),
             ),
             "actions of Info-Gain with k = 8 needs",
         ),

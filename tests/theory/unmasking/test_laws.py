@@ -31,11 +31,11 @@ def test_output_laws_of_any_denoiser_are_the_literal_ones(case: dict) -> None:
     n, d = case["n"], case["d"]
     model = reference.rational_law(n, d, case["model"])
     kernel = laws.table_kernel(states.normalised_law(case["model"], n, d), n, d)
-    fixed = reference_samplers.fixed_size_law(reference_samplers.oracle(model, d), case["sizes"], n, d)
+    fixed = reference_samplers.fixed_size_law(reference.conditionals_of(model, d), case["sizes"], n, d)
     found = laws.output_law(kernel, laws.fixed_size(case["sizes"], n))
     assert float((found - as_tensor(fixed, n, d)).abs().max()) < 1e-13
     reveal = [(b - a) / (1 - a) for a, b in itertools.pairwise(GRID)]
-    chain = reference_samplers.chain_law(reference_samplers.oracle(model, d), reveal, n, d)
+    chain = reference_samplers.chain_law(reference.conditionals_of(model, d), reveal, n, d)
     found = laws.output_law(kernel, laws.per_token([float(a) for a in GRID], n))
     assert float((found - as_tensor(chain, n, d)).abs().max()) < 1e-13
     assert sum(chain.values()) == 1
@@ -91,7 +91,7 @@ def test_gradient_of_the_mixed_divergence() -> None:
 def test_impossible_states_follow_the_uniform_rule() -> None:
     """Two copied bits drawn at once reach 01 and 10; a third token then sees an impossible context."""
     law = reference.rational_law(3, 2, [1, 0, 0, 0, 0, 0, 0, 1])
-    expected = reference_samplers.fixed_size_law(reference_samplers.oracle(law, 2), [2, 1], 3, 2)
+    expected = reference_samplers.fixed_size_law(reference.conditionals_of(law, 2), [2, 1], 3, 2)
     q = states.normalised_law([1, 0, 0, 0, 0, 0, 0, 1], 3, 2)
     found = laws.output_law(laws.table_kernel(q, 3, 2), laws.fixed_size([2, 1], 3))
     assert float((found - as_tensor(expected, 3, 2)).abs().max()) < 1e-15

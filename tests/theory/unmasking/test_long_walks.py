@@ -24,13 +24,13 @@ HMM = worlds.hidden_markov_model(5, STAY, SEE)
 @pytest.mark.parametrize("world", [sticky_chain(6), HMM], ids=lambda w: w.name)
 def test_estimates_cover_the_exact_walk(rule: object, world: worlds.World) -> None:
     """Six central-limit intervals at the suite's false-alarm share each; 3000 sequences make them narrow."""
-    exact = walks.walk(rule, world.law(), world.n, world.d)
+    exact = walks.walk(rule, world)
     found = sample_walk(rule, world, 3000, torch.Generator().manual_seed(5))
     pairs = [
-        (found.joint_dependence, exact.total(exact.joint_dependence)),
-        (found.model_error, exact.total(exact.model_error)),
-        (found.bound, exact.total(exact.bound)), (found.path_divergence, exact.path_divergence),
-        (found.nfe_sampler, exact.mean_nfe[walks.SAMPLER]), (found.nfe_data, exact.mean_nfe[walks.DATA]),
+        (found.joint_dependence, exact.joint_dependence),
+        (found.model_error, exact.model_error),
+        (found.bound, exact.bound), (found.path_divergence, exact.path_divergence),
+        (found.calls, exact.calls), (found.calls_of_data, exact.calls_of_data),
     ]  # fmt: skip
     for estimate, value in pairs:
         low, high = estimate.interval(FALSE_ALARM_SHARE)
@@ -40,19 +40,20 @@ def test_estimates_cover_the_exact_walk(rule: object, world: worlds.World) -> No
 
 def test_a_wrong_denoiser_shows_as_model_error() -> None:
     world, other = sticky_chain(6), sticky_chain(6, 0.7)
-    exact = walks.walk(EntropyBounded(0.5), world.law(), 6, 2, walks.denoiser_model(other))
+    exact = walks.walk(EntropyBounded(0.5), world, other)
     found = sample_walk(EntropyBounded(0.5), world, 2000, torch.Generator().manual_seed(1), other)
     low, high = found.model_error.interval(FALSE_ALARM_SHARE)
-    assert low <= float(exact.total(exact.model_error)) <= high
+    assert low <= float(exact.model_error) <= high
     assert low > 0
 
 
 def test_rao_blackwell_beats_the_plain_estimate() -> None:
     """The plain per-sequence value ln q(x) / p_phi(x) has the same mean and a larger spread."""
     world = sticky_chain(6)
-    walk = walks.walk(TopK(3), world.law(), 6, 2)
-    ratio = (walk.law[0] / walk.output[0]).log()
-    plain = float((walk.law[0] * (ratio - (walk.law[0] * ratio).sum()) ** 2).sum().sqrt())
+    walk = walks.walk(TopK(3), world)
+    law = walk.world.law()
+    ratio = (law / walk.output.law()).log()
+    plain = float((law * (ratio - (law * ratio).sum()) ** 2).sum().sqrt())
     found = sample_walk(TopK(3), world, 2000, torch.Generator().manual_seed(2)).path_divergence
     assert found.standard_error * math.sqrt(2000) < plain
 
@@ -64,7 +65,7 @@ def test_a_long_chain() -> None:
 
     exact_rule = sample_walk(LeftToRight(1), world, 8, torch.Generator().manual_seed(3))
     assert exact_rule.path_divergence.mean == pytest.approx(0, abs=1e-10)
-    assert exact_rule.nfe_data.mean == 60
+    assert exact_rule.calls_of_data.mean == 60
     pairs = sample_walk(LeftToRight(2), world, 8, torch.Generator().manual_seed(3))
     h = -0.9 * math.log(0.9) - 0.1 * math.log(0.1)
     two_steps = 0.82

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 import pytest
@@ -9,12 +10,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.denoisers import Raw
+from theory.denoisers import TableDenoiser
 from theory.errors import InvalidInput
 from theory.reference import paths as reference_paths
 from theory.unmasking import walks
 from theory.unmasking.rules import base, compiled, proxies, sets
 from theory.unmasking.rules.sets import Dilated, EntropyBounded, LeftToRight, RandomOne, Threshold, TopK
-from theory.worlds import states
+from theory.worlds import TableWorld, states
 
 Rows = list[list[int]]
 
@@ -51,6 +54,20 @@ def test_ties_go_to_the_smaller_index() -> None:
     for by in proxies.PROXIES:
         assert positions(TopK(2, by), rows) == [0, 1]
         assert positions(TopK(1, by), rows, [False, False, True, True]) == [2]
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+def test_a_budget_or_threshold_of_exactly_ln_d_is_met_by_uniform_tokens_for_every_d(dtype: torch.dtype) -> None:
+    """The entropy of a uniform token is ln d up to rounding, which errs either way as d and the type change."""
+    counts: dict[str, set[int]] = {"EB": set(), "EB by confidence": set(), "threshold": set(), "confidence": set()}
+    for d in range(2, 1001):
+        masked = torch.ones(1, 5, dtype=torch.bool)
+        log_p = torch.zeros(1, 5, d, dtype=dtype).log_softmax(-1)
+        counts["EB"].add(int(EntropyBounded(math.log(d)).select(log_p, masked).sum()))
+        counts["EB by confidence"].add(int(EntropyBounded(math.log(d), "confidence").select(log_p, masked).sum()))
+        counts["threshold"].add(int(Threshold(math.log(d)).select(log_p, masked).sum()))
+        counts["confidence"].add(int(Threshold(-1 / d, "confidence").select(log_p, masked).sum()))
+    assert counts == {"EB": {2}, "EB by confidence": {2}, "threshold": {5}, "confidence": {5}}
 
 
 def test_other_rules() -> None:
@@ -153,7 +170,7 @@ class Numbers(sets.TopK):
         return masked.long()
 
 
-UNIFORM = torch.full((8,), 1 / 8, dtype=torch.float64)
+UNIFORM = TableWorld.from_weights([1] * 8, 3, 2)
 
 
 @pytest.mark.parametrize(
@@ -168,7 +185,7 @@ UNIFORM = torch.full((8,), 1 / 8, dtype=torch.float64)
 )
 def test_a_walk_names_rule_and_state_of_a_bad_selection(rule: base.SetRule, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
-        walks.walk(rule, UNIFORM, 3, 2)
+        walks.walk(rule, UNIFORM)
 
 
 def test_revealing_a_revealed_position_is_named() -> None:
@@ -180,8 +197,8 @@ def test_revealing_a_revealed_position_is_named() -> None:
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        ([math.nan, 0.0], "probabilities sum to nan"),
-        ([0.0, 0.0], "probabilities sum to 2"),
+        ([math.nan, 0.0], "probabilities sum to 1 .nan"),
+        ([0.0, 0.0], r"probabilities sum to 1 \+1"),
         ([math.log(0.5), math.log(0.25), math.log(0.25)], "drop the mask's column and renormalise"),
     ],
 )
@@ -190,25 +207,44 @@ def test_a_walk_names_state_and_value_of_a_bad_denoiser(row: list[float], messag
         return torch.tensor(row, dtype=torch.float64).expand(*z.shape, len(row))
 
     with pytest.raises(InvalidInput, match=message):
-        walks.walk(TopK(1), UNIFORM, 3, 2, walks.denoiser_model(denoiser))
+        walks.walk(TopK(1), UNIFORM, Raw(denoiser, 2, 3))
 
 
 def test_a_batch_of_worlds_is_each_world_alone() -> None:
     laws = torch.rand(5, 27, dtype=torch.float64, generator=torch.Generator().manual_seed(3)) ** 4
     laws = laws / laws.sum(-1, keepdim=True)
-    batch = walks.walk(EntropyBounded(0.5), laws, 3, 3)
+    worlds = TableWorld(laws, 3, 3)
+    batch = walks.walk(EntropyBounded(0.5), worlds)
     for w in range(5):
-        alone = walks.walk(EntropyBounded(0.5), laws[w], 3, 3)
-        assert torch.equal(batch.output[w], alone.output[0])
-        assert float(batch.divergence[w]) == pytest.approx(float(alone.divergence[0]), abs=1e-15)
-    assert float(batch.nfe.sum(-1).sub(1).abs().max()) < 1e-12
+        alone = walks.walk(EntropyBounded(0.5), worlds[w])
+        assert batch.output[w] == alone.output
+        assert float(batch.divergence[w]) == pytest.approx(alone.divergence, abs=1e-15)
+        assert isinstance(alone.divergence, float) and isinstance(alone.calls, float)
+    assert float(batch.call_law.sum(-1).sub(1).abs().max()) < 1e-12
+    assert batch.output.worlds == batch.calls.shape == (5,)
+    assert batch.nodes.bound.shape == batch.visits.shape == (5, 64)
+
+
+def test_batches_of_any_shape_and_a_table_for_each_world() -> None:
+    generator = torch.Generator().manual_seed(4)
+    laws = torch.rand(2, 3, 8, dtype=torch.float64, generator=generator)
+    worlds = TableWorld(laws / laws.sum(-1, keepdim=True), 3, 2)
+    tables = TableDenoiser(torch.randn(2, 3, 27, 3, 2, dtype=torch.float64, generator=generator).log_softmax(-1))
+    found = walks.walk(TopK(2), worlds, tables)
+    for i, j in itertools.product(range(2), range(3)):
+        alone = walks.walk(TopK(2), worlds[i][j], TableDenoiser(tables.log_p[i, j]))
+        assert float(found.divergence[i, j]) == pytest.approx(alone.divergence, abs=1e-14)
+    one = walks.walk(TopK(2), worlds, TableDenoiser(tables.log_p[0, 0]))
+    assert float(one.divergence[0, 0]) == float(found.divergence[0, 0])
+    with pytest.raises(InvalidInput, match="give one table, or one a world"):
+        walks.walk(TopK(2), worlds[0], tables)
 
 
 def test_a_world_walks_as_its_own_denoiser() -> None:
     from theory.worlds.tree import sticky_chain
 
     world = sticky_chain(5)
-    as_model = walks.walk(EntropyBounded(0.3), world.law(), 5, 2, walks.denoiser_model(world))
-    as_oracle = walks.walk(EntropyBounded(0.3), world.law(), 5, 2)
-    assert float((as_model.output - as_oracle.output).abs().max()) < 1e-12
-    assert torch.equal(states.all_sequences(5, 2)[as_model.output[0].argmax()] % 2, torch.zeros(5, dtype=torch.long))
+    as_model = walks.walk(EntropyBounded(0.3), world, lambda z: world(z))
+    as_oracle = walks.walk(EntropyBounded(0.3), world)
+    assert float((as_model.output.law() - as_oracle.output.law()).abs().max()) < 1e-12
+    assert torch.equal(states.all_sequences(5, 2)[as_model.output.law().argmax()] % 2, torch.zeros(5, dtype=torch.long))

@@ -17,40 +17,39 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from theory.energy import sphere
-from theory.energy.claims.inputs import fractions, table_of, times
+from theory.energy.claims.inputs import fractions, times
 from theory.energy.rates import factor_flux, net_inflow
 from theory.ledger import Claim, Evidence, Instance, equal, rounding
-from theory.ledger.strategies import laws, paired
+from theory.ledger.strategies import paired, worlds
+from theory.reference import laws as reference
 from theory.reference.energy import Moment, path_probability
-from theory.reference.laws import float_law, rational_law, states
+from theory.reference.laws import states
 from theory.schedules import SQUARED_SINE
+from theory.worlds import TableWorld
 
 SHAUL = "Shaul et al., arXiv 2412.03487 (schedules notes, D)"
 ZHANG = "Zhang and Syed, arXiv 2508.04884 (schedules notes, E)"
 SUMS = "1e-10 relative: sums over at most 4^4 states lose 256 * 8 eps = 5e-13; rational: zero"
 
 
-def information_ignores_data(
-    n: int, d: int, weights: list[int], alpha: str, factor: Fraction = Fraction(1)
-) -> Iterator[Evidence]:
+def information_ignores_data(world: TableWorld, alpha: str, factor: Fraction = Fraction(1)) -> Iterator[Evidence]:
     """Compare the marginal path's Fisher information with n / (alpha (1 - alpha))."""
     exact = Fraction(alpha)
-    claimed = factor * n / (exact * (1 - exact))
-    table, value = table_of(n, d, weights), float(claimed)
-    yield equal("enumeration", sphere.fisher_information(table, float(exact)), value, 1e-10 * value)
-    found = sphere.fisher_information_by_differences(table, float(exact))
+    claimed = factor * world.n / (exact * (1 - exact))
+    value = float(claimed)
+    yield equal("enumeration", sphere.fisher_information(world, float(exact)), value, 1e-10 * value)
+    found = sphere.fisher_information_by_differences(world, float(exact))
     yield equal("quadrature", found, value, 1e-8 * value, note="central differences")
-    yield equal("rational", _rational_information(rational_law(n, d, weights), d, exact), claimed, 0)
+    yield equal("rational", _rational_information(reference.exact(world), world.d, exact), claimed, 0)
 
 
-def divergence_is_bernoulli(
-    n: int, d: int, weights: list[int], alpha: str, other: str, copies: int = 0
-) -> Iterator[Evidence]:
+def divergence_is_bernoulli(world: TableWorld, alpha: str, other: str, copies: int = 0) -> Iterator[Evidence]:
     """Compare KL(p_alpha || p_other) with n kl(alpha || other), in nats."""
     one, two = float(Fraction(alpha)), float(Fraction(other))
+    n, d = world.n, world.d
     claimed = (n + copies) * sphere.bernoulli_divergence(one, two)
-    law, effective = float_law(n, d, weights), one != two
-    found = sphere.path_divergence(table_of(n, d, weights), one, two)
+    law, effective = reference.floats(world), one != two
+    found = sphere.path_divergence(world, one, two)
     tolerance = 1e-10 * max(1.0, claimed)
     yield equal("enumeration", found, claimed, tolerance, effective=effective)
     first, second = Moment.at(one, 1.0), Moment.at(two, 1.0)
@@ -62,16 +61,14 @@ def divergence_is_bernoulli(
     yield equal("closed form", math.fsum(terms), claimed, tolerance, effective=effective)
 
 
-def affinity_is_bernoulli(
-    n: int, d: int, weights: list[int], alpha: str, other: str, power: int = 0
-) -> Iterator[Evidence]:
+def affinity_is_bernoulli(world: TableWorld, alpha: str, other: str, power: int = 0) -> Iterator[Evidence]:
     """Compare the Bhattacharyya coefficient with (sqrt(a a') + sqrt((1-a)(1-a')))^n."""
     one, two = float(Fraction(alpha)), float(Fraction(other))
-    claimed = (math.sqrt(one * two) + math.sqrt((1 - one) * (1 - two))) ** (n + power)
+    claimed = (math.sqrt(one * two) + math.sqrt((1 - one) * (1 - two))) ** (world.n + power)
     effective = one != two
-    found = sphere.path_affinity(table_of(n, d, weights), one, two)
+    found = sphere.path_affinity(world, one, two)
     yield equal("enumeration", found, claimed, 1e-10, effective=effective)
-    tables = [sphere.path_table(table_of(n, d, weights), a).reshape(-1) for a in (one, two)]
+    tables = [sphere.path_table(world, a).reshape(-1) for a in (one, two)]
     angle = float(sphere.geodesic_angle(*tables))
     yield equal("closed form", math.cos(angle), claimed, 1e-10, effective=effective, note="cos of the angle")
 
@@ -144,8 +141,8 @@ def _moving_law(p: list[int], push: list[int]) -> tuple[list[Fraction], list[Fra
     return mass, [m * (g - mean) for m, g in zip(mass, drift, strict=True)]
 
 
-def _laws(**parts: SearchStrategy[Any]) -> SearchStrategy[Instance]:
-    return paired(law=laws(n=(1, 4), d=(2, 3), cells=16), **parts)
+def _worlds(**parts: SearchStrategy[Any]) -> SearchStrategy[Instance]:
+    return paired(world=worlds(n=(1, 4), d=(2, 3), cells=16), **parts)
 
 
 def _masses() -> SearchStrategy[list[int]]:
@@ -156,7 +153,7 @@ def _with_zeros() -> SearchStrategy[list[int]]:
     return st.lists(st.integers(0, 9), min_size=2, max_size=6).filter(any)
 
 
-SPARSE: dict[str, Any] = {"n": 3, "d": 2, "weights": [0, 0, 0, 1, 1, 1, 1, 1], "alpha": "3/10"}
+SPARSE: dict[str, Any] = {"world": TableWorld.from_weights([0, 0, 0, 1, 1, 1, 1, 1], 3, 2), "alpha": "3/10"}
 
 CLAIMS: tuple[Claim, ...] = (
     Claim(
@@ -168,7 +165,7 @@ CLAIMS: tuple[Claim, ...] = (
         check=information_ignores_data,
         tolerance=SUMS + "; differences: (1e-3)^4 n^5 / 30 + eps / 1e-3 < 1e-8 relative",
         fixtures=(SPARSE,),
-        inputs=lambda: _laws(alpha=fractions()),
+        inputs=lambda: _worlds(alpha=fractions()),
         examples=20,
         variants={"1% more": partial(information_ignores_data, factor=Fraction(101, 100))},
     ),
@@ -181,7 +178,7 @@ CLAIMS: tuple[Claim, ...] = (
         check=divergence_is_bernoulli,
         tolerance=SUMS,
         fixtures=({**SPARSE, "other": "7/10"},),
-        inputs=lambda: _laws(alpha=fractions(), other=fractions()),
+        inputs=lambda: _worlds(alpha=fractions(), other=fractions()),
         examples=20,
         variants={"n + 1 tokens": partial(divergence_is_bernoulli, copies=1)},
     ),
@@ -194,7 +191,7 @@ CLAIMS: tuple[Claim, ...] = (
         check=affinity_is_bernoulli,
         tolerance=SUMS,
         fixtures=({**SPARSE, "other": "7/10"},),
-        inputs=lambda: _laws(alpha=fractions(), other=fractions()),
+        inputs=lambda: _worlds(alpha=fractions(), other=fractions()),
         examples=20,
         variants={"n + 1 tokens": partial(affinity_is_bernoulli, power=1)},
     ),

@@ -13,7 +13,7 @@ from hypothesis.strategies import SearchStrategy
 from numpy import ndarray
 
 from theory.ledger import Evidence, Instance, equal
-from theory.ledger.strategies import laws, paired
+from theory.ledger.strategies import paired, worlds
 from theory.reference.energy import Moment, Problem, beta_mixture
 from theory.schedules import Schedule, optimal_mask
 
@@ -36,12 +36,6 @@ def vanish(residuals: Mapping[str, Any]) -> Iterator[Evidence]:
 def unit(at: Moment) -> Any:
     """Return alpha'^2 / (alpha (1 - alpha)), what rates and integrands are measured in."""
     return at.speed**2 / (at.revealed * at.hidden)
-
-
-def table_of(n: int, d: int, weights: list[int]) -> ndarray:
-    """Return the normalised law as a float table of shape (d,) * n."""
-    table = np.asarray(weights, dtype=float).reshape((d,) * n)
-    return np.asarray(table / table.sum())
 
 
 def read_backwards(rows: Components) -> Components:
@@ -85,9 +79,9 @@ def finite_shapes(least: int = 4) -> SearchStrategy[list[float]]:
     return st.tuples(pair, pair).map(lambda p: [v / 20 for v in (p[0][0], p[1][0], p[0][1], p[1][1])])
 
 
-def law_inputs(**parts: SearchStrategy[Any]) -> SearchStrategy[Instance]:
-    """Draw a law over at most nine sequences with the named parts."""
-    return paired(law=laws(n=(1, 3), d=(2, 3), cells=9), **parts)
+def world_inputs(**parts: SearchStrategy[Any]) -> SearchStrategy[Instance]:
+    """Draw a world of at most nine sequences with the named parts."""
+    return paired(world=worlds(n=(1, 3), d=(2, 3), cells=9), **parts)
 
 
 def fractions() -> SearchStrategy[str]:

@@ -13,8 +13,8 @@ from functools import partial
 import numpy as np
 from hypothesis import strategies as st
 
-from theory.energy.claims.inputs import PAPER, fractions, law_inputs, unit
-from theory.energy.closed_forms import conditional_constant, kinetic_constant
+from theory.energy.claims.inputs import PAPER, fractions, unit, world_inputs
+from theory.energy.closed_forms import conditional_constant
 from theory.energy.rates import (
     GRAPHS,
     Path,
@@ -29,9 +29,10 @@ from theory.energy.rates import (
     net_inflow,
 )
 from theory.ledger import Claim, Evidence, at_least, at_most, equal
-from theory.ledger.strategies import laws, paired
-from theory.reference.energy import Moment, kinetic_integrand
-from theory.reference.laws import float_law, rational_law
+from theory.ledger.strategies import paired, worlds
+from theory.reference import laws as reference
+from theory.reference.energy import Moment, kinetic_constant, kinetic_integrand
+from theory.worlds import TableWorld
 
 D6 = f"{PAPER}, D.6, Lemmas D.7-D.8"
 PROGRAMME = (
@@ -41,29 +42,26 @@ PROGRAMME = (
 ACCURACY = 1e-7
 
 
-def optimal_with_one_token(d: int, weights: list[int], alpha: str, factor: float = 1.0) -> Iterator[Evidence]:
+def optimal_with_one_token(world: TableWorld, alpha: str, factor: float = 1.0) -> Iterator[Evidence]:
     """Compare MDM's energy at n = 1 with the optimum on every graph and with the closed form, 1."""
-    path, scale = _marginal(1, d, weights, alpha)
+    path, scale = _marginal(world, alpha)
     for graph in GRAPHS:
         yield equal("programme", best_flux(path, graph).value / scale, factor, ACCURACY, note=graph)
-    exact = rational_law(1, d, weights)
     at = Moment.at(Fraction(alpha), Fraction(1))
-    yield equal("rational", kinetic_integrand(exact, d, at) / unit(at), Fraction(factor), 0)
+    yield equal("rational", kinetic_integrand(reference.exact(world), world.d, at) / unit(at), Fraction(factor), 0)
 
 
 def graphs_are_ordered(
-    n: int,
-    d: int,
-    weights: list[int],
+    world: TableWorld,
     alpha: str,
     printed: int | None = None,
     strict: float = 0.0,
     all_pairs: float = 1.0,
 ) -> Iterator[Evidence]:
     """Assert C_k = MDM >= best one-token unmasking >= best one-token change >= best of all pairs = n."""
-    path, scale = _marginal(n, d, weights, alpha)
+    path, scale = _marginal(world, alpha)
     best = [best_flux(path, graph) for graph in GRAPHS]
-    constant = kinetic_constant(rational_law(n, d, weights), d)
+    n, constant = world.n, kinetic_constant(reference.exact(world), world.d)
     tolerance = ACCURACY * constant
     yield equal("enumeration", path.energy / scale, printed or constant, tolerance)
     values = [path.energy, *(found.value for found in best)]
@@ -76,14 +74,14 @@ def graphs_are_ordered(
     yield at_most("programme", worst, ACCURACY, 0.0, note="primal-dual gap")
 
 
-def marginal_rate_is_optimal(n: int, d: int, weights: list[int], alpha: str) -> Iterator[Evidence]:
+def marginal_rate_is_optimal(world: TableWorld, alpha: str) -> Iterator[Evidence]:
     """State that MDM's marginal rate minimises E_k over rates: no flux on any graph has less energy."""
-    path, scale = _marginal(n, d, weights, alpha)
+    path, scale = _marginal(world, alpha)
     for graph in GRAPHS:
         found = best_flux(path, graph)
         yield at_most("programme", path.energy / scale, (found.value + found.gap) / scale, ACCURACY, note=graph)
     at = Moment.at(Fraction(alpha), Fraction(1))
-    before, after = improve_around_square(rational_law(n, d, weights), d, at)
+    before, after = improve_around_square(world, at)
     yield at_most("rational", before / unit(at), after / unit(at), 0, note="detour around a square of reveals")
 
 
@@ -105,12 +103,12 @@ def conditional_rate_is_optimal(
     yield equal("closed form", flux, path.flux, 1e-12, note="rho [f(x) - f(z)]_+, f of the count alone")
 
 
-def optimal_iff_squares_close(n: int, d: int, weights: list[int], alpha: str) -> Iterator[Evidence]:
+def optimal_iff_squares_close(world: TableWorld, alpha: str) -> Iterator[Evidence]:
     """Assert that MDM's flux is the best one-token unmasking iff q(z + i) = q(z + j) around every square."""
-    path, scale = _marginal(n, d, weights, alpha)
+    path, scale = _marginal(world, alpha)
     gap = (path.energy - best_flux(path, "one-token unmasking").value) / scale
     at = Moment.at(Fraction(alpha), Fraction(1))
-    before, after = improve_around_square(rational_law(n, d, weights), d, at)
+    before, after = improve_around_square(world, at)
     if before == after:
         yield equal("programme", gap, 0.0, ACCURACY * path.energy / scale)
     else:
@@ -118,18 +116,16 @@ def optimal_iff_squares_close(n: int, d: int, weights: list[int], alpha: str) ->
     yield at_least("rational", before, after, 0)
 
 
-def optimal_always(n: int, d: int, weights: list[int], alpha: str) -> Iterator[Evidence]:
+def optimal_always(world: TableWorld, alpha: str) -> Iterator[Evidence]:
     """State, falsely, that no detour around a square lowers MDM's energy."""
     at = Moment.at(Fraction(alpha), Fraction(1))
-    before, after = improve_around_square(rational_law(n, d, weights), d, at)
+    before, after = improve_around_square(world, at)
     yield at_most("rational", before, after, 0)
 
 
-def laplacian_agrees(
-    n: int, d: int, weights: list[int], alpha: str, scale: float = 1.0, reverse: bool = False
-) -> Iterator[Evidence]:
+def laplacian_agrees(world: TableWorld, alpha: str, scale: float = 1.0, reverse: bool = False) -> Iterator[Evidence]:
     """Compare the Laplacian solution with the quadratic programme on the two symmetric graphs."""
-    path, units = _marginal(n, d, weights, alpha)
+    path, units = _marginal(world, alpha)
     p = path.probability
     for graph in GRAPHS[1:]:
         edge, rho = edges(path, graph), np.zeros((len(p), len(p)))
@@ -143,9 +139,9 @@ def laplacian_agrees(
         yield equal("closed form", inflow, path.velocity, 1e-11 * units, note="continuity")
 
 
-def _marginal(n: int, d: int, weights: list[int], alpha: str) -> tuple[Path, float]:
+def _marginal(world: TableWorld, alpha: str) -> tuple[Path, float]:
     at = Moment.at(float(Fraction(alpha)), 1.0)
-    return marginal_path(float_law(n, d, weights), d, at), float(unit(at))
+    return marginal_path(world, at), float(unit(at))
 
 
 def _count_potential(path: Path, at: Moment) -> np.ndarray:
@@ -157,10 +153,10 @@ def _count_potential(path: Path, at: Moment) -> np.ndarray:
 
 
 GENERIC = (
-    {"n": 1, "d": 3, "weights": [5, 2, 9], "alpha": "2/5", "printed": 1},
-    {"n": 2, "d": 2, "weights": [54, 41, 33, 18], "alpha": "2/5", "printed": 6},
-    {"n": 2, "d": 3, "weights": [5, 3, 8, 1, 9, 2, 7, 4, 6], "alpha": "2/5", "printed": 8},
-    {"n": 3, "d": 2, "weights": [9, 2, 5, 7, 3, 8, 1, 6], "alpha": "2/5", "printed": 27},
+    {"world": TableWorld.from_weights([5, 2, 9], 1, 3), "alpha": "2/5", "printed": 1},
+    {"world": TableWorld.from_weights([54, 41, 33, 18], 2, 2), "alpha": "2/5", "printed": 6},
+    {"world": TableWorld.from_weights([5, 3, 8, 1, 9, 2, 7, 4, 6], 2, 3), "alpha": "2/5", "printed": 8},
+    {"world": TableWorld.from_weights([9, 2, 5, 7, 3, 8, 1, 6], 3, 2), "alpha": "2/5", "printed": 27},
 )
 """One generic law per row of the notes' rate table, whose own laws are not given."""
 
@@ -175,10 +171,8 @@ CLAIMS: tuple[Claim, ...] = (
         routes=("programme", "rational"),
         check=optimal_with_one_token,
         tolerance=PROGRAMME,
-        fixtures=({"d": 3, "weights": [5, 2, 9], "alpha": "2/5"},),
-        inputs=lambda: paired(law=laws(n=(1, 1), d=(2, 5)), alpha=fractions()).map(
-            lambda case: {k: case[k] for k in ("d", "weights", "alpha")}
-        ),
+        fixtures=({"world": TableWorld.from_weights([5, 2, 9], 1, 3), "alpha": "2/5"},),
+        inputs=lambda: paired(world=worlds(n=(1, 1), d=(2, 5)), alpha=fractions()),
         examples=20,
         variants={"twice the energy": partial(optimal_with_one_token, factor=2.0)},
     ),
@@ -191,7 +185,7 @@ CLAIMS: tuple[Claim, ...] = (
         check=graphs_are_ordered,
         tolerance=PROGRAMME,
         fixtures=GENERIC,
-        inputs=lambda: law_inputs(alpha=fractions()),
+        inputs=lambda: world_inputs(alpha=fractions()),
         examples=20,
         variants={"all pairs reach n / 2": partial(graphs_are_ordered, all_pairs=0.5)},
     ),
@@ -233,8 +227,8 @@ CLAIMS: tuple[Claim, ...] = (
         routes=("programme", "rational"),
         check=optimal_iff_squares_close,
         tolerance=PROGRAMME,
-        fixtures=({"n": 2, "d": 3, "weights": [1] * 9, "alpha": "2/5"}, *WITNESSES),
-        inputs=lambda: law_inputs(alpha=fractions()),
+        fixtures=({"world": TableWorld.from_weights([1] * 9, 2, 3), "alpha": "2/5"}, *WITNESSES),
+        inputs=lambda: world_inputs(alpha=fractions()),
         examples=20,
         variants={"optimal for every law": optimal_always},
     ),
@@ -259,7 +253,7 @@ CLAIMS: tuple[Claim, ...] = (
         check=laplacian_agrees,
         tolerance="1e-7 relative: the programme's gap; continuity 1e-11: a Laplacian solve refined once",
         fixtures=WITNESSES,
-        inputs=lambda: law_inputs(alpha=fractions()),
+        inputs=lambda: world_inputs(alpha=fractions()),
         examples=15,
         variants={
             "half the energy, f.p' / 2": partial(laplacian_agrees, scale=0.5),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
@@ -12,17 +12,17 @@ from functools import cached_property
 import torch
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
+from theory.denoisers import Denoiser, TableDenoiser, tabulated
 from theory.ledger import Instance, rounding, strategies
 from theory.reference import laws as reference
-from theory.reference import remasking as reference_remasking
-from theory.remasking import chain, predictor
-from theory.remasking.chain import Proposal, Refinement
+from theory.remasking import chain, drafts, predictor
+from theory.remasking.drafts import Proposal, Refinement
 from theory.remasking.schedules import Step
 from theory.remasking.selection import Selection
-from theory.worlds import information, states
+from theory.worlds import TableWorld, states
 
 NOTES = "remasking notes"
 STAR = "Meshchaninov et al., arXiv 2510.08369"
@@ -31,71 +31,71 @@ GRID = 24
 """Drawn alphas are multiples of 1 / GRID."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Case:
-    """A law of integer weights and, where `rows` are given, a denoiser that fits no law; else its exact conditionals."""
+    """A world and, where one is given, a denoiser that fits no law; else the world's exact conditionals."""
 
-    n: int
-    d: int
-    weights: tuple[int, ...]
-    rows: tuple[int, ...] = ()
+    world: TableWorld
+    denoiser: Denoiser | None = None
+
+    @property
+    def n(self) -> int:
+        """Return the number of positions."""
+        return self.world.n
+
+    @property
+    def d(self) -> int:
+        """Return the number of symbols."""
+        return self.world.d
 
     @cached_property
     def rational(self) -> dict[reference.State, Fraction]:
         """Return the law in fractions."""
-        return reference.rational_law(self.n, self.d, self.weights)
+        return reference.exact(self.world)
 
     @cached_property
     def law(self) -> Float[Tensor, "cells"]:
-        """Return the law as a table."""
-        return states.normalised_law(list(self.weights), self.n, self.d)
+        """Return the law as a tensor, for sums over it."""
+        return self.world.law()
 
     @cached_property
-    def conditional(self) -> reference_remasking.Conditional:
+    def conditional(self) -> reference.Conditional:
         """Return the denoiser in fractions."""
-        if not self.rows:
-            return reference_remasking.oracle(self.rational, self.d)
-        keys = [(z, i) for z in reference.states(self.n, self.d) for i in reference.masked(z, self.d)]
-        known = {key: self.rows[k * self.d : (k + 1) * self.d] for k, key in enumerate(keys)}
-        return lambda z, i, v: Fraction(known[z, i][v], sum(known[z, i]))
+        if self.denoiser is None:
+            return reference.conditionals_of(self.rational, self.d)
+        return reference.rational_conditionals(self.denoiser)
 
     @cached_property
-    def log_p(self) -> Float[Tensor, "states n d"]:
-        """Return the denoiser's log-conditionals at all states, revealed positions as point masses."""
-        z = states.all_states(self.n, self.d)
-        table = states.marginal_table(self.law, self.n, self.d)
-        p = states.table_conditionals(table, z, self.d)
-        if self.rows:
-            rows = torch.tensor(self.rows, dtype=torch.float64).reshape(-1, self.d)
-            p[z == self.d] = rows / rows.sum(-1, keepdim=True)
-        return p.log()
-
-    def denoise(self, z: Int[Tensor, "batch n"]) -> Float[Tensor, "batch n d"]:
-        """Return the log-conditionals at given states."""
-        return self.log_p[states.index_of(z, self.d)]
+    def denoise(self) -> TableDenoiser:
+        """Return the denoiser as a table."""
+        return tabulated(self.world if self.denoiser is None else self.denoiser)
 
     @cached_property
     def factorised(self) -> Proposal:
         """Return the proposal that fills masks independently."""
-        return chain.factorised(self.log_p)
+        return drafts.factorised(self.denoise)
 
     @cached_property
     def joint(self) -> Proposal:
         """Return the proposal that fills masks from the true joint conditional."""
-        return chain.joint(self.law, self.n, self.d)
+        return drafts.joint(self.world)
 
     @cached_property
     def logits(self) -> Float[Tensor, "cells n"]:
         """Return the Bayes-optimal error predictor's logits."""
-        return predictor.error_logits(self.law, self.factorised)
+        return predictor.error_logits(self.world, self.factorised)
 
     def guided(self, selection: Selection | None = None) -> Refinement:
         """Return the refinement by the Bayes-optimal predictor."""
-        return chain.refinement(selection or Selection(), self.logits, self.d)
+        return drafts.refinement(selection or Selection(), self.logits)
 
     def distance(self, steps: Sequence[Step], refine: Refinement | None = None) -> float:
         """Return the TV of a sampler's output from the law."""
-        return float(information.total_variation(chain.output_law(self.factorised, steps, refine), self.law))
+        return self.gap(chain.output_law(self.factorised, steps, refine))
+
+    def gap(self, output: TableWorld) -> float:
+        """Return the TV of an output law from the law."""
+        return float(chain.distances(self.world, output)[0])
 
     def listed(self, law: reference.Law, masks: bool = False) -> list[float]:
         """Return a literal law in the engine's order, over sequences or over states."""
@@ -112,25 +112,38 @@ def triples(steps: Sequence[Step]) -> list[tuple[float, float, float]]:
     return [(float(s.alpha_now), float(s.alpha_next), float(s.sigma)) for s in steps]
 
 
-def case(n: int, d: int, weights: Sequence[int], rows: Sequence[int] = ()) -> Case:
-    """Return the case of a JSON instance."""
-    return Case(n, d, tuple(weights), tuple(rows))
-
-
-def sticky(n: int) -> Instance:
+def sticky(n: int) -> TableWorld:
     """Return the chain of two tokens with start (.7, .3) that stays with chance .85, as integer weights."""
     moves = {True: 17, False: 3}
     weights = [
         (7, 3)[x[0]] * math.prod(moves[a == b] for a, b in itertools.pairwise(x)) for x in reference.sequences(n, 2)
     ]
-    return {"n": n, "d": 2, "weights": weights}
+    return TableWorld.from_weights(weights, n, 2, f"chain of {n}")
+
+
+def _constraint(holds: Callable[[reference.State], bool], name: str) -> TableWorld:
+    return TableWorld.from_weights([int(holds(x)) for x in reference.sequences(4, 2)], 4, 2, name)
 
 
 F1, F2 = sticky(4), sticky(3)
-F3: Instance = {"n": 3, "d": 2, "weights": [a * b * c for a in (7, 3) for b in (6, 4) for c in (8, 2)]}
-COPIES: Instance = {"n": 4, "d": 2, "weights": [int(x[0] == x[1] and x[2] == x[3]) for x in reference.sequences(4, 2)]}
-PARITY: Instance = {"n": 4, "d": 2, "weights": [int(sum(x) % 2 == 0) for x in reference.sequences(4, 2)]}
+F3 = TableWorld.from_weights([a * b * c for a in (7, 3) for b in (6, 4) for c in (8, 2)], 3, 2, "product law")
+COPIES = _constraint(lambda x: x[0] == x[1] and x[2] == x[3], "two copied pairs")
+PARITY = _constraint(lambda x: sum(x) % 2 == 0, "even parity")
 """The fixed worlds: two Markov chains, a product law, two copied pairs, an even parity."""
+
+
+def uniform(n: int, d: int) -> TableWorld:
+    """Return the uniform law."""
+    return TableWorld.from_weights([1] * d**n, n, d, "uniform")
+
+
+def inconsistent(n: int, d: int, rows: Sequence[int]) -> TableDenoiser:
+    """Return the denoiser of given weights, d for each masked position of each state in turn."""
+    z = states.all_states(n, d)
+    p = (z[..., None] == torch.arange(d)).double()
+    weights = torch.tensor(rows, dtype=torch.float64).reshape(-1, d)
+    p[z == d] = weights / weights.sum(-1, keepdim=True)
+    return TableDenoiser(p.log(), "inconsistent")
 
 
 def fraction(k: int) -> Fraction:
@@ -145,19 +158,16 @@ def alphas(draw: DrawFn, last: int = GRID) -> dict[str, int]:
     return {"now": now, "after": draw(st.integers(now, last)), "share": draw(st.integers(0, GRID))}
 
 
-@st.composite
-def small_laws(draw: DrawFn) -> Instance:
-    """Draw a law of up to 9 cells."""
-    return draw(strategies.laws(n=(1, 3), d=(2, 3), cells=9))
+def small_worlds() -> SearchStrategy[Instance]:
+    """Draw a world of up to 9 sequences."""
+    return strategies.paired(world=strategies.worlds(n=(1, 3), d=(2, 3), cells=9))
 
 
 @st.composite
 def denoisers(draw: DrawFn, sizes: Sequence[tuple[int, int]] = ((1, 3), (2, 2), (2, 3))) -> Instance:
-    """Draw sizes and a denoiser of positive conditionals that need fit no law; the law is uniform."""
+    """Draw a denoiser of positive conditionals that need fit no law, beside the uniform world of its size."""
     n, d = draw(st.sampled_from(list(sizes)))
-    count = n * (d + 1) ** (n - 1) * d
-    rows = draw(st.lists(st.integers(1, 9), min_size=count, max_size=count))
-    return {"n": n, "d": d, "weights": [1] * d**n, "rows": rows}
+    return {"world": uniform(n, d), "denoiser": draw(strategies.denoisers((n, d)))}
 
 
 def merged(*parts: SearchStrategy[Instance]) -> SearchStrategy[Instance]:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from torch import Generator, Tensor
 
+from theory.denoisers import Denoiser
 from theory.ledger import (
     FALSE_ALARM_SHARE,
     Claim,
@@ -25,48 +26,48 @@ from theory.ledger import (
 )
 from theory.reference import remasking as reference_remasking
 from theory.remasking import predictor
-from theory.remasking.claims.inputs import COPIES, F1, F2, F3, NOTES, STAR, Case, case, denoisers
+from theory.remasking.claims.inputs import COPIES, F1, F2, F3, NOTES, STAR, Case, denoisers, inconsistent
 from theory.remasking.sampling import advance, started
 from theory.remasking.schedules import Step
-from theory.worlds import states
+from theory.worlds import TableWorld, states
 
 DRAWS = 200_000
 
 
-def optimum(
-    n: int, d: int, weights: Sequence[int], rows: Sequence[int] = (), uniform_count: bool = False
-) -> Iterator[Evidence]:
+def optimum(world: TableWorld, denoiser: Denoiser | None = None, uniform_count: bool = False) -> Iterator[Evidence]:
     """Enumerate originals, masked sets, drafts and labels in fractions, and compare E[e | x^] with the formula."""
-    world = case(n, d, weights, rows)
+    n, d = world.n, world.d
+    case = Case(world, denoiser)
     exact = [Fraction(1, n + 1) / _ways(n, m) for m in range(n + 1)]
     table = reference_remasking.error_table(
-        world.rational, reference_remasking.independent(world.conditional, d), exact, n, d
+        case.rational, reference_remasking.independent(case.conditional, d), exact, n, d
     )
     given = torch.full((n + 1,), 2.0**-n, dtype=torch.float64) if uniform_count else None
-    found = predictor.error_probabilities(world.law, world.factorised, given)
+    found = predictor.error_probabilities(world, case.factorised, given)
     seen = [k for k, y in enumerate(states.all_sequences(n, d).tolist()) if tuple(y) in table]
     listed = [[float(e) for e in table[tuple(y)]] for y in states.all_sequences(n, d)[seen].tolist()]
     effective = n > 1 and bool(found.amax() > 0)
-    yield equal("rational", found[seen], listed, world.slack(4), effective=effective, note="g*")
-    if n == 1 and not rows:
-        yield equal("closed form", found[seen, 0], (1 - world.law[seen]) / 2, world.slack(4), note="E[t] (1 - q(v))")
+    yield equal("rational", found[seen], listed, case.slack(4), effective=effective, note="g*")
+    if n == 1 and denoiser is None:
+        yield equal("closed form", found[seen, 0], (1 - case.law[seen]) / 2, case.slack(4), note="E[t] (1 - q(v))")
 
 
-def total_errors(n: int, d: int, weights: Sequence[int], power: int = 2) -> Iterator[Evidence]:
+def total_errors(world: TableWorld, power: int = 2) -> Iterator[Evidence]:
     """Compare E sum of g* over drafts with E sum over masks of 1 - sum_v q(v | z)^2 over noised data."""
-    world = case(n, d, weights)
-    table = predictor.error_probabilities(world.law, world.factorised)
-    drafted = predictor.drafted_law(world.law, world.factorised)
+    n, d = world.n, world.d
+    case = Case(world)
+    table = predictor.error_probabilities(world, case.factorised)
+    drafted = predictor.drafted_law(world, case.factorised).law()
     z = states.all_states(n, d)
-    chance = predictor.mask_weights(n)[(z == d).sum(-1)] * states.marginal_table(world.law, n, d)
-    gini = (1 - (world.log_p.exp() ** power).sum(-1)) * (z == d)
+    chance = predictor.mask_weights(n)[(z == d).sum(-1)] * world.table
+    gini = (1 - (world.conditionals(z) ** power).sum(-1)) * (z == d)
     effective = bool(gini.amax() > 0)
     expected = (chance[:, None] * gini).sum()
-    yield equal("enumeration", (drafted * table.sum(-1)).sum(), expected, world.slack(n * 4), effective=effective)
-    yield equal("closed form", drafted.sum(), 1.0, world.slack(4), effective=False, note="drafts sum to one")
+    yield equal("enumeration", (drafted * table.sum(-1)).sum(), expected, case.slack(n * 4), effective=effective)
+    yield equal("closed form", drafted.sum(), 1.0, case.slack(4), effective=False, note="drafts sum to one")
 
 
-def labels(n: int, d: int, weights: Sequence[int], shift: float = 0.0) -> Iterator[Evidence]:
+def labels(world: TableWorld, shift: float = 0.0) -> Iterator[Evidence]:
     """Draw originals, masks and one-shot drafts with the batch sampler; label frequencies against g*.
 
     Given how often each draft was seen, its labels are independent: Hoeffding for every draft and position. The
@@ -74,9 +75,10 @@ def labels(n: int, d: int, weights: Sequence[int], shift: float = 0.0) -> Iterat
     convergence, and their mean distance from g* is below .02: its expectation is at most sqrt(cells / 4 draws) = .0045,
     and by McDiarmid's inequality an excess of .0155 has chance below exp(-24).
     """
-    world = case(n, d, weights)
-    table = predictor.error_probabilities(world.law, world.factorised) + shift
-    draft, wrong = _training_data(world)
+    n, d = world.n, world.d
+    case = Case(world)
+    table = predictor.error_probabilities(world, case.factorised) + shift
+    draft, wrong = _training_data(case)
     cells = d**n
     index = (draft * torch.tensor([d ** (n - 1 - i) for i in range(n)])).sum(-1)
     seen = torch.bincount(index, minlength=cells).double()
@@ -89,12 +91,12 @@ def labels(n: int, d: int, weights: Sequence[int], shift: float = 0.0) -> Iterat
 
 
 def excess_loss(
-    n: int, d: int, weights: Sequence[int], rows: Sequence[int], logits: Sequence[int], better: float = 0.0
+    world: TableWorld, denoiser: Denoiser, logits: Sequence[int], better: float = 0.0
 ) -> Iterator[Evidence]:
     """Compare a predictor's cross-entropy with that of g*: the excess is E KL(g* || g) >= 0, so g* is the optimum."""
-    world = case(n, d, weights, rows)
-    best = predictor.error_probabilities(world.law, world.factorised)
-    drafted = predictor.drafted_law(world.law, world.factorised)
+    case = Case(world, denoiser)
+    best = predictor.error_probabilities(world, case.factorised)
+    drafted = predictor.drafted_law(world, case.factorised).law()
     cycle = [logits[k % len(logits)] / 2 for k in range(best.numel())]
     g = torch.sigmoid(torch.tensor(cycle, dtype=torch.float64)).reshape(best.shape)
     gap = _cross_entropy(drafted, best, g) - _cross_entropy(drafted, best, best) - better
@@ -104,23 +106,23 @@ def excess_loss(
     yield at_least("enumeration", gap, 0.0, slack, note="optimum")
 
 
-def ambiguity(n: int, d: int, weights: Sequence[int], claimed: float) -> Iterator[Evidence]:
+def ambiguity(world: TableWorld, claimed: float) -> Iterator[Evidence]:
     """Compute E[number of labels] for exact conditionals: positive although every draft token has the right law."""
-    world = case(n, d, weights)
-    table = predictor.error_probabilities(world.law, world.factorised)
-    total = float((predictor.drafted_law(world.law, world.factorised) * table.sum(-1)).sum())
+    case = Case(world)
+    table = predictor.error_probabilities(world, case.factorised)
+    total = float((predictor.drafted_law(world, case.factorised).law() * table.sum(-1)).sum())
     yield equal("enumeration", total, claimed, 5e-5, note="expected labels")
     yield at_least("enumeration", total, 0.1, 0.0, note="far from zero")
 
 
-def _training_data(world: Case) -> tuple[Tensor, Tensor]:
+def _training_data(case: Case) -> tuple[Tensor, Tensor]:
     generator = Generator().manual_seed(0)
-    original = torch.multinomial(world.law, DRAWS, replacement=True, generator=generator)
-    x = states.all_sequences(world.n, world.d)[original]
+    original = torch.multinomial(case.law, DRAWS, replacement=True, generator=generator)
+    x = states.all_sequences(case.n, case.d)[original]
     shown = torch.rand(DRAWS, 1, dtype=torch.float64, generator=generator)
     hidden = torch.rand(x.shape, dtype=torch.float64, generator=generator) >= shown
-    batch = started(x.masked_fill(hidden, world.d), world.d)
-    draft = advance(world.denoise, batch, Step(0.0, 1.0), generator=generator).tokens
+    batch = started(x.masked_fill(hidden, case.d), case.d)
+    draft = advance(case.denoise, batch, Step(0.0, 1.0), generator=generator).tokens
     return draft, draft != x
 
 
@@ -138,25 +140,28 @@ def _tables(draw: st.DrawFn) -> Instance:
 
 
 def _worlds() -> SearchStrategy[Instance]:
-    return st.one_of(strategies.laws(n=(1, 3), cells=9), denoisers())
+    return st.one_of(strategies.paired(world=strategies.worlds(n=(1, 3), cells=9)), denoisers())
 
 
-MODEL: Instance = {"n": 2, "d": 2, "weights": [5, 1, 2, 8], "rows": [5, 4, 9, 1, 1, 1, 2, 1, 1, 8, 4, 1]}
+MODEL: Instance = {
+    "world": TableWorld.from_weights([5, 1, 2, 8], 2, 2),
+    "denoiser": inconsistent(2, 2, [5, 4, 9, 1, 1, 1, 2, 1, 1, 8, 4, 1]),
+}
 
 CLAIMS = (
     Claim(
         "gstar.8a", f"{STAR}, Algorithm 1; {NOTES}, predictor", "E[e_i | x^] = sum over M with i of W(M | x^) (1 - q(x^_i | x^ off M)): the optimum of the predictor's cross-entropy, for any denoiser",
-        "equality", ("rational", "closed form"), optimum, "rounding of sums over drafts", assumptions="linear alpha, uniform times", fixtures=(F2, MODEL, COPIES, {"n": 1, "d": 3, "weights": [1, 2, 5]}),
+        "equality", ("rational", "closed form"), optimum, "rounding of sums over drafts", assumptions="linear alpha, uniform times", fixtures=({"world": F2}, MODEL, {"world": COPIES}, {"world": TableWorld.from_weights([1, 2, 5], 1, 3)}),
         inputs=_worlds, examples=12, variants={"every masked set equally likely": partial(optimum, uniform_count=True)},
     ),
     Claim(
         "gstar.8b", f"{NOTES}, predictor", "With exact conditionals E sum_i g*_i = E sum over masks of 1 - sum_v q(v | z)^2",
-        "equality", ("enumeration", "closed form"), total_errors, "rounding of sums over drafts", fixtures=(F1, F2, F3), inputs=lambda: strategies.laws(n=(1, 4), cells=27), examples=15,
+        "equality", ("enumeration", "closed form"), total_errors, "rounding of sums over drafts", fixtures=({"world": F1}, {"world": F2}, {"world": F3}), inputs=lambda: strategies.paired(world=strategies.worlds(n=(1, 4), cells=27)), examples=15,
         variants={"cubes": partial(total_errors, power=3)},
     ),
     Claim(
         "gstar.8c", f"{STAR}, Algorithm 1", "Label frequencies of 200000 sampled drafts agree with g*, and their mean distance from it is below .02",
-        "equality", ("monte-carlo",), labels, "Hoeffding for each draft's own count, the suite's share over drafts and positions", fixtures=(F2, F1),
+        "equality", ("monte-carlo",), labels, "Hoeffding for each draft's own count, the suite's share over drafts and positions", fixtures=({"world": F2}, {"world": F1}),
         variants={"g* + .05": partial(labels, shift=0.05)},
     ),
     Claim(
@@ -166,7 +171,7 @@ CLAIMS = (
     ),
     Claim(
         "gstar.8e", f"{NOTES}, predictor", "Exact conditionals still have errors, .5368 expected labels for three tokens of the chain: an error differs from the drawn original, implausible or not",
-        "equality", ("enumeration",), ambiguity, "half a unit of the last digit", fixtures=({**F2, "claimed": 0.5368}, {**F1, "claimed": 0.6988}, {**F3, "claimed": 0.61}),
-        variants={"none": lambda claimed, **world: ambiguity(claimed=0.0, **world)},
+        "equality", ("enumeration",), ambiguity, "half a unit of the last digit", fixtures=({"world": F2, "claimed": 0.5368}, {"world": F1, "claimed": 0.6988}, {"world": F3, "claimed": 0.61}),
+        variants={"none": lambda claimed, **rest: ambiguity(claimed=0.0, **rest)},
     ),
 )  # fmt: skip

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from torch import Generator
 
+from theory.denoisers import Denoiser
 from theory.ledger import (
     FALSE_ALARM_SHARE,
     Claim,
@@ -30,65 +31,62 @@ from theory.remasking.claims.inputs import (
     F2,
     NOTES,
     REMDM,
+    Case,
     alphas,
-    case,
     denoisers,
     fraction,
+    inconsistent,
     merged,
-    small_laws,
+    small_worlds,
     triples,
+    uniform,
 )
 from theory.remasking.posterior import Posterior, largest_sigma, predictor
 from theory.remasking.sampling import confident_sigma, masked_batch, sample
 from theory.remasking.schedules import cap, loop, plan, rescale, standard
-from theory.worlds import information
+from theory.worlds import TableWorld, information
 
 ZERO = Fraction(0)
 
 
-def nelbo(
-    n: int, d: int, weights: Sequence[int], rows: Sequence[int], steps: int, eta: int, missing: bool = False
-) -> Iterator[Evidence]:
+def nelbo(world: TableWorld, denoiser: Denoiser, steps: int, eta: int, missing: bool = False) -> Iterator[Evidence]:
     """Sum KL over states and steps at sigma = eta / 8 of the largest, against weighted cross-entropies; grow sigma."""
-    world, grid = case(n, d, weights, rows), [k / steps for k in range(steps + 1)]
+    n, d = world.n, world.d
+    case, grid = Case(world, denoiser), [k / steps for k in range(steps + 1)]
     process = plan(grid, rescale(eta / 8))
-    fill = reference_remasking.independent(world.conditional, d)
+    fill = reference_remasking.independent(case.conditional, d)
     brute = [reference_remasking.divergence_bound(x, fill, triples(process), d) for x in reference.sequences(n, d)]
     chances = standard(steps) if missing else process
     alpha = [float(p.alpha_now) for p in process]
     weight = [(s - (1 - p.sigma) * t) / (1 - t) for (t, s, _), p in zip(triples(process), chances, strict=True)]
-    losses = bounds.loss_profile(world.log_p)
+    losses = bounds.loss_profile(case.denoise)
     closed = bounds.weighted(losses, alpha, weight)
     slack = rounding(steps * n * (3 * d + 1) ** n, max(brute))
     yield equal("enumeration", brute, closed, slack, effective=eta > 0 and steps > 2, note="KL summed over states")
-    found = bounds.negative_bound(world.log_p, process)
+    found = bounds.negative_bound(case.denoise, process)
     yield equal("closed form", found, closed, slack, note="weights of the posterior")
-    smaller = bounds.negative_bound(world.log_p, plan(grid, rescale(eta / 16)))
+    smaller = bounds.negative_bound(case.denoise, plan(grid, rescale(eta / 16)))
     yield at_least("closed form", found, smaller, slack, effective=eta > 0 and steps > 2, note="grows with sigma")
-    base = bounds.negative_bound(world.log_p, standard(steps))
+    base = bounds.negative_bound(case.denoise, standard(steps))
     yield at_least("closed form", smaller, base, slack, effective=eta > 0 and steps > 2, note="sigma = 0 is tightest")
 
 
-def schedules_keep_marginals(
-    n: int, d: int, weights: Sequence[int], steps: int, eta: int, joint: bool = True
-) -> Iterator[Evidence]:
+def schedules_keep_marginals(world: TableWorld, steps: int, eta: int, joint: bool = True) -> Iterator[Evidence]:
     """Follow cap, rescale, switch and loop with a joint posterior: the noised data law at every alpha, exactly."""
-    world = case(n, d, weights)
+    n, case = world.n, Case(world)
     grid = [k / steps for k in range(steps + 1)]
     plans = {
         "cap": plan(grid, cap(eta / 8)), "rescale": plan(grid, rescale(eta / 8)),
         "switch": plan(grid, cap(eta / 8), window=(0.45, 1.0)), "loop": loop(steps, cap(eta / 8)),
     }  # fmt: skip
-    fill = world.joint if joint else world.factorised
+    fill = case.joint if joint else case.factorised
     for name, process in plans.items():
-        law = chain.all_masked(fill)
+        law = chain.masked_states(fill)
         gaps = []
         for step in process:
             law = chain.advance(law, fill, step)
-            gaps.append(
-                float(information.total_variation(law, chain.marginal_law(world.law, n, d, float(step.alpha_next))))
-            )
-        slack = world.slack(2 * steps) * steps
+            gaps.append(float(information.total_variation(law, chain.noised_states(world, float(step.alpha_next)))))
+        slack = case.slack(2 * steps) * steps
         yield at_most("enumeration", max(gaps), 0.0, slack, effective=eta > 0 and n > 1, note=name)
 
 
@@ -122,21 +120,20 @@ def confident_shares(
     )
 
 
-def confident_sampler(
-    n: int, d: int, weights: Sequence[int], steps: int, ends: int, sigma: float, flip: bool = False
-) -> Iterator[Evidence]:
+def confident_sampler(world: TableWorld, steps: int, ends: int, sigma: float, flip: bool = False) -> Iterator[Evidence]:
     """Enumerate conf with each token's history and compare the batch sampler's frequencies after `ends` of `steps` steps."""
-    world = case(n, d, weights)
+    n, d = world.n, world.d
+    case = Case(world)
     eta = 0.0 if flip else sigma
     process = plan([k / steps for k in range(steps + 1)], cap(sigma), kind="confident")[:ends]
     other = plan([k / steps for k in range(steps + 1)], cap(eta), kind="confident")[:ends]
-    exact = reference_remasking.confident_law(world.conditional, triples(other), n, d)
+    exact = reference_remasking.confident_law(case.conditional, triples(other), n, d)
     size = (d + 1) ** n
     count = hoeffding_samples(0.01, 1.0, FALSE_ALARM_SHARE / size)
-    batch = sample(world.denoise, process, masked_batch(count, n, d), generator=Generator().manual_seed(0))
+    batch = sample(case.denoise, process, masked_batch(world, count), generator=Generator().manual_seed(0))
     index = (batch.tokens * torch.tensor([(d + 1) ** (n - 1 - i) for i in range(n)])).sum(-1)
     frequency = torch.bincount(index, minlength=size) / count
-    yield equal("monte-carlo", frequency, world.listed(exact, masks=True), 0.01, note="frequencies of states")
+    yield equal("monte-carlo", frequency, case.listed(exact, masks=True), 0.01, note="frequencies of states")
 
 
 def _etas(most: int = 8) -> SearchStrategy[Instance]:
@@ -154,8 +151,8 @@ def _shares() -> SearchStrategy[Instance]:
     })  # fmt: skip
 
 
-SHORT: Instance = {"n": 2, "d": 2, "weights": [1] * 4, "rows": [5, 4, 9, 1, 1, 1, 2, 1, 1, 8, 4, 1]}
-PAIR: Instance = {"n": 2, "d": 2, "weights": [5, 1, 2, 8]}
+SHORT: Instance = {"world": uniform(2, 2), "denoiser": inconsistent(2, 2, [5, 4, 9, 1, 1, 1, 2, 1, 1, 8, 4, 1])}
+PAIR: Instance = {"world": TableWorld.from_weights([5, 1, 2, 8], 2, 2)}
 TOKEN = (
     {"now": 12, "after": 18, "share": 24},
     {"now": 9, "after": 12, "share": 6},
@@ -170,8 +167,8 @@ CLAIMS = (
     ),
     Claim(
         "remdm.schedules", f"{REMDM}, section 4.1", "cap, rescale, switch and loop keep the marginals: with a joint posterior the state's law is q_alpha after every step",
-        "upper", ("enumeration",), schedules_keep_marginals, "rounding of all steps over the last 1 - alpha_now = 1 / T", fixtures=({**F2, "steps": 20, "eta": 4}, {**F1, "steps": 40, "eta": 1}, {**F2, "steps": 7, "eta": 8}),
-        inputs=lambda: merged(small_laws(), _loops()), examples=8, variants={"masks filled independently": partial(schedules_keep_marginals, joint=False)},
+        "upper", ("enumeration",), schedules_keep_marginals, "rounding of all steps over the last 1 - alpha_now = 1 / T", fixtures=({"world": F2, "steps": 20, "eta": 4}, {"world": F1, "steps": 40, "eta": 1}, {"world": F2, "steps": 7, "eta": 8}),
+        inputs=lambda: merged(small_worlds(), _loops()), examples=8, variants={"masks filled independently": partial(schedules_keep_marginals, joint=False)},
     ),
     Claim(
         "remdm.conf.printed", f"{REMDM}, conf taken with Thm 3.1", "With conf, where masked tokens have no share of sigma, the masked fraction after a step is 1 - alpha_next",

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 
 import torch
 from torch import Generator
 
 from theory.ledger import FALSE_ALARM_SHARE, Claim, Evidence, equal, hoeffding_samples
+from theory.reference import laws as reference
 from theory.reference import remasking as reference_remasking
-from theory.remasking import chain
-from theory.remasking.claims.inputs import F1, F2, NOTES, case, triples
+from theory.remasking import chain, drafts
+from theory.remasking.claims.inputs import F1, F2, NOTES, Case, triples
 from theory.remasking.predictor import tabulated
 from theory.remasking.sampling import masked_batch, sample
 from theory.remasking.schedules import Step, cap, counted, loop, plan, rescale, standard, star
 from theory.remasking.selection import Selection
+from theory.worlds import TableWorld
 
 PLANS = {
     "standard": lambda steps: standard(steps),
@@ -32,9 +34,7 @@ MARGIN = 0.01
 
 
 def same_law(
-    n: int,
-    d: int,
-    weights: Sequence[int],
+    world: TableWorld,
     process: str,
     steps: int,
     guided: bool = False,
@@ -43,24 +43,23 @@ def same_law(
     instead: str = "",
 ) -> Iterator[Evidence]:
     """Compare the frequency of every sampled sequence with its exact probability; `instead` samples another schedule."""
-    world, selection = case(n, d, weights), Selection(temperature, count)
+    n, d = world.n, world.d
+    case, selection = Case(world), Selection(temperature, count)
     plans: tuple[Step, ...] = PLANS[process](steps)
-    refine = world.guided(selection) if guided else chain.unguided(selection, n, d)
-    exact = chain.output_law(world.factorised, plans, refine)
+    refine = case.guided(selection) if guided else drafts.unguided(selection, world)
+    exact = chain.output_law(case.factorised, plans, refine)
     if all(step.kind == "posterior" for step in plans) and n < 4:
-        fill = reference_remasking.independent(
-            reference_remasking.oracle({x: float(p) for x, p in world.rational.items()}, d), d
-        )
-        listed = world.listed(reference_remasking.output_law(fill, triples(plans), n, d))
-        yield equal("enumeration", exact, listed, world.slack(2 * steps) * steps, note="every draft written out")
+        fill = reference_remasking.independent(reference.conditionals_of(reference.floats(world), d), d)
+        listed = case.listed(reference_remasking.output_law(fill, triples(plans), n, d))
+        yield equal("enumeration", exact.law(), listed, case.slack(2 * steps) * steps, note="every draft written out")
     paths = hoeffding_samples(MARGIN, 1.0, FALSE_ALARM_SHARE / d**n)
     batch = sample(
-        world.denoise, PLANS[instead or process](steps), masked_batch(paths, n, d), selection=selection,
-        predictor=tabulated(world.logits, d) if guided else None, generator=Generator().manual_seed(0),
+        case.denoise, PLANS[instead or process](steps), masked_batch(world, paths), selection=selection,
+        predictor=tabulated(case.logits) if guided else None, generator=Generator().manual_seed(0),
     )  # fmt: skip
     index = (batch.tokens * torch.tensor([d ** (n - 1 - i) for i in range(n)])).sum(-1)
     frequency = torch.bincount(index, minlength=d**n) / paths
-    yield equal("monte-carlo", frequency, exact, MARGIN, note="frequencies")
+    yield equal("monte-carlo", frequency, exact.law(), MARGIN, note="frequencies")
 
 
 CLAIMS = (
@@ -68,9 +67,9 @@ CLAIMS = (
         "gstar.sampler", f"{NOTES}, one step function", "The batch sampler draws every sequence as often as the exact chain, for every schedule, count rule and temperature",
         "equality", ("monte-carlo", "enumeration"), same_law, "1%, the sample size by Hoeffding at the suite's share over all sequences",
         fixtures=(
-            {**F2, "process": "star", "steps": 6}, {**F2, "process": "cap", "steps": 6}, {**F2, "process": "rescale in a window", "steps": 8}, {**F2, "process": "loop", "steps": 9},
-            {**F1, "process": "refinement", "steps": 8, "guided": True}, {**F1, "process": "refinement", "steps": 6, "guided": True, "temperature": None, "count": "floor"},
-            {**F1, "process": "refinement on a plateau", "steps": 8, "guided": True, "temperature": 0.5, "count": "bernoulli"},
+            {"world": F2, "process": "star", "steps": 6}, {"world": F2, "process": "cap", "steps": 6}, {"world": F2, "process": "rescale in a window", "steps": 8}, {"world": F2, "process": "loop", "steps": 9},
+            {"world": F1, "process": "refinement", "steps": 8, "guided": True}, {"world": F1, "process": "refinement", "steps": 6, "guided": True, "temperature": None, "count": "floor"},
+            {"world": F1, "process": "refinement on a plateau", "steps": 8, "guided": True, "temperature": 0.5, "count": "bernoulli"},
         ),
         variants={"masked diffusion sampled instead": partial(same_law, instead="standard")},
     ),

@@ -25,12 +25,12 @@ from theory.ledger import (
 )  # fmt: skip
 from theory.reference import laws as reference
 from theory.reference import remasking as reference_remasking
-from theory.remasking import chain
-from theory.remasking.claims.inputs import F1, F2, GRID, NOTES, STAR, alphas, case, fraction, merged, small_laws
+from theory.remasking import chain, drafts
+from theory.remasking.claims.inputs import F1, F2, GRID, NOTES, STAR, Case, alphas, fraction, merged, small_worlds
 from theory.remasking.posterior import largest_sigma, posterior, star_sigma
 from theory.remasking.schedules import counted, star
 from theory.remasking.selection import Selection
-from theory.worlds import information
+from theory.worlds import TableWorld, information
 
 
 def member(now: int, after: int, share: int, scale: Fraction = Fraction(1)) -> Iterator[Evidence]:
@@ -60,43 +60,42 @@ def member_symbolically(power: int = 1) -> Iterator[Evidence]:
         yield equal("symbolic", int(sympy.simplify(gap) == 0), 1, Fraction(0), note="difference is zero")
 
 
-def marginals(
-    n: int, d: int, weights: Sequence[int], now: int, after: int, share: int, proposal: str = "joint"
-) -> Iterator[Evidence]:
+def marginals(world: TableWorld, now: int, after: int, share: int, proposal: str = "joint") -> Iterator[Evidence]:
     """Step q_now with a joint posterior, in fractions and by the engine, and compare with q_after."""
-    world, t, s = case(n, d, weights), fraction(now), fraction(after)
+    n, d = world.n, world.d
+    case, t, s = Case(world), fraction(now), fraction(after)
     sigma = fraction(share) * Fraction(largest_sigma(t, s))
     effective = s > t > 0 and n > 1
     if proposal == "joint":
-        start = noised_law(world.rational, t, d)
+        start = noised_law(case.rational, t, d)
         found = reference_remasking.posterior_step(
-            start, reference_remasking.together(world.rational, d), t, s, sigma, d
+            start, reference_remasking.together(case.rational, d), t, s, sigma, d
         )
-        wanted = noised_law(world.rational, s, d)
+        wanted = noised_law(case.rational, s, d)
         gap = max(abs(Fraction(found.get(z, 0) - wanted.get(z, 0))) for z in {*found, *wanted})
         yield equal("rational", gap, Fraction(0), Fraction(0), effective=effective, note="fractions")
-    law = chain.marginal_law(world.law, n, d, float(t))
+    law = chain.noised_states(world, float(t))
     step = posterior(float(t), float(s), float(sigma))
-    after_step = chain.posterior_step(law, world.joint if proposal == "joint" else world.factorised, step)
-    distance = information.total_variation(after_step, chain.marginal_law(world.law, n, d, float(s)))
-    yield at_most("enumeration", distance, 0.0, world.slack(2) / float(1 - t), effective=effective, note="engine")
+    after_step = chain.posterior_step(law, case.joint if proposal == "joint" else case.factorised, step)
+    distance = information.total_variation(after_step, chain.noised_states(world, float(s)))
+    yield at_most("enumeration", distance, 0.0, case.slack(2) / float(1 - t), effective=effective, note="engine")
 
 
 def factorised_step(
-    n: int, d: int, weights: Sequence[int], now: float, after: float, claimed: float, proposal: str = "factorised"
+    world: TableWorld, now: float, after: float, claimed: float, proposal: str = "factorised"
 ) -> Iterator[Evidence]:
     """Compute the TV between one star step of q_now, masks filled independently, and q_after; both routes."""
-    world = case(n, d, weights)
-    fill = world.factorised if proposal == "factorised" else world.joint
+    case, d = Case(world), world.d
+    fill = case.factorised if proposal == "factorised" else case.joint
     sigma = star_sigma(now, after)
-    found = chain.posterior_step(chain.marginal_law(world.law, n, d, now), fill, posterior(now, after, sigma))
-    distance = float(information.total_variation(found, chain.marginal_law(world.law, n, d, after)))
+    found = chain.posterior_step(chain.noised_states(world, now), fill, posterior(now, after, sigma))
+    distance = float(information.total_variation(found, chain.noised_states(world, after)))
     yield equal("enumeration", distance, claimed, 5e-5, note="engine")
-    start = noised_law(reference.float_law(n, d, weights), now, d)
-    conditionals = reference_remasking.independent(world.conditional, d)
+    start = noised_law(reference.floats(world), now, d)
+    conditionals = reference_remasking.independent(case.conditional, d)
     if proposal == "factorised":
-        listed = world.listed(reference_remasking.posterior_step(start, conditionals, now, after, sigma, d), masks=True)
-        yield equal("enumeration", found, listed, world.slack(2), note="every draft written out")
+        listed = case.listed(reference_remasking.posterior_step(start, conditionals, now, after, sigma, d), masks=True)
+        yield equal("enumeration", found, listed, case.slack(2), note="every draft written out")
 
 
 def subsets(odds: Sequence[int], size: int, temperature: float = 1.0, late: bool = False) -> Iterator[Evidence]:
@@ -124,26 +123,24 @@ def subsets(odds: Sequence[int], size: int, temperature: float = 1.0, late: bool
         yield equal("monte-carlo", frequency, found, 0.01, effective=effective, note="Gumbel-top-k")
 
 
-def count_identity(
-    n: int, d: int, weights: Sequence[int], now: int, after: int, share: int, count: str = "bernoulli"
-) -> Iterator[Evidence]:
+def count_identity(world: TableWorld, now: int, after: int, share: int, count: str = "bernoulli") -> Iterator[Evidence]:
     """Compare uniform subsets of a binomial number with the star step, from the noised law."""
-    world, t, s = case(n, d, weights), float(fraction(now)), float(fraction(after))
-    law = chain.marginal_law(world.law, n, d, t)
-    wanted = chain.posterior_step(law, world.factorised, posterior(t, s, star_sigma(t, s)))
-    refine = chain.unguided(Selection(count=count), n, d)
-    found = chain.counted_step(law, world.factorised, refine.chance(s))
-    yield equal("enumeration", found, wanted, world.slack(2) / (1 - t), effective=0 < s < 1, note="one step")
+    case, t, s = Case(world), float(fraction(now)), float(fraction(after))
+    law = chain.noised_states(world, t)
+    wanted = chain.posterior_step(law, case.factorised, posterior(t, s, star_sigma(t, s)))
+    refine = drafts.unguided(Selection(count=count), world)
+    found = chain.counted_step(law, case.factorised, refine.chance(s))
+    yield equal("enumeration", found, wanted, case.slack(2) / (1 - t), effective=0 < s < 1, note="one step")
 
 
 def confounder(
-    n: int, d: int, weights: Sequence[int], steps: int, fixed: float, free: float, digits: int, count: str = "ceil"
+    world: TableWorld, steps: int, fixed: float, free: float, digits: int, count: str = "ceil"
 ) -> Iterator[Evidence]:
     """Compute the TV of the unguided star with a fixed and with a free number of masks, window the whole run."""
-    world, slack = case(n, d, weights), 0.5 * 10.0**-digits
-    refine = chain.unguided(Selection(count=count), n, d)
-    yield equal("enumeration", world.distance(counted(steps), refine), fixed, slack, note="fixed count")
-    yield equal("enumeration", world.distance(star(steps)), free, slack, note="independent masks")
+    case, slack = Case(world), 0.5 * 10.0**-digits
+    refine = drafts.unguided(Selection(count=count), world)
+    yield equal("enumeration", case.distance(counted(steps), refine), fixed, slack, note="fixed count")
+    yield equal("enumeration", case.distance(star(steps)), free, slack, note="independent masks")
 
 
 def noised_law(law: reference.Law, alpha: Fraction | float, d: int) -> dict[reference.State, Fraction | float]:
@@ -177,9 +174,9 @@ CORNERS = tuple(
     {"now": a, "after": b, "share": c} for a, b, c in ((0, 0, 5), (0, 24, 24), (6, 18, 24), (23, 23, 24), (9, 12, 7))
 )
 STEPPED = (
-    {**F2, "now": 6, "after": 12, "share": 24},
-    {**F2, "now": 6, "after": 18, "share": 9},
-    {**F1, "now": 5, "after": 7, "share": 12},
+    {"world": F2, "now": 6, "after": 12, "share": 24},
+    {"world": F2, "now": 6, "after": 18, "share": 9},
+    {"world": F1, "now": 5, "after": 7, "share": 12},
 )
 
 CLAIMS = (
@@ -195,11 +192,11 @@ CLAIMS = (
     Claim(
         "gstar.2a", f"{NOTES}, exactness", "With masks filled from the joint conditional every admissible step maps q_now to q_next exactly",
         "equality", ("rational", "enumeration"), marginals, "none in fractions; engine: rounding of a step over 1 - alpha_now", fixtures=STEPPED,
-        inputs=lambda: merged(small_laws(), alphas(GRID)), examples=20, variants={"masks filled independently": partial(marginals, proposal="factorised")},
+        inputs=lambda: merged(small_worlds(), alphas(GRID)), examples=20, variants={"masks filled independently": partial(marginals, proposal="factorised")},
     ),
     Claim(
         "gstar.2b", f"{NOTES}, bias", "Filled independently they are not: one star step from alpha .2 to .5 misses q_next by TV .0870",
-        "equality", ("enumeration",), factorised_step, "half a unit of the last digit", fixtures=({**F2, "now": 0.2, "after": 0.5, "claimed": 0.0870},),
+        "equality", ("enumeration",), factorised_step, "half a unit of the last digit", fixtures=({"world": F2, "now": 0.2, "after": 0.5, "claimed": 0.0870},),
         assumptions="three tokens of the chain with start (.7, .3), stay .85", variants={"filled jointly": partial(factorised_step, proposal="joint")},
     ),
     Claim(
@@ -211,12 +208,12 @@ CLAIMS = (
     Claim(
         "gstar.14a", f"{NOTES}, count rule", "Uniform subsets of a binomial number of positions are the star step with independent masks",
         "equality", ("enumeration",), count_identity, "rounding of a step over 1 - alpha_now", fixtures=STEPPED,
-        inputs=lambda: merged(strategies.laws(n=(2, 4), cells=27), alphas(GRID)), examples=20, variants={"fixed count": partial(count_identity, count="ceil")},
+        inputs=lambda: merged(strategies.paired(world=strategies.worlds(n=(2, 4), cells=27)), alphas(GRID)), examples=20, variants={"fixed count": partial(count_identity, count="ceil")},
     ),
     Claim(
         "gstar.14b", f"{NOTES}, count rule", "The count rule alone moves the law: TV .0275 with a fixed number of masks, .0817 with independent ones (n = 4, T = 8); fixed, T = 64, n = 3: below 1e-5",
         "equality", ("enumeration",), confounder, "half a unit of the last digit", assumptions="unguided, window the whole run, ceil",
-        fixtures=({**F1, "steps": 8, "fixed": 0.0275, "free": 0.0817, "digits": 4}, {**F2, "steps": 64, "fixed": 0.00000, "free": 0.02093, "digits": 5}),
+        fixtures=({"world": F1, "steps": 8, "fixed": 0.0275, "free": 0.0817, "digits": 4}, {"world": F2, "steps": 64, "fixed": 0.00000, "free": 0.02093, "digits": 5}),
         variants={"a binomial number": partial(confounder, count="bernoulli")},
     ),
 )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from fractions import Fraction
 from functools import partial
 
@@ -33,12 +33,12 @@ from theory.speculation.claims.masked_inputs import (
     ORDERS,
     PATHS,
     cases,
-    laws,
-    oracle,
+    few_cells,
+    product,
     products,
     setup,
 )
-from theory.worlds import dirichlet, states
+from theory.worlds import TableWorld, dirichlet
 
 SOURCE = "speculative notes, 7"
 ROUNDING = "rounding of a sum over the (d+1)^2n pairs of states of n factors"
@@ -51,10 +51,12 @@ def law_equality(correct: Residual = "residual", **case: object) -> Iterator[Evi
     order = list(reference.sequences(s.n, s.d))
     gaps = [abs(Fraction(found.law.get(x, 0) - target.get(x, 0))) for x in order]
     yield equal("rational", max(gaps), Fraction(0), Fraction(0), effective=found.coins > 0, note="fractions")
-    swept = masked.sweep(s.table, s.window, s.priority, correct)
+    swept = masked.sweep(s.denoiser, s.window, s.priority, correct)
     listed = [float(target.get(x, 0)) for x in order]
-    yield equal("enumeration", swept.law, listed, s.slack, effective=found.coins > 0, note="sweep")
-    yield equal("enumeration", masked.sequential_law(s.table, s.priority), listed, s.slack, note="target of the engine")
+    yield equal("enumeration", swept.output.law(), listed, s.slack, effective=found.coins > 0, note="sweep")
+    yield equal(
+        "enumeration", masked.sequential_law(s.denoiser, s.priority).law(), listed, s.slack, note="target of the engine"
+    )
 
 
 def sampled_law(correct: Residual = "residual", **case: object) -> Iterator[Evidence]:
@@ -66,7 +68,9 @@ def sampled_law(correct: Residual = "residual", **case: object) -> Iterator[Evid
     places = torch.tensor([s.d ** (s.n - 1 - i) for i in range(s.n)])
     frequency = torch.bincount((run.sequences * places).sum(-1), minlength=cells) / paths
     margin = hoeffding_margin(paths, 1.0, FALSE_ALARM_SHARE / cells)
-    yield equal("monte-carlo", frequency, masked.sequential_law(s.table, s.priority), margin, note="frequencies")
+    yield equal(
+        "monte-carlo", frequency, masked.sequential_law(s.denoiser, s.priority).law(), margin, note="frequencies"
+    )
 
 
 def rounds_bound(spare: int = 0, **case: object) -> Iterator[Evidence]:
@@ -75,7 +79,7 @@ def rounds_bound(spare: int = 0, **case: object) -> Iterator[Evidence]:
     found = s.literally()
     excess = max(rounds - bounds.rounds_ceiling(s.n, s.window, refused) for _, rounds, refused in found.joint)
     yield at_most("enumeration", excess + spare, 0, Fraction(0), effective=s.window > 1, note="all outcomes")
-    swept = masked.sweep(s.table, s.window, s.priority)
+    swept = masked.sweep(s.denoiser, s.window, s.priority)
     yield equal("enumeration", swept.rounds, float(found.rounds), s.slack, note="E rounds")
     run = s.sampled(200)
     ceiling = bounds.rounds_ceiling(s.n, s.window, run.rejections) - spare
@@ -92,7 +96,7 @@ def rejections(share: int = 1, **case: object) -> Iterator[Evidence]:
         "rational", refused, share * Fraction(found.variation), Fraction(0), effective=effective, note="sum of TV"
     )
     yield equal("rational", refused, Fraction(found.coins + found.mismatches), Fraction(0), note="coins and mismatches")
-    swept = masked.sweep(s.table, s.window, s.priority)
+    swept = masked.sweep(s.denoiser, s.window, s.priority)
     yield equal("enumeration", swept.coins, float(found.coins), s.slack, effective=effective, note="coins")
     yield equal(
         "enumeration", swept.mismatches, float(found.mismatches), s.slack, effective=effective, note="mismatches"
@@ -102,7 +106,7 @@ def rejections(share: int = 1, **case: object) -> Iterator[Evidence]:
 def sampled_rejections(shift: float = 0.0, **case: object) -> Iterator[Evidence]:
     """Compare the sampler's mean rounds, rejections and mismatches with the sweep; all lie in [0, n]."""
     s = setup(**case)  # type: ignore[arg-type]  # a JSON mapping
-    run, swept = s.sampled(25 * PATHS), masked.sweep(s.table, s.window, s.priority)
+    run, swept = s.sampled(25 * PATHS), masked.sweep(s.denoiser, s.window, s.priority)
     margin = hoeffding_margin(25 * PATHS, float(s.n))
     for name, seen, exact in (
         ("rounds", run.rounds, swept.rounds), ("rejections", run.rejections, swept.rejections),
@@ -111,23 +115,21 @@ def sampled_rejections(shift: float = 0.0, **case: object) -> Iterator[Evidence]
         yield equal("monte-carlo", seen.double().mean(), exact + shift, margin, note=name)
 
 
-def independence(factors: Sequence[Sequence[int]], order: ORDERS, window: int, missing: int = 0) -> Iterator[Evidence]:
+def independence(world: TableWorld, order: ORDERS, window: int, missing: int = 0) -> Iterator[Evidence]:
     """Decode a product law in fractions and by sweep: no rejection at all, ceil(n / L) rounds."""
-    n, d = len(factors), len(factors[0])
-    weights = [math.prod(row) for row in itertools.product(*factors)]
-    s = setup(n, d, order, window, weights)
+    s = setup(world, order, window)
     found = s.literally()
     yield equal("rational", Fraction(found.coins + found.mismatches), Fraction(missing), Fraction(0), note="rejections")
-    fewest = bounds.rounds_ceiling(n, window, 0)
+    fewest = bounds.rounds_ceiling(world.n, window, 0)
     yield equal("rational", Fraction(found.rounds), Fraction(fewest), Fraction(0), effective=window > 1, note="rounds")
-    swept = masked.sweep(s.table, window, s.priority)
+    swept = masked.sweep(s.denoiser, window, s.priority)
     yield equal("enumeration", [swept.rejections, swept.rounds], [missing, fewest], s.slack, note="sweep")
 
 
-def information_bound(n: int, d: int, weights: Sequence[int], power: float = 0.5) -> Iterator[Evidence]:
+def information_bound(world: TableWorld, power: float = 0.5) -> Iterator[Evidence]:
     """Bound E TV of the l-th drafted conditional by its information with the drafted predecessors, from all masks."""
-    law = reference.rational_law(n, d, weights)
-    conditional, start, slack = oracle(law, d), (d,) * n, rounding(n * (d + 1) ** n)
+    law, n, d = reference.exact(world), world.n, world.d
+    conditional, start, slack = reference.conditionals_of(law, d), (d,) * n, rounding(n * (d + 1) ** n)
     for l in range(1, n):
         mean = 0.0
         for tokens in itertools.product(range(d), repeat=l):
@@ -143,7 +145,7 @@ def information_bound(n: int, d: int, weights: Sequence[int], power: float = 0.5
         bound = bounds.pinsker(shared) if power == 0.5 else (max(0.0, shared) / 2) ** power
         yield at_most("enumeration", mean, bound, math.sqrt(slack), effective=shared > 1e-6, note=f"position {l}")
         if l == 1:
-            coins = masked.sweep(setup(n, d, list(range(n)), 2, weights).table, 2).coins if n == 2 else mean
+            coins = masked.sweep(world, 2).coins if n == 2 else mean
             yield equal("enumeration", coins, mean, slack, effective=n == 2 and mean > 0, note="rejections of L = 2")
 
 
@@ -152,9 +154,9 @@ def order_matters(tables: int, window: int, swap: bool = False) -> Iterator[Evid
     generator = Generator().manual_seed(0)
     rounds: dict[str, list[float]] = {"fixed": [], "confidence": []}
     for _ in range(tables):
-        table = dirichlet(5, 2, 1.0, generator)(states.all_states(5, 2))
-        rounds["fixed"].append(masked.sweep(table, window).rounds)
-        rounds["confidence"].append(masked.sweep(table, window, masked.confidence).rounds)
+        world = dirichlet(5, 2, 1.0, generator)
+        rounds["fixed"].append(masked.sweep(world, window).rounds)
+        rounds["confidence"].append(masked.sweep(world, window, masked.confidence).rounds)
     fixed, sure = (math.fsum(found) / tables for found in rounds.values())
     if swap:
         fixed, sure = sure, fixed
@@ -193,13 +195,13 @@ CLAIMS = (
     Claim(
         "speculative.M4", f"{SOURCE}, checks", "Independent positions: no rejection, ceil(n/L) rounds, in a fixed and in a confidence order",
         "equality", ("rational", "enumeration"), independence, f"none in fractions; {ROUNDING}", assumptions="product laws", inputs=products, examples=15,
-        fixtures=({"factors": [[7, 3], [2, 9], [5, 5]], "order": "confidence", "window": 2}, {"factors": [[1, 2, 3], [4, 1, 1]], "order": [1, 0], "window": 2}),
+        fixtures=({"world": product([[7, 3], [2, 9], [5, 5]]), "order": "confidence", "window": 2}, {"world": product([[1, 2, 3], [4, 1, 1]]), "order": [1, 0], "window": 2}),
         variants={"one rejection": partial(independence, missing=1)},
     ),
     Claim(
         "speculative.M5", f"{SOURCE}, step acceptance", "True conditionals and a fixed order: E TV <= sqrt(I(X_l; X_S | z) / 2), S the drafted predecessors",
         "upper", ("enumeration",), information_bound, "square root of the rounding of an entropy, for the bound is a square root", assumptions="exact conditionals of a law; z all masked",
-        inputs=laws, examples=20, fixtures=({"n": 3, "d": 2, "weights": BITS["weights"]}, {"n": 2, "d": 2, "weights": [6, 5, 5, 6]}),
+        inputs=few_cells, examples=20, fixtures=({"world": BITS}, {"world": TableWorld.from_weights([6, 5, 5, 6], 2, 2)}),
         variants={"I / 2": partial(information_bound, power=1.0)},
     ),
     Claim(

@@ -2,50 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
-from functools import cached_property
 
 import torch
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
-from jaxtyping import Float
-from torch import Generator, Tensor
+from torch import Generator
 
+from theory.denoisers import TableDenoiser, tabulated
 from theory.ledger import Instance, rounding, strategies
 from theory.reference import laws as reference
 from theory.reference import speculation as reference_speculation
 from theory.reference.speculation import Outcome, Residual
 from theory.speculation import masked
-from theory.worlds import states
+from theory.worlds import TableWorld, states
 
 PATHS = 4000
 ORDERS = Sequence[int] | str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Setup:
-    """One denoiser in fractions and as a table, one order as the loops and as the engine take it, a window."""
+    """One denoiser as the engine and in fractions, one order as the loops and as the engine take it, a window."""
 
-    n: int
-    d: int
+    denoiser: TableDenoiser
     window: int
-    conditional: reference_speculation.Conditional
+    conditional: reference.Conditional
     order: reference_speculation.Order
     priority: masked.Priority
 
-    @cached_property
-    def table(self) -> Float[Tensor, "states n d"]:
-        """Return the log-conditionals of all states; revealed positions hold zeros, which nothing reads."""
-        rows = [
-            [
-                [float(self.conditional(z, i, v)) if z[i] == self.d else 1.0 for v in range(self.d)]
-                for i in range(self.n)
-            ]
-            for z in reference.states(self.n, self.d)
-        ]
-        return torch.tensor(rows, dtype=torch.float64).log()
+    @property
+    def n(self) -> int:
+        """Return the number of positions."""
+        return self.denoiser.n
+
+    @property
+    def d(self) -> int:
+        """Return the number of symbols."""
+        return self.denoiser.d
 
     def literally(self, correct: Residual = "residual") -> Outcome:
         """Return the enumeration of all drafts."""
@@ -53,13 +50,8 @@ class Setup:
 
     def sampled(self, paths: int = PATHS, correct: Residual = "residual") -> masked.MaskedRun:
         """Return a run of the batch sampler on the table."""
-        table = self.table
-
-        def denoise(z: Tensor) -> Tensor:
-            return table[states.index_of(z, self.d)]
-
         generator = Generator().manual_seed(0)
-        return masked.speculate(denoise, self.n, self.d, self.window, paths, self.priority, generator, correct)
+        return masked.speculate(self.denoiser, self.window, paths, self.priority, generator, correct)
 
     @property
     def slack(self) -> float:
@@ -67,48 +59,31 @@ class Setup:
         return rounding(self.n * (self.d + 1) ** (2 * self.n))
 
 
-def setup(n: int, d: int, order: ORDERS, window: int, weights: Sequence[int] = (), rows: Sequence[int] = ()) -> Setup:
-    """Return true conditionals of `weights`, or inconsistent ones of `rows`; an order by permutation or "confidence"."""
-    conditional = _table(n, d, rows) if rows else oracle(reference.rational_law(n, d, weights), d)
+def setup(denoiser: TableWorld | TableDenoiser, order: ORDERS, window: int) -> Setup:
+    """Return a world's true conditionals, or a table's inconsistent ones; an order by permutation or "confidence"."""
+    table, d = tabulated(denoiser), denoiser.d
+    if isinstance(denoiser, TableWorld):
+        conditional = reference.conditionals_of(reference.exact(denoiser), d)
+    else:
+        conditional = reference.rational_conditionals(denoiser)
     if order == "confidence":
-        return Setup(
-            n, d, window, conditional, reference_speculation.confidence_order(conditional, d), masked.confidence
-        )
+        by_confidence = reference_speculation.confidence_order(conditional, d)
+        return Setup(table, window, conditional, by_confidence, masked.confidence)
     fixed = [int(i) for i in order]
-    return Setup(n, d, window, conditional, reference_speculation.fixed_order(fixed, d), masked.fixed(fixed))
+    return Setup(table, window, conditional, reference_speculation.fixed_order(fixed, d), masked.fixed(fixed))
 
 
-def oracle(law: reference.Law, d: int) -> reference_speculation.Conditional:
-    """Return the exact conditionals of a law, remembered between calls."""
-    known: dict[tuple[reference.State, int, int], Fraction] = {}
-
-    def conditional(z: reference.State, i: int, v: int) -> Fraction:
-        if (z, i, v) not in known:
-            known[z, i, v] = reference.conditional(law, z, i, v, d)
-        return known[z, i, v]
-
-    return conditional
-
-
-def _table(n: int, d: int, rows: Sequence[int]) -> Callable[[reference.State, int, int], Fraction]:
-    keys = [(z, i) for z in reference.states(n, d) for i in reference.masked(z, d)]
-    known = {key: rows[k * d : (k + 1) * d] for k, key in enumerate(keys)}
-    return lambda z, i, v: Fraction(known[z, i][v], sum(known[z, i]))
+def _orders(n: int) -> SearchStrategy[ORDERS]:
+    return st.just("confidence") | st.permutations(range(n)).map(list)
 
 
 @st.composite
 def cases(draw: DrawFn) -> Instance:
     """Draw true or inconsistent conditionals, an order and a window."""
     n, d = draw(st.sampled_from(((2, 2), (2, 3), (3, 2), (3, 2))))
-    found: dict[str, object] = {"n": n, "d": d, "window": draw(st.integers(1, n + 1))}
-    found["order"] = draw(st.just("confidence") | st.permutations(range(n)).map(list))
-    if draw(st.booleans()):
-        count = n * (d + 1) ** (n - 1) * d
-        return {
-            **found,
-            "rows": draw(st.lists(st.integers(0, 9).map(lambda w: w or 1), min_size=count, max_size=count)),
-        }
-    return {**found, "weights": draw(strategies.laws(n=(n, n), d=(d, d)))["weights"]}
+    found: dict[str, object] = {"window": draw(st.integers(1, n + 1)), "order": draw(_orders(n))}
+    true, table = strategies.worlds(n=(n, n), d=(d, d)), strategies.denoisers((n, d))
+    return {**found, "denoiser": draw(table if draw(st.booleans()) else true)}
 
 
 @st.composite
@@ -116,26 +91,37 @@ def products(draw: DrawFn) -> Instance:
     """Draw independent positions, an order and a window."""
     n, d = draw(st.sampled_from(((2, 2), (3, 2), (4, 2), (3, 3))))
     row = st.lists(st.integers(1, 9), min_size=d, max_size=d)
-    order = draw(st.just("confidence") | st.permutations(range(n)).map(list))
-    return {"factors": [draw(row) for _ in range(n)], "order": order, "window": draw(st.integers(1, n))}
+    factors = [draw(row) for _ in range(n)]
+    return {"world": product(factors), "order": draw(_orders(n)), "window": draw(st.integers(1, n))}
 
 
-def laws() -> SearchStrategy[Instance]:
-    """Draw laws of up to 27 cells."""
-    return strategies.laws(n=(2, 4), cells=27)
+def product(factors: Sequence[Sequence[int]]) -> TableWorld:
+    """Return independent positions with the given weights."""
+    weights = [math.prod(row) for row in itertools.product(*factors)]
+    return TableWorld.from_weights(weights, len(factors), len(factors[0]), "product law")
 
 
-BITS = {"n": 3, "d": 2, "weights": [3, 1, 4, 1, 5, 9, 2, 6]}
-ROWS = {"n": 2, "d": 2, "rows": [5, 4, 9, 1, 1, 1, 2, 1, 1, 8, 4, 1]}
-CASES = (
-    {**BITS, "order": [0, 1, 2], "window": 3}, {**BITS, "order": "confidence", "window": 2}, {**BITS, "order": [2, 0, 1], "window": 2},
-    {**ROWS, "order": [1, 0], "window": 2}, {"n": 3, "d": 2, "weights": [1, 0, 0, 1, 0, 1, 1, 0], "order": [0, 1, 2], "window": 3},
+def few_cells() -> SearchStrategy[Instance]:
+    """Draw worlds of up to 27 cells."""
+    return strategies.paired(world=strategies.worlds(n=(2, 4), cells=27))
+
+
+def _inconsistent() -> TableDenoiser:
+    """Return conditionals of two bits that fit no law."""
+    z = states.all_states(2, 2)
+    p = (z[..., None] == torch.arange(2)).double()
+    weights = torch.tensor([[5, 4], [9, 1], [1, 1], [2, 1], [1, 8], [4, 1]], dtype=torch.float64)
+    p[z == 2] = weights / weights.sum(-1, keepdim=True)
+    return TableDenoiser(p.log(), "inconsistent")
+
+
+BITS = TableWorld.from_weights([3, 1, 4, 1, 5, 9, 2, 6], 3, 2, "three bits")
+EVEN = TableWorld.from_weights([1, 0, 0, 1, 0, 1, 1, 0], 3, 2, "even parity")
+CASES: tuple[Instance, ...] = (
+    {"denoiser": BITS, "order": [0, 1, 2], "window": 3}, {"denoiser": BITS, "order": "confidence", "window": 2},
+    {"denoiser": BITS, "order": [2, 0, 1], "window": 2}, {"denoiser": _inconsistent(), "order": [1, 0], "window": 2},
+    {"denoiser": EVEN, "order": [0, 1, 2], "window": 3},
 )  # fmt: skip
-LONG = {
-    "n": 4,
-    "d": 2,
-    "weights": [(7 * k * k + 3 * k) % 23 + 1 for k in range(16)],
-    "order": "confidence",
-    "window": 4,
-}
-LINE = {**LONG, "order": [0, 1, 2, 3]}
+FOUR = TableWorld.from_weights([(7 * k * k + 3 * k) % 23 + 1 for k in range(16)], 4, 2, "four bits")
+LONG: Instance = {"denoiser": FOUR, "order": "confidence", "window": 4}
+LINE: Instance = {**LONG, "order": [0, 1, 2, 3]}

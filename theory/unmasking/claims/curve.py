@@ -90,7 +90,7 @@ def exact_error(n: int, d: int, weights: Sequence[float], sizes: Sequence[int], 
     """Average KL(mu || nu_S) over every ordered partition, written out, against the curve and the state engine."""
     law, q = reference.float_law(n, d, weights), states.normalised_law(weights, n, d)
     curve = information.curve_of(q, n, d)
-    written_out = reference_samplers.fixed_size_error(law, reference_samplers.oracle(law, d), sizes, n, d)
+    written_out = reference_samplers.fixed_size_error(law, reference.conditionals_of(law, d), sizes, n, d)
     starts = [min(n - 1, sum(sizes[:k]) + node) for k in range(len(sizes))]
     claimed = curve.sum() - sum(s * curve[a] for s, a in zip(sizes, starts, strict=True))
     slack, effective = tolerance(n, d, n * math.log(d)), written_out > 1e-9
@@ -110,7 +110,7 @@ def mixed_error(
     mixed = float(laws.mixed_divergence(q, laws.fixed_size(sizes, n), n, d))
     slack = tolerance(n, d, n * math.log(d))
     yield at_most("enumeration", mixed, factor * error, slack, effective=error > 1e-6)
-    output = reference_samplers.fixed_size_law(reference_samplers.oracle(law, d), sizes, n, d)
+    output = reference_samplers.fixed_size_law(reference.conditionals_of(law, d), sizes, n, d)
     yield equal("enumeration", mixed, reference.kullback_leibler(law, output), slack, note="engine against partitions")
 
 

@@ -33,7 +33,7 @@ from theory.unmasking.claims.duel_inputs import (
     tables,
     true,
 )  # fmt: skip
-from theory.worlds import information, states
+from theory.worlds import states
 
 
 def sums_to_one(n: int, d: int, rows: list[int], rule: str | list[int], peek: bool = False) -> Iterator[Evidence]:
@@ -43,7 +43,7 @@ def sums_to_one(n: int, d: int, rows: list[int], rule: str | list[int], peek: bo
     if peek:
         total = sum(_peeking(s.exact, x, d) for x in reference.sequences(n, d))
     yield equal("rational", Fraction(total), Fraction(1), Fraction(0))
-    engine = likelihood.log_likelihood(s.rule, s.denoise, s.sequences, d).log_likelihood.exp().sum()
+    engine = likelihood.log_likelihood(s.rule, s.denoiser, s.sequences).log_likelihood.exp().sum()
     yield equal("enumeration", engine, 1.0, s.slack())
 
 
@@ -56,8 +56,8 @@ def sampler_is_scored(
     law = {x: sum(visited.get((x, k), Fraction(0)) for k in range(n + 1)) for x in reference.sequences(n, d)}
     pairs = [(Fraction(q), Fraction(p)) for q, (p, _) in zip(law.values(), scored, strict=True)]
     yield equal("rational", *max(pairs, key=lambda pair: abs(pair[0] - pair[1])), Fraction(0))
-    engine = likelihood.log_likelihood(s.rule, s.denoise, s.sequences, d).log_likelihood.exp()
-    yield equal("enumeration", engine, s.walk().output[0], s.slack(), note="LOGLIK against the walk over states")
+    engine = likelihood.log_likelihood(s.rule, s.denoiser, s.sequences).log_likelihood.exp()
+    yield equal("enumeration", engine, s.walk().output.law(), s.slack(), note="LOGLIK against the walk over states")
     yield equal("enumeration", engine, [float(q) for q in law.values()], s.slack(), note="engines against fractions")
 
 
@@ -82,10 +82,10 @@ def same_calls(n: int, d: int, rows: list[int], rule: str | list[int], extra: in
         Fraction(visited.get((x, k + extra), 0)) for x, (_, k) in zip(reference.sequences(n, d), scored, strict=True)
     ]
     yield equal("rational", sum(generated), Fraction(1), Fraction(0), note="mass that reaches x in LOGLIK's calls")
-    engine = likelihood.log_likelihood(s.rule, s.denoise, s.sequences, d)
+    engine = likelihood.log_likelihood(s.rule, s.denoiser, s.sequences)
     yield equal("enumeration", engine.calls, [k + extra for _, k in scored], 0, note="engine against loop")
     spread = torch.zeros(n + 1, dtype=torch.float64).index_add(0, engine.calls, engine.log_likelihood.exp())
-    yield equal("enumeration", spread, s.walk().nfe[walks.SAMPLER, 0], s.slack(), note="distribution of calls")
+    yield equal("enumeration", spread, s.walk().call_law, s.slack(), note="distribution of calls")
 
 
 def true_likelihood(n: int, d: int, weights: list[int], rule: str, parts: int = 1) -> Iterator[Evidence]:
@@ -96,7 +96,7 @@ def true_likelihood(n: int, d: int, weights: list[int], rule: str, parts: int = 
     gaps = [abs(Fraction(p) - law.get(x, 0)) for x, (p, _) in zip(reference.sequences(n, d), s.by_hand(), strict=True)]
     yield equal("rational", max(gaps), Fraction(0), Fraction(0), effective=effective)
     q = states.normalised_law(weights, n, d)
-    yield equal("enumeration", s.walk(q).output[0], q, s.slack(), effective=effective, note="walk")
+    yield equal("enumeration", s.walk(q).output.law(), q, s.slack(), effective=effective, note="walk")
     kept, terms = q > 0, s.terms()
     tight = likelihood.elbo(terms)[kept]
     yield equal("enumeration", tight, q[kept].log(), s.slack(), effective=effective, note="the ELBO is tight")
@@ -113,8 +113,8 @@ def parallel_error(n: int, d: int, weights: list[int], rule: str | list[int], gi
     ]
     done = s.walk(q)
     effective = math.fsum(parts) > 1e-9
-    yield equal("enumeration", done.divergence[0], math.fsum(parts), s.slack(), effective=effective)
-    yield equal("enumeration", done.total(done.joint_dependence)[0], done.divergence[0], s.slack(), effective=effective)
+    yield equal("enumeration", done.divergence, math.fsum(parts), s.slack(), effective=effective)
+    yield equal("enumeration", done.joint_dependence, done.divergence, s.slack(), effective=effective)
 
 
 def refining(
@@ -130,7 +130,7 @@ def refining(
         output = reference_samplers.partition_law(s.exact, partition, n, d)
         written = math.fsum(p * math.log(output[x]) for x, p in law.items())
         fixed = _partition_rule(partition, n, d)
-        found = likelihood.log_likelihood(fixed, s.denoise, s.sequences[q > 0], d).log_likelihood
+        found = likelihood.log_likelihood(fixed, s.denoiser, s.sequences[q > 0]).log_likelihood
         yield equal("enumeration", q[q > 0] @ found, written, s.slack(), note="LOGLIK against the partition's law")
         values.append(written)
     yield at_least(
@@ -139,13 +139,13 @@ def refining(
 
 
 def entropy_identity(
-    n: int, d: int, rows: list[int], rule: str | list[int], weights: list[int], chain: int = walks.SAMPLER
+    n: int, d: int, rows: list[int], rule: str | list[int], weights: list[int], chain: walks.Chain = "sampler"
 ) -> Iterator[Evidence]:
     """Compare the entropies predicted along the sampler's own paths, summed, with the entropy of its output law."""
     s = learned(n, d, rows, rule)
     done = s.walk(states.normalised_law(weights, n, d))
-    whole = information.entropy(done.output)[0]
-    yield equal("enumeration", done.total(done.surprise, chain)[0], whole, s.slack(), note="walk")
+    whole = done.output.entropy()
+    yield equal("enumeration", done.total(done.nodes.surprise, chain), whole, s.slack(), note="walk")
     visited = reference_orders.sampler(s.exact, s.blocks, n, d)
     written = [
         float(mass) * reference.entropy(s.exact(z, i, v) for v in range(d))
@@ -168,7 +168,7 @@ def _partition_rule(partition: reference_samplers.Partition, n: int, d: int) -> 
 
 
 def _product(
-    denoiser: reference_samplers.Denoiser, partition: reference_samplers.Partition, x: reference.State, d: int
+    denoiser: reference.Conditional, partition: reference_samplers.Partition, x: reference.State, d: int
 ) -> Fraction:
     z, product = (d,) * len(x), Fraction(1)
     for part in partition:
@@ -178,7 +178,7 @@ def _product(
     return product
 
 
-def _peeking(denoiser: reference_samplers.Denoiser, x: reference.State, d: int) -> Fraction:
+def _peeking(denoiser: reference.Conditional, x: reference.State, d: int) -> Fraction:
     """Return the product along the position whose *hidden* token is likeliest, time after time."""
     z, product = (d,) * len(x), Fraction(1)
     while hidden := reference.masked(z, d):
@@ -243,7 +243,7 @@ CLAIMS = (
         "duel.5", f"{NOTES}, entropy identity", "E_sampler sum_t sum_{l in sigma_t} H(P_l) = H(p^F), parallel steps included",
         "equality", ("enumeration",), entropy_identity, ROUNDING, assumptions="deterministic rule; x drawn by the sampler",
         inputs=lambda: tables(ALL, drawn=True, law=True), examples=60, fixtures=({**BITS, "rule": "confidence", "weights": [9, 1, 1, 1]},),
-        variants={"x drawn from the data": partial(entropy_identity, chain=walks.DATA)},
+        variants={"x drawn from the data": partial(entropy_identity, chain="data")},
     ),
     *claims_elbo.CLAIMS,
     *claims_policy.CLAIMS,

@@ -12,16 +12,16 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from theory.denoisers import TableDenoiser
 from theory.ledger import Instance, strategies
 from theory.reference import laws as reference
 from theory.reference import orders as reference_orders
-from theory.reference import samplers as reference_samplers
 from theory.unmasking import likelihood, walks
 from theory.unmasking.best_rules import TabulatedRule, tabulate
 from theory.unmasking.claims.curve import ROUNDING, tolerance
 from theory.unmasking.rules.base import SetRule
 from theory.unmasking.rules.sets import EntropyBounded, LeftToRight, Threshold, TopK
-from theory.worlds import states
+from theory.worlds import TableWorld, states
 
 DUEL = "Turok, De Sa, Kuleshov, arXiv 2603.01367"
 NOTES = "DUEL notes, 2"
@@ -51,7 +51,7 @@ class Setup:
 
     n: int
     d: int
-    exact: reference_samplers.Denoiser
+    exact: reference.Conditional
     table: Float[Tensor, "states n d"]
     rule: SetRule
     blocks: reference_orders.Blocks
@@ -61,19 +61,20 @@ class Setup:
         """All sequences in the order of a law."""
         return states.all_sequences(self.n, self.d)
 
-    def denoise(self, z: Int[Tensor, "batch n"]) -> Float[Tensor, "batch n d"]:
-        """Return the log-conditionals: a Denoise."""
-        return self.table[states.index_of(z, self.d)]
+    @property
+    def denoiser(self) -> TableDenoiser:
+        """The log-conditionals as a denoiser."""
+        return TableDenoiser(self.table)
 
     def terms(self) -> Float[Tensor, "cells sets n"]:
         """Return the log-conditionals along all orders of all sequences."""
-        return likelihood.order_terms(self.denoise, self.sequences, self.d)
+        return likelihood.order_terms(self.denoiser, self.sequences)
 
     def walk(self, law: Float[Tensor, "cells"] | None = None, rule: SetRule | None = None) -> walks.Walk:
         """Return the exact engine's sweep, the data uniform unless given."""
         cells = self.d**self.n
         data = torch.full((cells,), 1 / cells, dtype=torch.float64) if law is None else law
-        return walks.walk(rule or self.rule, data, self.n, self.d, walks.denoiser_model(self.denoise))
+        return walks.walk(rule or self.rule, TableWorld(data, self.n, self.d), self.denoiser)
 
     def slack(self) -> float:
         """Return the rounding tolerance of sums of log-probabilities."""
@@ -95,17 +96,17 @@ def learned(n: int, d: int, rows: Sequence[int], rule: str | Sequence[int] = "le
 
 def true(n: int, d: int, weights: Sequence[int], rule: str | Sequence[int] = "left to right") -> Setup:
     """Return the true conditionals of a law, and a rule."""
-    return _setup(n, d, reference_samplers.oracle(reference.rational_law(n, d, weights), d), rule)
+    return _setup(n, d, reference.conditionals_of(reference.rational_law(n, d, weights), d), rule)
 
 
-def _setup(n: int, d: int, exact: reference_samplers.Denoiser, rule: str | Sequence[int]) -> Setup:
+def _setup(n: int, d: int, exact: reference.Conditional, rule: str | Sequence[int]) -> Setup:
     rows = []
     for z in reference.states(n, d):
         hidden = reference.masked(z, d)
         rows.append([[float(exact(z, i, v)) if i in hidden else float(z[i] == v) for v in range(d)] for i in range(n)])
     table = torch.tensor(rows, dtype=torch.float64).log()
     chosen = RULES[rule] if isinstance(rule, str) else coded(rule, n, d)
-    listed = tabulate(chosen, lambda z: table[states.index_of(z, d)], n, d).sets
+    listed = tabulate(chosen, TableDenoiser(table)).sets
     sets = {z: tuple(row.nonzero()[:, 0].tolist()) for z, row in zip(reference.states(n, d), listed, strict=True)}
     return Setup(n, d, exact, table, chosen, sets.__getitem__)
 

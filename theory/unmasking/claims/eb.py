@@ -11,19 +11,18 @@ from typing import Any
 import torch
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
-from torch import Tensor
 
+from theory.denoisers import TableDenoiser
 from theory.ledger import Claim, Evidence, Instance, at_least, at_most, equal, strategies
 from theory.reference import laws as reference
 from theory.reference import paths as reference_paths
-from theory.reference import samplers as reference_samplers
 from theory.unmasking import entropy_bounds, walks
 from theory.unmasking.claims.curve import tolerance
 from theory.unmasking.rules.base import SetRule
 from theory.unmasking.rules.proxies import PROXIES
 from theory.unmasking.rules.sets import EntropyBounded, RandomOne, TopK
-from theory.unmasking.walks import DATA, Walk
-from theory.worlds import states
+from theory.unmasking.walks import Walk
+from theory.worlds import TableWorld, states
 
 PAPER = "Ben-Hamu et al., arXiv 2505.24857"
 SUPPLEMENT = "EB-Sampler notes"
@@ -48,33 +47,35 @@ def literal_rule(kind: str, by: str, budget: float) -> reference_paths.LiteralRu
     return reference_paths.top_k(2, by) if kind == "top" else reference_paths.entropy_bounded(budget, by)
 
 
-def case(n: int, d: int, weights: Sequence[float], model: Sequence[Sequence[float]] | None) -> tuple[Tensor, Any, Any]:
-    """Return the law, the model as a torch table (None: the oracle) and the denoiser in exact fractions.
+def case(
+    n: int, d: int, weights: Sequence[float], model: Sequence[Sequence[float]] | None
+) -> tuple[TableWorld, TableDenoiser | None, Any]:
+    """Return the world, the model as a table (None: the oracle) and the denoiser in exact fractions.
 
     A model lists positive weights, one row for each state and position: any, hence inconsistent, conditionals.
     """
-    q = states.normalised_law(weights, n, d)
+    world = TableWorld.from_weights(weights, n, d)
     if model is None:
-        return q, None, reference_samplers.oracle(reference.rational_law(n, d, weights), d)
-    rows = torch.tensor(model, dtype=torch.float64).reshape(1, (d + 1) ** n, n, d)
+        return world, None, reference.conditionals_of(reference.rational_law(n, d, weights), d)
+    rows = torch.tensor(model, dtype=torch.float64).reshape((d + 1) ** n, n, d)
     table = (rows / rows.sum(-1, keepdim=True)).log()
 
     def denoiser(z: reference.State, i: int, v: int) -> Fraction:
         row = model[int(states.index_of(torch.tensor(z), d)) * n + i]
         return Fraction(row[v]) / sum(Fraction(w) for w in row)
 
-    return q, walks.table_model(table), denoiser
+    return world, TableDenoiser(table), denoiser
 
 
 def oracle_walk(n: int, d: int, weights: Sequence[float], rule: SetRule, model: Any = None) -> Walk:
-    return walks.walk(rule, states.normalised_law(weights, n, d), n, d, model)
+    return walks.walk(rule, TableWorld.from_weights(weights, n, d), model)
 
 
 def normalised(
     n: int, d: int, weights: Sequence[float], model: Any, kind: str, by: str, budget: float, peek: float = 0.0
 ) -> Iterator[Evidence]:
     """Sum p_phi over all paths, and q_phi over the partitions of each sequence, in fractions; then the walk's law."""
-    q, torch_model, denoiser = case(n, d, weights, model)
+    world, torch_model, denoiser = case(n, d, weights, model)
     law = reference.rational_law(n, d, weights)
     found = list(reference_paths.paths(law, denoiser, literal_rule(kind, by, budget), n, d))
     effective = len(law) > 1
@@ -83,18 +84,20 @@ def normalised(
     shares = {x: sum((p.data for p in found if p.x == x), Fraction(0)) for x in reference.sequences(n, d)}
     worst = max(shares, key=lambda x: abs(shares[x] - law.get(x, 0)))
     yield equal("rational", Fraction(shares[worst]), Fraction(law.get(worst, 0)), Fraction(0), effective=effective)
-    walk = walks.walk(torch_rule(kind, by, budget), q, n, d, torch_model)
+    walk = walks.walk(torch_rule(kind, by, budget), world, torch_model)
     expected = [float(reference_paths.output(found).get(x, 0)) for x in reference.sequences(n, d)]
-    yield equal("enumeration", walk.output[0], expected, tolerance(n, d), effective=effective, note="walk's law")
+    yield equal("enumeration", walk.output.law(), expected, tolerance(n, d), effective=effective, note="walk's law")
     done = states.sequence_index(n, d)
-    yield equal("enumeration", walk.visits[DATA, 0, done], q, tolerance(n, d), effective=effective, note="data chain")
+    yield equal(
+        "enumeration", walk.visits_of_data[done], world.law(), tolerance(n, d), effective=effective, note="data chain"
+    )
 
 
 def ordering(
     n: int, d: int, weights: Sequence[float], model: Any, kind: str, by: str, budget: float, factor: float = 1.0
 ) -> Iterator[Evidence]:
     """Compare KL(q || p_phi) with the joint KL over paths; the gap with E_q KL(q_phi(z|x) || p_phi(z|x))."""
-    q, torch_model, denoiser = case(n, d, weights, model)
+    world, torch_model, denoiser = case(n, d, weights, model)
     law = reference.rational_law(n, d, weights)
     found = list(reference_paths.paths(law, denoiser, literal_rule(kind, by, budget), n, d))
     joint, output = reference_paths.joint_divergence(found), reference_paths.output(found)
@@ -105,15 +108,15 @@ def ordering(
     yield equal("enumeration", joint - single, gap, slack, note="gap = E_q KL of the partitions")
     if kind != "random":
         yield equal("enumeration", single, joint, slack, note="deterministic rule: equality")
-    walk = walks.walk(torch_rule(kind, by, budget), q, n, d, torch_model)
-    yield equal("enumeration", walk.path_divergence[0], joint, slack, note="walk's path KL")
+    walk = walks.walk(torch_rule(kind, by, budget), world, torch_model)
+    yield equal("enumeration", walk.path_divergence, joint, slack, note="walk's path KL")
 
 
 def decomposition(
     n: int, d: int, weights: Sequence[float], model: Any, kind: str, by: str, budget: float, drop: bool = False
 ) -> Iterator[Evidence]:
     """Sum model error and joint dependence error along the paths of the data, node by node, against the joint KL."""
-    q, torch_model, denoiser = case(n, d, weights, model)
+    world, torch_model, denoiser = case(n, d, weights, model)
     law = reference.rational_law(n, d, weights)
     found = list(reference_paths.paths(law, denoiser, literal_rule(kind, by, budget), n, d))
     gaps, dependences = [], []
@@ -129,19 +132,19 @@ def decomposition(
     slack = tolerance(n, d, n * math.log(d))
     total = math.fsum(gaps) + (0.0 if drop else math.fsum(dependences))
     yield equal("enumeration", total, joint, slack, effective=joint > 1e-9, note="ME + JD = joint KL")
-    walk = walks.walk(torch_rule(kind, by, budget), q, n, d, torch_model)
-    yield equal("enumeration", walk.total(walk.model_error)[0], math.fsum(gaps), slack, note="walk's model error")
-    yield equal("enumeration", walk.total(walk.joint_dependence)[0], math.fsum(dependences), slack, note="walk's JD")
+    walk = walks.walk(torch_rule(kind, by, budget), world, torch_model)
+    yield equal("enumeration", walk.model_error, math.fsum(gaps), slack, note="walk's model error")
+    yield equal("enumeration", walk.joint_dependence, math.fsum(dependences), slack, note="walk's JD")
 
 
 def node_bound(
     n: int, d: int, weights: Sequence[float], model: Any, kind: str, by: str, budget: float, factor: float = 1.0
 ) -> Iterator[Evidence]:
     """Compare joint dependence error with sum-minus-max at every reachable state."""
-    q, torch_model, denoiser = case(n, d, weights, model)
-    walk = walks.walk(torch_rule(kind, by, budget), q, n, d, torch_model)
-    here = walk.visits[DATA, 0] > 0
-    dependence, bound = walk.joint_dependence[0, here], walk.bound[0, here]
+    world, torch_model, denoiser = case(n, d, weights, model)
+    walk = walks.walk(torch_rule(kind, by, budget), world, torch_model)
+    here = walk.visits_of_data > 0
+    dependence, bound = walk.nodes.joint_dependence[here], walk.nodes.bound[here]
     slack, effective = tolerance(n, d, n * math.log(d)), float(bound.max()) > 1e-6
     yield at_most("enumeration", dependence, factor * bound, slack, effective=effective)
     yield at_least("enumeration", dependence, 0.0, slack, effective=effective, note="JD >= 0")
@@ -149,8 +152,8 @@ def node_bound(
         law = reference.rational_law(n, d, weights)
         block = literal_rule(kind, by, budget)(reference_paths.rows_at(denoiser, (d,) * n, d))[0][1]
         _, jd, b = reference_paths.node_errors(law, denoiser, (d,) * n, block, d)
-        yield equal("enumeration", walk.joint_dependence[0, -1], jd, slack, note="JD at the root, written out")
-        yield equal("enumeration", walk.bound[0, -1], b, slack, note="bound at the root, written out")
+        yield equal("enumeration", walk.nodes.joint_dependence[-1], jd, slack, note="JD at the root, written out")
+        yield equal("enumeration", walk.nodes.bound[-1], b, slack, note="bound at the root, written out")
 
 
 def copies_are_tight(copies: int, d: int) -> Iterator[Evidence]:
@@ -158,10 +161,10 @@ def copies_are_tight(copies: int, d: int) -> Iterator[Evidence]:
     law = [int(len(set(x)) == 1) for x in reference.sequences(copies, d)]
     walk = oracle_walk(copies, d, law, EntropyBounded(math.inf))
     slack = tolerance(copies, d, copies)
-    yield equal("enumeration", walk.joint_dependence[0, -1], (copies - 1) * math.log(d), slack)
-    yield equal("enumeration", walk.bound[0, -1], (copies - 1) * math.log(d), slack)
+    yield equal("enumeration", walk.nodes.joint_dependence[-1], (copies - 1) * math.log(d), slack)
+    yield equal("enumeration", walk.nodes.bound[-1], (copies - 1) * math.log(d), slack)
     free = oracle_walk(copies, d, [1] * d**copies, EntropyBounded(math.inf))
-    yield equal("enumeration", free.joint_dependence[0, -1], 0.0, slack, note="independent tokens")
+    yield equal("enumeration", free.nodes.joint_dependence[-1], 0.0, slack, note="independent tokens")
 
 
 def oracle_guarantee(
@@ -169,11 +172,11 @@ def oracle_guarantee(
 ) -> Iterator[Evidence]:
     """Compare KL(q || p_phi) of EB with exact conditionals with budget * E[steps that reveal several tokens]."""
     walk = oracle_walk(n, d, weights, EntropyBounded(budget, by))
-    claimed = factor * entropy_bounds.oracle_guarantee(budget, walk.total(walk.several))
+    claimed = factor * entropy_bounds.oracle_guarantee(budget, torch.as_tensor(walk.total(walk.nodes.several)))
     effective = float(walk.divergence) > 1e-9
     slack = tolerance(n, d, n)
     yield at_most("enumeration", walk.divergence, claimed, slack, effective=effective)
-    tighter = walk.total(walk.bound)
+    tighter = walk.bound
     yield at_most("enumeration", tighter, claimed, slack, effective=effective, note="sum of node bounds")
 
 

@@ -9,6 +9,7 @@ from functools import partial
 import torch
 from hypothesis import strategies as st
 
+from theory.denoisers import TableDenoiser
 from theory.ledger import Claim, Evidence, Instance, at_least, at_most, equal, strategies
 from theory.unmasking import walks
 from theory.unmasking.claims.curve import COPIED_PAIRS, tolerance
@@ -19,8 +20,7 @@ from theory.unmasking.rules.base import SetRule
 from theory.unmasking.rules.proxies import PROXIES
 from theory.unmasking.rules.sampled import SampledConfidence
 from theory.unmasking.rules.sets import Dilated, EntropyBounded, LeftToRight, Threshold, TopK
-from theory.unmasking.walks import DATA, SAMPLER
-from theory.worlds import dirichlet, states
+from theory.worlds import TableWorld, dirichlet, states
 
 NOTES = "EB-Sampler notes, not theorems"
 TIED_WEIGHTS = [{7: 3, 10: 4, 13: 5, 14: 1, 23: 5, 29: 8}.get(x, 0) for x in range(32)]
@@ -59,8 +59,8 @@ def batch_invariance(
 def sampled_confidence(first: float, second: float, printed: float | None = None) -> Iterator[Evidence]:
     """Reveal the most probable of two drawn independent bits: the law must stay q; printed P(X_1 = 1) beside it."""
     q = torch.tensor([a * b for a in (1 - first, first) for b in (1 - second, second)], dtype=torch.float64)
-    walk = walks.walk(SampledConfidence(), q, 2, 2)
-    share = float(walk.output[0, 2:].sum())
+    walk = walks.walk(SampledConfidence(), TableWorld(q, 2, 2))
+    share = float(walk.output.law()[2:].sum())
     if printed is not None:
         yield equal("enumeration", share, printed, tolerance(2, 2), note="P(X_1 = 1)")
     else:
@@ -70,31 +70,37 @@ def sampled_confidence(first: float, second: float, printed: float | None = None
 def overconfident(budget: float, wrong: float) -> Iterator[Evidence]:
     """Let a model claim 1 - wrong for each half of a fair copied bit: JD at most the budget that it passes."""
     q = torch.tensor([0.5, 0.0, 0.0, 0.5], dtype=torch.float64)
-    p = torch.tensor([1 - wrong, wrong], dtype=torch.float64).log().expand(1, 9, 2, 2)
-    walk = walks.walk(EntropyBounded(budget), q, 2, 2, walks.table_model(p))
-    yield equal("enumeration", walk.mean_nfe[SAMPLER], 1.0, tolerance(2, 2), note="passes the budget in one step")
-    yield at_most("enumeration", walk.total(walk.joint_dependence), budget, tolerance(2, 2), note="JD <= budget")
+    p = torch.tensor([1 - wrong, wrong], dtype=torch.float64).log().expand(9, 2, 2)
+    walk = walks.walk(EntropyBounded(budget), TableWorld(q, 2, 2), TableDenoiser(p))
+    yield equal("enumeration", walk.calls, 1.0, tolerance(2, 2), note="passes the budget in one step")
+    yield at_most("enumeration", walk.joint_dependence, budget, tolerance(2, 2), note="JD <= budget")
 
 
 def calls_fall(n: int, d: int, weights: Sequence[float], low: float, high: float) -> Iterator[Evidence]:
     """Compare E[NFE] of EB at two budgets, under the sampler and under the data."""
     few, many = (oracle_walk(n, d, weights, EntropyBounded(b)) for b in (low, high))
-    effective = bool((few.output != many.output).any())
-    yield at_most("enumeration", many.mean_nfe, few.mean_nfe, tolerance(n, d, n), effective=effective)
+    effective = bool((few.output.law() != many.output.law()).any())
+    yield at_most(
+        "enumeration",
+        [many.calls, many.calls_of_data],
+        [few.calls, few.calls_of_data],
+        tolerance(n, d, n),
+        effective=effective,
+    )
 
 
 def error_rises(n: int, d: int, weights: Sequence[float], low: float, high: float) -> Iterator[Evidence]:
     """Compare KL(q || p_phi) of EB at two budgets."""
     few, many = (oracle_walk(n, d, weights, EntropyBounded(b)) for b in (low, high))
-    effective = bool((few.output != many.output).any())
+    effective = bool((few.output.law() != many.output.law()).any())
     yield at_most("enumeration", few.divergence, many.divergence, tolerance(n, d, n), effective=effective)
 
 
 def six_atoms(budget: float, sampler: float, data: float, divergence: float) -> Iterator[Evidence]:
     """Compute E[NFE] under both chains and the KL of the six-atom fixture; printed to three decimals."""
     walk = oracle_walk(5, 2, SIX_ATOM_WEIGHTS, EntropyBounded(budget))
-    yield equal("enumeration", walk.mean_nfe[SAMPLER], sampler, 5e-4, note="E[NFE], sampler")
-    yield equal("enumeration", walk.mean_nfe[DATA], data, 5e-4, note="E[NFE], data")
+    yield equal("enumeration", walk.calls, sampler, 5e-4, note="E[NFE], sampler")
+    yield equal("enumeration", walk.calls_of_data, data, 5e-4, note="E[NFE], data")
     yield equal("enumeration", walk.divergence, divergence, 5e-4, note="KL")
 
 
@@ -103,16 +109,16 @@ def ties_matter(ascending: float, descending: float) -> Iterator[Evidence]:
     law = states.normalised_law(TIED_WEIGHTS, 5, 2)
     mirrored = law.reshape([2] * 5).permute(4, 3, 2, 1, 0).reshape(-1)
     for q, printed in ((law, ascending), (mirrored, descending)):
-        walk = walks.walk(EntropyBounded(0.45), q, 5, 2)
-        yield equal("enumeration", walk.mean_nfe[SAMPLER], printed, 5e-3, note="printed to two decimals")
+        walk = walks.walk(EntropyBounded(0.45), TableWorld(q, 5, 2))
+        yield equal("enumeration", walk.calls, printed, 5e-3, note="printed to two decimals")
 
 
 def below_hull(n: int, d: int, weights: Sequence[float], budget: float) -> Iterator[Evidence]:
     """Compare EB (entropy order, exact conditionals) with the lower hull of all Top-k points at its own E[NFE]."""
     walk = oracle_walk(n, d, weights, EntropyBounded(budget))
     points = [oracle_walk(n, d, weights, TopK(k, "entropy")) for k in range(1, n + 1)]
-    hull = lower_hull([(float(w.mean_nfe[SAMPLER]), float(w.divergence)) for w in points])
-    nfe = float(walk.mean_nfe[SAMPLER])
+    hull = lower_hull([(float(w.calls), float(w.divergence)) for w in points])
+    nfe = float(walk.calls)
     top = height(hull, nfe)
     effective = 1 + 1e-9 < nfe < n - 1e-9
     yield at_most("enumeration", walk.divergence, top, tolerance(n, d, n), effective=effective)
@@ -125,14 +131,14 @@ def hull_families(family: str, low: float, high: float) -> Iterator[Evidence]:
     random functions of two random bits. Laws are drawn with seed 0 and not chosen.
     """
     generator = torch.Generator().manual_seed(0)
-    found = torch.stack([_family_law(family, generator) for _ in range(40)])
-    tops = [walks.walk(TopK(k, "entropy"), found, 5, 2) for k in range(1, 6)]
-    bounds = [walks.walk(EntropyBounded(b), found, 5, 2) for b in (0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5)]
+    found = TableWorld(torch.stack([_family_law(family, generator) for _ in range(40)]), 5, 2)
+    tops = [walks.walk(TopK(k, "entropy"), found) for k in range(1, 6)]
+    bounds = [walks.walk(EntropyBounded(b), found) for b in (0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5)]
     below = interior = 0
     for w in range(40):
-        hull = lower_hull([(float(t.mean_nfe[SAMPLER, w]), float(t.divergence[w])) for t in tops])
+        hull = lower_hull([(float(torch.as_tensor(t.calls)[w]), float(torch.as_tensor(t.divergence)[w])) for t in tops])
         for walk in bounds:
-            nfe, divergence = float(walk.mean_nfe[SAMPLER, w]), float(walk.divergence[w])
+            nfe, divergence = float(torch.as_tensor(walk.calls)[w]), float(torch.as_tensor(walk.divergence)[w])
             top = height(hull, nfe)
             interior += 1 + 1e-9 < nfe < 5 - 1e-9
             below += 1 + 1e-9 < nfe < 5 - 1e-9 and divergence < top - 1e-9

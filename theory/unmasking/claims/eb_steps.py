@@ -14,27 +14,27 @@ from hypothesis import strategies as st
 from theory.ledger import Claim, Evidence, Instance, at_least, at_most, equal, hoeffding_margin, rounding, strategies
 from theory.reference import laws as reference
 from theory.reference import paths as reference_paths
-from theory.reference import samplers as reference_samplers
 from theory.unmasking import entropy_bounds
 from theory.unmasking.claims.curve import tolerance
 from theory.unmasking.claims.eb import COPY, PAPER, ROUNDING, SIX_ATOMS, SUPPLEMENT, budgets, oracle_walk
 from theory.unmasking.rules.base import SetRule
 from theory.unmasking.rules.proxies import PROXIES
 from theory.unmasking.rules.sets import EntropyBounded, LeftToRight, RandomOne, Threshold, TopK, prefix_bounds
-from theory.worlds import information, states
+from theory.worlds import states
 
 
 def limits(n: int, d: int, weights: Sequence[float], by: str, steps: int = 1) -> Iterator[Evidence]:
     """Run EB at budget infinity (one step, KL = TC) and at 0 on a law with positive entropies (n steps, Top-1, KL 0)."""
     at_once = oracle_walk(n, d, weights, EntropyBounded(math.inf, by))
-    yield equal("enumeration", at_once.mean_nfe, float(steps), tolerance(n, d), note="one step")
-    total = information.total_correlation(at_once.law, n, d)
+    yield equal("enumeration", [at_once.calls, at_once.calls_of_data], float(steps), tolerance(n, d), note="one step")
+    total = at_once.world.total_correlation()
     yield equal("enumeration", at_once.divergence, total, tolerance(n, d, n * math.log(d)), note="KL = TC")
     careful = oracle_walk(n, d, weights, EntropyBounded(0.0, by))
     if all(w > 0 for w in weights):
         top = oracle_walk(n, d, weights, TopK(1, by))
-        yield equal("enumeration", careful.mean_nfe, float(n), tolerance(n, d), note="n steps")
-        yield equal("enumeration", careful.visits, top.visits, tolerance(n, d), note="same states as Top-1")
+        yield equal("enumeration", [careful.calls, careful.calls_of_data], float(n), tolerance(n, d), note="n steps")
+        for found, other in ((careful.visits, top.visits), (careful.visits_of_data, top.visits_of_data)):
+            yield equal("enumeration", found, other, tolerance(n, d), note="same states as Top-1")
     yield equal("enumeration", careful.divergence, 0.0, tolerance(n, d, n), note="KL = 0")
 
 
@@ -78,12 +78,12 @@ def one_token_exact(n: int, d: int, weights: Sequence[float], kind: str, tokens:
         "entropy": TopK(tokens, "entropy"), "threshold": Threshold(-math.inf),
     }  # fmt: skip
     walk = oracle_walk(n, d, weights, rules[kind])
-    distance = (walk.output - walk.law).abs().sum() / 2
+    distance = (walk.output.law() - walk.world.law()).abs().sum() / 2
     yield equal("enumeration", distance, 0.0, tolerance(n, d), effective=max(weights) < sum(weights))
     if kind in ("random", "entropy") and tokens == 1:
         law = reference.rational_law(n, d, weights)
         rule = reference_paths.random_one if kind == "random" else reference_paths.top_k(1, "entropy")
-        output = reference_paths.output(list(reference_paths.paths(law, reference_samplers.oracle(law, d), rule, n, d)))
+        output = reference_paths.output(list(reference_paths.paths(law, reference.conditionals_of(law, d), rule, n, d)))
         gap = max(abs(Fraction(p) - law.get(x, 0)) for x, p in output.items())
         yield equal("rational", gap, Fraction(0), Fraction(0))
 
@@ -132,10 +132,10 @@ def teacher_forced(n: int, d: int, weights: Sequence[float], budget: float, shif
     Each term lies in an interval whose ends are found by enumeration, so the margin is rigorous.
     """
     walk = oracle_walk(n, d, weights, EntropyBounded(budget))
-    q, p = walk.law[0], walk.output[0]
+    q, p = walk.world.law(), walk.output.law()
     ratio = torch.where(q > 0, (q / torch.where(q > 0, p, 1.0)).log(), 0.0)
     exact = float((q * ratio).sum())
-    yield equal("enumeration", exact, walk.path_divergence[0] + shift, tolerance(n, d, n), note="-E ln p_phi - H(q)")
+    yield equal("enumeration", exact, walk.path_divergence + shift, tolerance(n, d, n), note="-E ln p_phi - H(q)")
     seen, samples = ratio[q > 0], 20_000
     drawn = torch.multinomial(q, samples, replacement=True, generator=torch.Generator().manual_seed(n * 100 + d))
     width = float(seen.max() - seen.min())

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 
+from theory.denoisers import TableDenoiser, denoiser
 from theory.ledger import Claim, Evidence, at_least, at_most, equal
 from theory.reference import laws as reference
 from theory.reference import nelbo as reference_nelbo
@@ -21,7 +22,7 @@ from theory.unmasking.claims.curve import ROUNDING
 from theory.unmasking.claims.duel_inputs import BITS, DUEL, EXACT, NOTES, RULES, SINGLE, learned, tables
 from theory.unmasking.rules.sampled import SampledConfidence
 from theory.unmasking.rules.sets import RandomOne
-from theory.worlds import states
+from theory.worlds import TableWorld, states
 
 
 def elbo_forms(n: int, d: int, rows: list[int], weights: list[int], flat: bool = False) -> Iterator[Evidence]:
@@ -38,7 +39,7 @@ def elbo_forms(n: int, d: int, rows: list[int], weights: list[int], flat: bool =
     ]
     yield equal("enumeration", counts, written, s.slack(), note="sweep against all orders")
     q = states.normalised_law(weights, n, d)
-    mean = -reference_nelbo.nelbo_by_order(s.table.exp().reshape(*[d + 1] * n, n, d), q.reshape(*[d] * n))
+    mean = -reference_nelbo.nelbo_by_order(TableDenoiser(s.table), TableWorld(q, n, d))
     yield equal("enumeration", q @ counts, mean, s.slack(), note="data average against nelbo_by_order")
 
 
@@ -58,14 +59,14 @@ def elbo_chain(n: int, d: int, rows: list[int], swap: bool = False) -> Iterator[
         yield equal(
             "enumeration", found, [math.log(pick(p)) for p in every], s.slack(), note="sweep against all orders"
         )
-    uniform = s.walk(rule=RandomOne()).output[0]
+    uniform = s.walk(rule=RandomOne()).output.law()
     yield equal("enumeration", middle[1].exp(), uniform, s.slack(), note="mean over orders against the walk")
 
 
 def between_orders(n: int, d: int, rows: list[int], rule: str) -> Iterator[Evidence]:
     """Place log p^F of a singleton rule between the worst and the best order, by sweep and by all orders."""
     s = learned(n, d, rows, rule)
-    found, terms = likelihood.log_likelihood(s.rule, s.denoise, s.sequences, d).log_likelihood, s.terms()
+    found, terms = likelihood.log_likelihood(s.rule, s.denoiser, s.sequences).log_likelihood, s.terms()
     low, high = likelihood.worst_order(terms)[0], likelihood.best_order(terms)[0]
     effective = float((high - low).max()) > 1e-6
     yield at_least("enumeration", found, low, s.slack(), effective=effective)
@@ -83,7 +84,7 @@ def best_fixed_beats_elbo(
     s, q = learned(n, d, rows), states.normalised_law(weights, n, d)
     terms = s.terms()
     orders = [float(q @ likelihood.along(terms, torch.tensor(o))) for o in itertools.permutations(range(n))]
-    best, average = best_fixed_order(terms, q)[0], float(q @ likelihood.elbo(terms))
+    best, average = best_fixed_order(terms, TableWorld(q, n, d))[0], float(q @ likelihood.elbo(terms))
     found = min(orders) if worst else best
     yield at_least("enumeration", found, average, s.slack(), effective=max(orders) - min(orders) > 1e-6)
     yield equal("enumeration", best, max(orders), s.slack(), note="sweep over sets against all orders")
@@ -94,7 +95,7 @@ def above(
 ) -> Iterator[Evidence]:
     """Compare E_q log p^F with E_q of the ELBO or of log p^unif; LOGLIK against its products beside it."""
     s, q = learned(n, d, rows, rule), states.normalised_law(weights, n, d)
-    found = likelihood.log_likelihood(s.rule, s.denoise, s.sequences, d).log_likelihood
+    found = likelihood.log_likelihood(s.rule, s.denoiser, s.sequences).log_likelihood
     other = {"ELBO": likelihood.elbo, "uniform": likelihood.log_uniform}[bound](s.terms())
     yield at_least("enumeration", sign * float(q @ found), sign * float(q @ other), s.slack())
     yield equal(
@@ -117,7 +118,7 @@ def control(biases: list[int], law: list[str], product: bool = False) -> Iterato
     worst = max(range(len(claimed)), key=lambda k: abs(chosen[k] - claimed[k]))
     yield equal("rational", chosen[worst], claimed[worst], Fraction(0))
     q = torch.tensor([float(p) for p in exact.values()], dtype=torch.float64)
-    output = walks.walk(SampledConfidence(), q, n, 2).output[0]
+    output = walks.walk(SampledConfidence(), TableWorld(q, n, 2)).output.law()
     yield equal("enumeration", output, [float(p) for p in claimed], 1e-14, note="walk of the value rule")
 
 
@@ -125,9 +126,10 @@ def scored_by_loglik(biases: list[int]) -> Iterator[Evidence]:
     """Compare greedy confidence's LOGLIK with the law of sample-then-select on independent bits."""
     rows = torch.tensor([[b / 10, 1 - b / 10] for b in biases], dtype=torch.float64)
     x = states.all_sequences(len(biases), 2)
+    product = denoiser(lambda z: rows.log().expand(len(z), -1, -1), d=2, n=len(biases))
     law = torch.stack([rows[i, x[:, i]] for i in range(len(biases))]).prod(0)
-    found = likelihood.log_likelihood(RULES["confidence"], lambda z: rows.log().expand(len(z), -1, -1), x, 2)
-    output = walks.walk(SampledConfidence(), law, len(biases), 2).output[0]
+    found = likelihood.log_likelihood(RULES["confidence"], product, x)
+    output = walks.walk(SampledConfidence(), TableWorld(law, len(biases), 2)).output.law()
     yield equal("enumeration", found.log_likelihood.exp(), output, 1e-12)
 
 

@@ -9,22 +9,20 @@ from functools import partial
 import torch
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
-from torch import Tensor
 
+from theory.denoisers import TableDenoiser
 from theory.ledger import Claim, Evidence, Instance, equal, strategies
 from theory.reference import info_gain as reference_info_gain
 from theory.reference import laws as reference
 from theory.reference import lookahead as reference_lookahead
-from theory.reference import samplers as reference_samplers
-from theory.reference.samplers import Denoiser
 from theory.unmasking.claims.info_gain_laws import DERIVED, FORMS
 from theory.unmasking.claims.info_gain_rules import GENERIC, ROUNDING, small_laws, tolerance
 from theory.unmasking.rules.actions import Form, objective
 from theory.unmasking.rules.base import Rule, ValueRule
 from theory.unmasking.rules.info_gain import InfoGain, SampledInfoGain, immediate_cost
 from theory.unmasking.rules.sets import EntropyBounded, LeftToRight, RandomOne, TopK
-from theory.unmasking.walks import SAMPLER, table_model, walk
-from theory.worlds import TableWorld, information, states
+from theory.unmasking.walks import walk
+from theory.worlds import TableWorld, states
 
 OTHER = [9, 1, 3, 2, 5, 5, 1, 7]
 KINDS = ("blind", "random positions", "argmax tokens", "bypass", "candidates")
@@ -42,7 +40,7 @@ def telescoping(
     largest: bool = False,
 ) -> Iterator[Evidence]:
     """Sum J along a trajectory of k positions a step, literally and by the torch objective; compare with potential(z_T) - Htilde."""
-    denoiser = reference_samplers.oracle(reference.float_law(n, d, weights), d)
+    denoiser = reference.conditionals_of(reference.float_law(n, d, weights), d)
     world = TableWorld(states.normalised_law(weights, n, d), n, d)
     z, summed, engine, spent = (d,) * n, 0.0, 0.0, 0.0
     for start in range(0, n, k):
@@ -51,7 +49,7 @@ def telescoping(
         after = reference_info_gain.with_block(z, block, shown)
         summed += reference_info_gain.block_value(denoiser, z, block, shown, d, form)
         here = torch.tensor([z])
-        engine += float(objective(world, here, torch.tensor([[after]]), d, form, world(here)))
+        engine += float(objective(world, here, torch.tensor([[after]]), form, world(here)))
         cost = [reference.entropy(reference_lookahead.row(denoiser, z, i, d)) for i in block]
         spent += max(cost) if largest else math.fsum(cost)
         z = after
@@ -65,14 +63,14 @@ def output_entropy(
     n: int, d: int, weights: Sequence[float], other: Sequence[float], k: int, kind: str = "blind"
 ) -> Iterator[Evidence]:
     """Compute E[Htilde] and the output's entropy with conditionals that switch between two laws by the parity of the masks."""
-    first, second = (reference_samplers.oracle(reference.float_law(n, d, w), d) for w in (weights, other))
+    first, second = (reference.conditionals_of(reference.float_law(n, d, w), d) for w in (weights, other))
 
     def denoiser(z: reference.State, i: int, v: int) -> float:
         return float((second if len(reference.masked(z, d)) % 2 else first)(z, i, v))
 
-    q, log_p = states.normalised_law(weights, n, d), _two_tables(n, d, weights, other)
+    world, switching = TableWorld.from_weights(weights, n, d), _two_tables(n, d, weights, other)
     for rule in _rules(kind, k):
-        spent, entropy = _cumulative(rule, q, n, d, log_p)
+        spent, entropy = _cumulative(rule, world, switching)
         yield equal("enumeration", spent, entropy, tolerance(n, d), effective=entropy > 1e-9, note=rule.name)
     yield from _literally(denoiser, n, d, k)
 
@@ -88,26 +86,26 @@ def _rules(kind: str, k: int) -> list[Rule]:
     return [*blind, *(InfoGain(f, "drawn", k) for f in FORMS)] if kind == "blind" else [planted[kind]]
 
 
-def _two_tables(n: int, d: int, weights: Sequence[float], other: Sequence[float]) -> Tensor:
+def _two_tables(n: int, d: int, weights: Sequence[float], other: Sequence[float]) -> TableDenoiser:
     worlds = [TableWorld(states.normalised_law(w, n, d), n, d) for w in (weights, other)]
     z = states.all_states(n, d)
     odd = (z == d).sum(-1) % 2 == 1
-    return torch.where(odd[:, None, None], worlds[1](z), worlds[0](z))
+    return TableDenoiser(torch.where(odd[:, None, None], worlds[1](z), worlds[0](z)))
 
 
-def _cumulative(rule: Rule, q: Tensor, n: int, d: int, log_p: Tensor) -> tuple[float, float]:
+def _cumulative(rule: Rule, world: TableWorld, model: TableDenoiser) -> tuple[float, float]:
     """Return E[Htilde] and the entropy of the output law of a rule on tabulated conditionals."""
-    found = walk(rule, q, n, d, table_model(log_p[None]))
-    entropy = float(information.entropy(found.output))
+    found, d = walk(rule, world, model), world.d
+    entropy = float(found.output.entropy())
     if not isinstance(rule, ValueRule):
-        return float(found.total(found.surprise, SAMPLER)), entropy
-    z, mass = states.all_states(n, d), found.visits[SAMPLER, 0]
+        return float(found.total(found.nodes.surprise, "sampler")), entropy
+    z, mass = states.all_states(world.n, d), found.visits
     open_ = (z == d).any(-1) & (mass > 0)
-    cost = immediate_cost(rule, lambda s: log_p[states.index_of(s, d)], z[open_], d)
+    cost = immediate_cost(rule, model, z[open_])
     return float((mass[open_] * cost).sum()), entropy
 
 
-def _literally(denoiser: Denoiser, n: int, d: int, k: int) -> Iterator[Evidence]:
+def _literally(denoiser: reference.Conditional, n: int, d: int, k: int) -> Iterator[Evidence]:
     def best(z: reference.State) -> Sequence[int]:
         return reference_info_gain.best_block(denoiser, z, d, k, "mean", "drawn")
 

@@ -13,17 +13,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from theory.denoisers import Denoiser
 from theory.ledger import Claim, Evidence, at_least, at_most, equal
 from theory.reference import laws as reference
 from theory.reference import lookahead as reference_lookahead
-from theory.reference import samplers as reference_samplers
 from theory.tolerance import tied
 from theory.unmasking.rules.actions import Form, likely
-from theory.unmasking.rules.base import Denoise, ValueRule
+from theory.unmasking.rules.base import ValueRule
 from theory.unmasking.rules.beam import beam
 from theory.unmasking.rules.info_gain import InfoGain, SampledInfoGain, Tokens, immediate_cost
 from theory.unmasking.rules.proxies import token_entropy, trusted_first
-from theory.unmasking.walks import SAMPLER, walk
+from theory.unmasking.walks import walk
 from theory.worlds import SupportWorld, TableWorld, information, states
 
 SOURCE = "Yang et al., arXiv 2602.18176"
@@ -32,15 +32,14 @@ FORMS: tuple[Form, ...] = ("mean", "sum", "look-ahead")
 BITS = 7
 
 
-def cumulative_entropy(rule: ValueRule, law: Tensor, n: int, d: int) -> tuple[float, float, float]:
+def cumulative_entropy(rule: ValueRule, world: TableWorld) -> tuple[float, float, float]:
     """Return E[Htilde], the entropy of the output law and KL(p_out || q) of a value rule, in nats."""
-    found = walk(rule, law, n, d)
-    z = states.all_states(n, d)
-    mass = found.visits[SAMPLER, 0]
-    open_ = (z == d).any(-1) & (mass > 0)
-    total = (mass[open_] * immediate_cost(rule, TableWorld(law, n, d), z[open_], d)).sum()
-    divergence = information.kullback_leibler(found.output, found.law)
-    return float(total), float(information.entropy(found.output)), float(divergence)
+    found = walk(rule, world)
+    z, mass = states.all_states(world.n, world.d), found.visits
+    open_ = (z == world.d).any(-1) & (mass > 0)
+    total = (mass[open_] * immediate_cost(rule, world, z[open_])).sum()
+    divergence = information.kullback_leibler(found.output.law(), world.law())
+    return float(total), float(found.output.entropy()), float(divergence)
 
 
 def dirichlet_laws(count: int, n: int, d: int, concentration: float) -> list[Tensor]:
@@ -52,7 +51,9 @@ def dirichlet_laws(count: int, n: int, d: int, concentration: float) -> list[Ten
 def selection_bias(tables: int, counts: Sequence[int], sign: int = 1) -> Iterator[Evidence]:
     """Average E[Htilde], H(p_out) and KL(p_out || q) over random 3-symbol tables, n = 3, for each N; listed draws at one state."""
     laws = dirichlet_laws(tables, 3, 3, 0.5)
-    rows = np.array([np.mean([cumulative_entropy(SampledInfoGain(k), q, 3, 3) for q in laws], 0) for k in counts])
+    rows = np.array(
+        [np.mean([cumulative_entropy(SampledInfoGain(k), TableWorld(q, 3, 3)) for q in laws], 0) for k in counts]
+    )
     yield equal("enumeration", rows[0, 2], 0.0, 1e-12, note="N = 1: KL(p_out || q)")
     yield equal(
         "enumeration", rows[0, 0], np.mean([float(information.entropy(q)) for q in laws]), 1e-12, note="N = 1: E Htilde"
@@ -65,12 +66,12 @@ def selection_bias(tables: int, counts: Sequence[int], sign: int = 1) -> Iterato
 
 def _listed_draws(law: Tensor, count: int) -> Iterator[Evidence]:
     n = d = 3
-    denoiser, start = reference_samplers.oracle(reference.float_law(n, d, law.tolist()), d), (d,) * n
+    denoiser, start = reference.conditionals_of(reference.float_law(n, d, law.tolist()), d), (d,) * n
     rows = [reference_lookahead.row(denoiser, start, i, d) for i in range(n)]
     trust = [math.exp(-reference.entropy(r) / 0.1) for r in rows]
     proposal = [t / sum(trust) * p for t, r in zip(trust, rows, strict=True) for p in r]
     values = [reference_lookahead.action_value(denoiser, start, i, v, d, "mean") for i in range(n) for v in range(d)]
-    weights, _, _ = SampledInfoGain(count).outcomes(TableWorld(law, n, d), torch.full((1, n), d), d)
+    weights, _, _ = SampledInfoGain(count).outcomes(TableWorld(law, n, d), torch.full((1, n), d))
     listed = reference_lookahead.best_of_drawn(proposal, values, count)
     yield equal("enumeration", weights[0], listed, 1e-12, note="law of the best of N, all draws listed")
 
@@ -87,7 +88,7 @@ def product_first(form: Form, tokens: Tokens, chosen: int, best: bool = True) ->
     """Find which position of a x b = c is revealed first, by the rule and by the literal objective of factor and bits."""
     rule, world, _, written = _product_scores(form, tokens)
     z = torch.full((1, world.n), world.d)
-    _, after, _ = rule.outcomes(world, z, world.d)
+    _, after, _ = rule.outcomes(world, z)
     yield equal(
         "enumeration",
         int((after[0, 0] != world.d).nonzero()[0, 0]),
@@ -127,7 +128,7 @@ def _product_scores(form: Form, tokens: Tokens) -> tuple[InfoGain, SupportWorld,
     world, rule = product_world(), InfoGain(form, tokens)
     n, d = world.n, world.d
     z = torch.full((1, n), d)
-    denoiser, start = reference_samplers.oracle({tuple(x): 0.01 for x in world.support.tolist()}, d), (d,) * n
+    denoiser, start = reference.conditionals_of({tuple(x): 0.01 for x in world.support.tolist()}, d), (d,) * n
     written = {}
     for i in (0, 2):
         p = reference_lookahead.row(denoiser, start, i, d)
@@ -136,7 +137,7 @@ def _product_scores(form: Form, tokens: Tokens) -> tuple[InfoGain, SupportWorld,
         written[i] = math.fsum(
             p[v] / mass * reference_lookahead.action_value(denoiser, start, i, v, d, form) for v in kept
         )
-    return rule, world, rule.scores(world, z, d, world(z))[0], written
+    return rule, world, rule.scores(world, z, world(z))[0], written
 
 
 @dataclass(frozen=True)
@@ -147,6 +148,11 @@ class Stack:
     mass: Tensor
     d: int
 
+    @property
+    def n(self) -> int:
+        """The number of positions."""
+        return int(self.support.shape[-1])
+
     def __call__(self, z: Tensor) -> Tensor:
         """Return log-conditionals; len(z) is a multiple of the number of laws, each law's rows adjacent."""
         worlds, _, n = self.support.shape
@@ -156,7 +162,7 @@ class Stack:
         found = found / agree.sum(-1, keepdim=True)
         return torch.where(found.isnan(), 1 / self.d, found).reshape(*z.shape, self.d).log()
 
-    def world(self, k: int) -> Denoise:
+    def world(self, k: int) -> Denoiser:
         """Return one law as a denoiser."""
         return Stack(self.support[k : k + 1], self.mass[k : k + 1], self.d)
 
@@ -197,7 +203,7 @@ def decoders(stack: Stack) -> dict[str, tuple[Tensor, Tensor]]:
 
 
 def _best_position(rule: InfoGain, stack: Stack, z: Tensor, log_p: Tensor) -> Tensor:
-    return tied(rule.scores(stack, z, stack.d, log_p)).argmax(-1)
+    return tied(rule.scores(stack, z, log_p)).argmax(-1)
 
 
 STACKS = {"dirichlet": dirichlet_stack, "parents": parents_stack}
@@ -211,7 +217,7 @@ def fewer_nats(family: str, count: int, better: str, worse: str) -> Iterator[Evi
     draws = np.random.default_rng(1).integers(0, count, (4000, count))
     yield at_most("monte-carlo", np.quantile(gap[draws].mean(1), 0.975), 0.0, 0.0, note="upper end of the 95% interval")
     start = torch.full((stack.support.shape[-1],), stack.d)
-    least = beam(stack.world(0), start, stack.d, None).cost
+    least = beam(stack.world(0), start, None).cost
     yield at_least(
         "enumeration", min(float(t[0]) for t, _ in found.values()), least, 1e-10, note="optimum of the first law"
     )
@@ -223,7 +229,7 @@ def fewer_nats(family: str, count: int, better: str, worse: str) -> Iterator[Evi
 def _literal_decode(stack: Stack) -> float:
     d, n = stack.d, stack.support.shape[-1]
     law = {tuple(x): p for x, p in zip(stack.support[0].tolist(), stack.mass[0].tolist(), strict=True) if p > 0}
-    denoiser, z, total = reference_samplers.oracle(law, d), (d,) * n, 0.0
+    denoiser, z, total = reference.conditionals_of(law, d), (d,) * n, 0.0
     while d in z:
         best = {
             i: reference_lookahead.likely(reference_lookahead.row(denoiser, z, i, d)) for i in reference.masked(z, d)

@@ -14,14 +14,13 @@ from hypothesis.strategies import DrawFn
 from theory.ledger import Claim, Evidence, Instance, at_least, equal, rounding, strategies
 from theory.reference import laws as reference
 from theory.reference import lookahead as reference_lookahead
-from theory.reference import samplers as reference_samplers
 from theory.tolerance import SLACK
 from theory.unmasking.claims.info_gain_laws import DERIVED, FORMS
 from theory.unmasking.rules.actions import Form, likely
 from theory.unmasking.rules.beam import beam
 from theory.unmasking.rules.info_gain import InfoGain, SampledInfoGain
 from theory.unmasking.rules.sets import TopK
-from theory.unmasking.walks import SAMPLER, walk
+from theory.unmasking.walks import walk
 from theory.worlds import TableWorld, information, states
 
 ROUNDING = "rounding of a sum over states of sums of n entropies: ledger.rounding(n^2 d (d+1)^n)"
@@ -38,11 +37,11 @@ def tolerance(n: int, d: int) -> float:
 
 def constant_dropped(n: int, d: int, weights: Sequence[float], form: Form, without: str = "") -> Iterator[Evidence]:
     """At every state compare the rule's choice with the best of -cost - potential(after), which lacks potential(z)."""
-    denoiser = reference_samplers.oracle(reference.float_law(n, d, weights), d)
+    denoiser = reference.conditionals_of(reference.float_law(n, d, weights), d)
     world = TableWorld(states.normalised_law(weights, n, d), n, d)
     z = states.all_states(n, d)[:-1]
     z = torch.cat((z[(z == d).any(-1)], torch.full((1, n), d)))
-    _, after, _ = InfoGain(form).outcomes(world, z, d)
+    _, after, _ = InfoGain(form).outcomes(world, z)
     gaps = []
     for state, chosen in zip(z.tolist(), (after[:, 0] != z).long().argmax(-1).tolist(), strict=True):
         value = {}
@@ -67,8 +66,8 @@ def entropy_first(rows: Sequence[Sequence[int]], form: Form = "mean") -> Iterato
     world = TableWorld(states.normalised_law([math.prod(r) for r in itertools.product(*rows)], n, d), n, d)
     z = states.all_states(n, d)
     z = z[(z == d).sum(-1) > 2]
-    scores = InfoGain(form, "drawn").scores(world, z, d, world(z))
-    _, after, _ = InfoGain(form).outcomes(world, z, d)
+    scores = InfoGain(form, "drawn").scores(world, z, world(z))
+    _, after, _ = InfoGain(form).outcomes(world, z)
     chosen = (after[:, 0] != z).long().argmax(-1).tolist()
     hidden = [reference.masked(tuple(state), d) for state in z.tolist()]
     gaps = [h[i] - min(h[j] for j in m) for i, m in zip(chosen, hidden, strict=True)]
@@ -96,21 +95,20 @@ def entropy_first(rows: Sequence[Sequence[int]], form: Form = "mean") -> Iterato
 
 def single_candidate(n: int, d: int, weights: Sequence[float], count: int = 1) -> Iterator[Evidence]:
     """Compare the output law of the best of N drawn candidates with the data law, and one step with all draws listed."""
-    q = states.normalised_law(weights, n, d)
-    rule = SampledInfoGain(count)
-    found = walk(rule, q, n, d)
-    yield equal("enumeration", found.output, found.law, tolerance(n, d), effective=float(q.max()) < 1, note=rule.name)
+    world, rule = TableWorld.from_weights(weights, n, d), SampledInfoGain(count)
+    found, q = walk(rule, world), world.law()
+    yield equal("enumeration", found.output.law(), q, tolerance(n, d), effective=float(q.max()) < 1, note=rule.name)
     for form in FORMS:
-        blind = walk(InfoGain(form, "drawn"), q, n, d)
-        yield equal("enumeration", blind.output, blind.law, tolerance(n, d), note=blind.rule)
+        blind = walk(InfoGain(form, "drawn"), world)
+        yield equal("enumeration", blind.output.law(), q, tolerance(n, d), note=blind.rule)
 
 
 def biased(n: int, d: int, weights: Sequence[float], count: int, least: float = 1e-6) -> Iterator[Evidence]:
     """Compute KL(p_out || q) of the best of N drawn candidates on a law that is no product."""
-    q = states.normalised_law(weights, n, d)
-    found = walk(SampledInfoGain(count), q, n, d)
-    divergence = information.kullback_leibler(found.output, found.law)
-    effective = float(information.total_correlation(q, n, d)) > 1e-9
+    world = TableWorld.from_weights(weights, n, d)
+    found = walk(SampledInfoGain(count), world)
+    divergence = information.kullback_leibler(found.output.law(), world.law())
+    effective = float(world.total_correlation()) > 1e-9
     yield at_least("enumeration", divergence, least, 0.0, effective=effective, note=f"N = {count}")
 
 
@@ -118,20 +116,19 @@ def best_order(
     n: int, d: int, weights: Sequence[float], drawn: bool = False, factor: float = 1.0
 ) -> Iterator[Evidence]:
     """Compare the dynamic programme with all orders, and with decoders: argmax tokens, or (E[Htilde]) drawn ones."""
-    q = states.normalised_law(weights, n, d)
-    world, start = TableWorld(q, n, d), torch.full((n,), d)
-    least = beam(world, start, d, None).cost
+    world, start = TableWorld.from_weights(weights, n, d), torch.full((n,), d)
+    least = beam(world, start, None).cost
     written = reference_lookahead.least_entropy_order(
-        reference_samplers.oracle(reference.float_law(n, d, weights), d), (d,) * n, d
+        reference.conditionals_of(reference.float_law(n, d, weights), d), (d,) * n, d
     )
     if not drawn:
         yield equal("enumeration", least, written, tolerance(n, d), effective=least > 1e-9, note="all orders")
-    found: dict[str, float] = {f"beam {b}, {f}": beam(world, start, d, b, f).cost for b in (1, 2) for f in FORMS}
+    found: dict[str, float] = {f"beam {b}, {f}": beam(world, start, b, f).cost for b in (1, 2) for f in FORMS}
     if drawn:
-        chain = walk(TopK(1, "entropy"), q, n, d)
+        chain = walk(TopK(1, "entropy"), world)
         found = {
-            "entropy-greedy, drawn tokens": float(chain.total(chain.surprise, SAMPLER)),
-            "H(q)": float(information.entropy(q)),
+            "entropy-greedy, drawn tokens": float(chain.total(chain.nodes.surprise, "sampler")),
+            "H(q)": float(world.entropy()),
         }
     for name, cost in found.items():
         yield at_least("enumeration", factor * cost, least, tolerance(n, d), effective=least > 1e-9, note=name)

@@ -19,7 +19,7 @@ from theory.unmasking import likelihood
 from theory.unmasking.best_rules import best_fixed_order, best_mixture, best_rule, expected_log_likelihood, frontier
 from theory.unmasking.claims.curve import COPIED_PAIRS, ROUNDING
 from theory.unmasking.claims.duel_inputs import BITS, DUEL, EXACT, NOTES, RULES, SINGLE, learned, tables, true
-from theory.worlds import information, states
+from theory.worlds import TableWorld, information, states
 
 
 def oracle_exceeds_one(n: int, d: int, rows: list[int], worst: bool = False) -> Iterator[Evidence]:
@@ -47,11 +47,13 @@ def oracle_is_above(n: int, d: int, rows: list[int], weights: list[int]) -> Iter
 
 def programme_is_best(n: int, d: int, rows: list[int], weights: list[int], uniform: bool = False) -> Iterator[Evidence]:
     """Compare V(all masked) with every named singleton rule, every fixed order and the recursion written out."""
-    s, q = learned(n, d, rows), states.normalised_law(weights, n, d)
-    planned = best_rule(torch.full_like(q, 1 / len(q)) if uniform else q, n, d, denoise=s.denoise, largest=1)
-    value = float(q @ likelihood.log_likelihood(planned.rule, s.denoise, s.sequences, d).log_likelihood)
+    s, world = learned(n, d, rows), TableWorld.from_weights(weights, n, d)
+    q = world.law()
+    flat = TableWorld(torch.full_like(q, 1 / len(q)), n, d)
+    planned = best_rule(flat if uniform else world, denoiser=s.denoiser, largest=1)
+    value = float(q @ likelihood.log_likelihood(planned.rule, s.denoiser, s.sequences).log_likelihood)
     for rule in SINGLE.values():
-        other = float(q @ likelihood.log_likelihood(rule, s.denoise, s.sequences, d).log_likelihood)
+        other = float(q @ likelihood.log_likelihood(rule, s.denoiser, s.sequences).log_likelihood)
         yield at_least("enumeration", value, other, s.slack(), effective=value - other > 1e-6, note=rule.name)
     terms = s.terms()
     orders = [float(q @ likelihood.along(terms, torch.tensor(o))) for o in itertools.permutations(range(n))]
@@ -62,16 +64,16 @@ def programme_is_best(n: int, d: int, rows: list[int], weights: list[int], unifo
     yield equal("enumeration", value, written, s.slack(), note="programme against recursion")
     if not uniform:
         yield equal(
-            "enumeration", expected_log_likelihood(planned, q), value, s.slack(), note="programme against LOGLIK"
+            "enumeration", expected_log_likelihood(planned, world), value, s.slack(), note="programme against LOGLIK"
         )
 
 
 def policy_chain(n: int, d: int, rows: list[int], weights: list[int], reverse: bool = False) -> Iterator[Evidence]:
     """Order the best fixed order, the DP optimum, -H(q) and the oracle."""
     s, q = learned(n, d, rows), states.normalised_law(weights, n, d)
-    terms = s.terms()
-    fixed = best_fixed_order(terms, q)[0]
-    value = expected_log_likelihood(best_rule(q, n, d, denoise=s.denoise, largest=1), q)
+    terms, world = s.terms(), TableWorld(q, n, d)
+    fixed = best_fixed_order(terms, world)[0]
+    value = expected_log_likelihood(best_rule(world, denoiser=s.denoiser, largest=1), world)
     oracle, ceiling = float(q @ likelihood.best_order(terms)[0]), -float(information.entropy(q))
     first, second = (value, fixed) if reverse else (fixed, value)
     yield at_most(
@@ -86,10 +88,11 @@ def policy_chain(n: int, d: int, rows: list[int], weights: list[int], reverse: b
 def cheapest(n: int, d: int, weights: list[int], ticks: int, spare: float = 0.0) -> Iterator[Evidence]:
     """Compare the optimal set rule at a price with every named rule, the recursion and the hull of all prices."""
     s, q, price = true(n, d, weights), states.normalised_law(weights, n, d), ticks / 16
-    best = best_rule(q, n, d, price)
+    world = TableWorld(q, n, d)
+    best = best_rule(world, price)
     for rule in RULES.values():
         done = s.walk(q, rule)
-        cost = float(done.path_divergence[0] + price * done.mean_nfe[1, 0])
+        cost = float(done.path_divergence + price * done.calls_of_data)
         yield at_most(
             "enumeration", best.cost + spare, cost, s.slack(), effective=cost - best.cost > 1e-6, note=rule.name
         )
@@ -98,27 +101,28 @@ def cheapest(n: int, d: int, weights: list[int], ticks: int, spare: float = 0.0)
     )
     yield equal("enumeration", best.cost, written, s.slack(), note="programme against recursion")
     done = s.walk(q, best.rule)
-    walked = [float(done.path_divergence[0]), float(done.mean_nfe[1, 0])]
+    walked = [done.path_divergence, done.calls_of_data]
     yield equal("enumeration", [best.divergence, best.calls], walked, s.slack(), note="programme against the walk")
-    hull = min(vertex.at(price) for vertex in frontier(q, n, d))
+    hull = min(vertex.at(price) for vertex in frontier(world))
     yield equal("enumeration", best.cost, hull, 1e-9, note="hull: vertices closer than 1e-10 are merged")
 
 
 def determinism_is_optimal(n: int, d: int, rows: list[int], weights: list[int]) -> Iterator[Evidence]:
     """Compare the best deterministic singleton rule with the best mixture of orders found (a feasible one)."""
     s, q = learned(n, d, rows), states.normalised_law(weights, n, d)
-    value = expected_log_likelihood(best_rule(q, n, d, denoise=s.denoise, largest=1), q)
-    yield at_least("programme", value, best_mixture(s.terms(), q, 1e-5, 400).value, s.slack())
+    world = TableWorld(q, n, d)
+    value = expected_log_likelihood(best_rule(world, denoiser=s.denoiser, largest=1), world)
+    yield at_least("programme", value, best_mixture(s.terms(), world, 1e-5, 400).value, s.slack())
 
 
 def mixture_is_best(n: int, d: int, rows: list[int], weights: list[int], uniform: bool = False) -> Iterator[Evidence]:
     """Place the best mixture between its dual bound and the best fixed order and log p^unif, which are mixtures."""
     s, q = learned(n, d, rows), states.normalised_law(weights, n, d)
-    terms = s.terms()
-    found = best_mixture(terms, q, 1e-6, 2000)
+    terms, world = s.terms(), TableWorld(q, n, d)
+    found = best_mixture(terms, world, 1e-6, 2000)
     high = float(q @ likelihood.log_uniform(terms)) if uniform else found.value + found.gap
     for note, other in (
-        ("best order", best_fixed_order(terms, q)[0]),
+        ("best order", best_fixed_order(terms, world)[0]),
         ("uniform", float(q @ likelihood.log_uniform(terms))),
     ):
         yield at_least("programme", high, other, s.slack(), effective=high - other > 1e-6, note=note)
@@ -130,9 +134,7 @@ def mixture_is_best(n: int, d: int, rows: list[int], weights: list[int], uniform
     yield at_most("enumeration", found.value, -float(information.entropy(q)), s.slack(), note="-H(q)")
 
 
-def _expected_log(
-    exact: reference_samplers.Denoiser, order: Sequence[int], weights: Sequence[int], n: int, d: int
-) -> float:
+def _expected_log(exact: reference.Conditional, order: Sequence[int], weights: Sequence[int], n: int, d: int) -> float:
     """Return E_q l of one order from the product law of its parts."""
     output = reference_samplers.partition_law(exact, tuple((i,) for i in order), n, d)
     return math.fsum(p * math.log(output[x]) for x, p in reference.float_law(n, d, weights).items())

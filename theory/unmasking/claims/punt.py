@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 from torch import Tensor
 
+from theory.denoisers import denoiser as as_denoiser
 from theory.ledger import Claim, Evidence, Instance, at_most, equal, strategies
 from theory.reference import laws as reference
 from theory.reference import lookahead as reference_lookahead
-from theory.reference import samplers as reference_samplers
 from theory.tolerance import SLACK
 from theory.unmasking.claims.punt_bias import CLAIMS as BIAS
 from theory.unmasking.claims.punt_bias import DERIVED, EPS, ROUNDING, SKEWED, SOURCE, XOR, bounded_by, listed, tolerance
 from theory.unmasking.rules.punt import Punt, Ranking, Tests, influence, ranks, token_errors
-from theory.unmasking.walks import SAMPLER, walk
+from theory.unmasking.walks import walk
 from theory.worlds import TableWorld, states
 
 COPIES = {"n": 4, "d": 2, "weights": [1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1]}
@@ -34,7 +34,7 @@ def direction(
 ) -> Iterator[Evidence]:
     """Compute KL(prod p_i || p_R) and E sum delta of the ordered set R, both literally and by the rule's own errors."""
     law, chosen = reference.float_law(n, d, weights), list(order[:kept])
-    denoiser, start = reference_samplers.oracle(law, d), (d,) * n
+    denoiser, start = reference.conditionals_of(law, d), (d,) * n
     product = {
         y: math.prod(denoiser(start, i, v) for i, v in zip(chosen, y, strict=True))
         for y in reference.sequences(kept, d)
@@ -54,7 +54,7 @@ def direction(
     hidden = torch.zeros(n, dtype=torch.bool).index_fill(0, torch.tensor(chosen), True).expand(y.shape)
     rank = torch.zeros(n, dtype=torch.long).scatter(0, torch.tensor(order), torch.arange(n)).expand(y.shape)
     z = torch.full_like(y, d)
-    delta = token_errors(world, z, y, hidden, rank, d, world(z)).sum(-1)
+    delta = token_errors(world, z, y, hidden, rank, world(z)).sum(-1)
     engine = (delta * torch.tensor(list(product.values()), dtype=torch.float64)).sum()
     yield equal("enumeration", engine, claimed, slack, effective=effective, note="torch errors")
 
@@ -73,7 +73,9 @@ def coverage(m: int, skipped: int = 0) -> Iterator[Evidence]:
         asked.append(z)
         return torch.full((*z.shape, 2), -math.log(2), dtype=torch.float64)
 
-    kept, calls = Punt(0.0, "index").keep(independent, torch.full((1, m), 2), torch.zeros(1, m, dtype=torch.long), 2)
+    kept, calls = Punt(0.0, "index").keep(
+        as_denoiser(independent, d=2), torch.full((1, m), 2), torch.zeros(1, m, dtype=torch.long)
+    )
     shown = torch.cat(asked) != 2
     tested = (shown[:, :, None] & ~shown[:, None, :]).any(0) | torch.eye(m, dtype=torch.bool)
     yield equal(
@@ -92,11 +94,11 @@ def survivors(n: int, d: int, weights: Sequence[float], eps: float, spare: int =
     world = TableWorld(states.normalised_law(weights, n, d), n, d)
     y = states.all_sequences(n, d)
     z = torch.full_like(y, d)
-    kept, calls = Punt(eps).keep(world, z, y, d)
+    kept, calls = Punt(eps).keep(world, z, y)
     first = ranks(world(z), z == d, y, "confidence") == 0
     yield equal("enumeration", int((kept & first).sum()), len(y), Fraction(0), note="rank 0 kept")
     yield at_most("enumeration", int(calls.max()), 1 + (n - 1).bit_length() - spare, Fraction(0), note="calls")
-    model = reference_samplers.oracle(reference.float_law(n, d, weights), d)
+    model = reference.conditionals_of(reference.float_law(n, d, weights), d)
     pairs = [
         reference_lookahead.punt_step(
             model, (d,) * n, x, d, reference_lookahead.ranked("confidence"), reference_lookahead.within(eps)
@@ -110,8 +112,8 @@ def survivors(n: int, d: int, weights: Sequence[float], eps: float, spare: int =
 
 def extremes(n: int, d: int, weights: Sequence[float], high: float = math.inf, low: float = -1.0) -> Iterator[Evidence]:
     """Compute the output at eps = infinity and eps < 0, by the engine and exactly, against prod p_i and the law."""
-    q, exact = states.normalised_law(weights, n, d), reference.rational_law(n, d, weights)
-    denoiser, start = reference_samplers.oracle(exact, d), (d,) * n
+    world, exact = TableWorld.from_weights(weights, n, d), reference.rational_law(n, d, weights)
+    denoiser, start = reference.conditionals_of(exact, d), (d,) * n
     product = {
         x: Fraction(math.prod(denoiser(start, i, v) for i, v in enumerate(x))) for x in reference.sequences(n, d)
     }
@@ -121,16 +123,16 @@ def extremes(n: int, d: int, weights: Sequence[float], high: float = math.inf, l
         found = reference_lookahead.punt(denoiser, n, d, "index", passes, errors=False)
         gap = max((abs(found.law.get(x, Fraction(0)) - wanted.get(x, 0)) for x in product), default=Fraction(0))
         yield equal("rational", Fraction(gap), Fraction(0), Fraction(0), effective=effective, note=f"eps = {eps}")
-        engine = walk(Punt(eps, "index"), q, n, d)
+        engine = walk(Punt(eps, "index"), world)
         yield equal(
             "enumeration",
-            engine.output[0],
+            engine.output.law(),
             listed(wanted, n, d),
             tolerance(n, d),
             effective=effective,
             note=f"eps = {eps}",
         )
-        count = engine.visits[SAMPLER, 0, (states.all_states(n, d) == d).any(-1)].sum()
+        count = engine.visits[(states.all_states(n, d) == d).any(-1)].sum()
         yield equal("enumeration", count, steps, tolerance(n, d), note=f"steps at eps = {eps}")
 
 
@@ -138,16 +140,16 @@ def products(rows: Sequence[Sequence[int]], eps: float, slack: float = SLACK) ->
     """Keep all m tokens of a product law in one step, by the rule and exactly; bound the influence that rounding leaves."""
     n, d = len(rows), len(rows[0])
     weights = [math.prod(r) for r in itertools.product(*rows)]
-    law = states.normalised_law(weights, n, d)
-    found = walk(Punt(eps), law, n, d)
+    world = TableWorld.from_weights(weights, n, d)
+    found = walk(Punt(eps), world)
     yield equal(
         "enumeration",
-        found.visits[SAMPLER, 0, -1] + found.output.sum(),
-        found.visits[SAMPLER].sum(),
+        found.visits[-1] + found.output.law().sum(),
+        found.visits.sum(),
         1e-12,
         note="one step",
     )
-    exact = reference_samplers.oracle(reference.rational_law(n, d, weights), d)
+    exact = reference.conditionals_of(reference.rational_law(n, d, weights), d)
     start = (d,) * n
     kept = [
         len(
@@ -159,7 +161,6 @@ def products(rows: Sequence[Sequence[int]], eps: float, slack: float = SLACK) ->
     ]
     yield equal("rational", min(kept), n, Fraction(0), note="exact conditionals are equal")
     z = states.all_states(n, d)
-    world = TableWorld(law, n, d)
     moved = influence(world(torch.full((1, n), d)), world(z))[z == d]
     yield at_most("enumeration", moved.max(), slack, 0.0, note="rounding stays within the slack")
 
@@ -174,15 +175,15 @@ def in_order_bound(
     factor: float = 1.0,
 ) -> Iterator[Evidence]:
     """Compute KL(p_out || q) <= E sum delta <= eps (n - E T) by the engine, and all three literally."""
-    q, law = states.normalised_law(weights, n, d), reference.float_law(n, d, weights)
-    divergence, errors, steps, output = bounded_by(Punt(eps, by, tests), q, n, d)
+    world, law = TableWorld.from_weights(weights, n, d), reference.float_law(n, d, weights)
+    divergence, errors, steps, output = bounded_by(Punt(eps, by, tests), world)
     slack = tolerance(n, d)
     effective = errors > 1e-9
     yield at_most("enumeration", divergence, errors, slack, effective=effective, note="KL(p_out || q) <= E sum delta")
     ceiling = factor * eps * (n - steps) + n * SLACK
     yield at_most("enumeration", errors, ceiling, slack, effective=effective, note="E sum delta <= eps (n - E T)")
     written = reference_lookahead.punt(
-        reference_samplers.oracle(law, d), n, d, by, reference_lookahead.within(eps), tests == "in-order"
+        reference.conditionals_of(law, d), n, d, by, reference_lookahead.within(eps), tests == "in-order"
     )
     yield equal("enumeration", output, listed(written.law, n, d), slack, note="engine against literal law")
     yield equal("enumeration", errors, written.errors, slack, note="engine against literal errors")

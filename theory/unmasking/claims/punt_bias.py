@@ -15,9 +15,8 @@ from torch import Tensor
 from theory.ledger import Claim, Evidence, at_least, at_most, equal, rounding
 from theory.reference import laws as reference
 from theory.reference import lookahead as reference_lookahead
-from theory.reference import samplers as reference_samplers
 from theory.unmasking.rules.punt import Punt, Ranking, Tests, candidates, influence
-from theory.unmasking.walks import SAMPLER, walk
+from theory.unmasking.walks import walk
 from theory.worlds import TableWorld, information, states
 
 SOURCE = "Azangulov et al., arXiv 2510.21961"
@@ -40,15 +39,14 @@ def tolerance(n: int, d: int) -> float:
     return rounding(n * (d + 1) ** n * d**n)
 
 
-def bounded_by(rule: Punt, law: Tensor, n: int, d: int) -> tuple[float, float, float, Tensor]:
+def bounded_by(rule: Punt, world: TableWorld) -> tuple[float, float, float, Tensor]:
     """Return KL(p_out || q), E sum delta, E T and p_out of PUNT on a law."""
-    found = walk(rule, law, n, d)
-    z = states.all_states(n, d)
-    mass = found.visits[SAMPLER, 0]
-    open_ = (z == d).any(-1) & (mass > 0)
-    errors = (mass[open_] * rule.step_error(TableWorld(law, n, d), z[open_], d)).sum()
-    divergence = information.kullback_leibler(found.output, found.law)
-    return float(divergence), float(errors), float(mass[open_].sum()), found.output[0]
+    found = walk(rule, world)
+    z, mass = states.all_states(world.n, world.d), found.visits
+    open_ = (z == world.d).any(-1) & (mass > 0)
+    errors = (mass[open_] * rule.step_error(world, z[open_])).sum()
+    divergence = information.kullback_leibler(found.output.law(), world.law())
+    return float(divergence), float(errors), float(mass[open_].sum()), found.output.law()
 
 
 def listed(law: dict[reference.State, Fraction] | dict[reference.State, float], n: int, d: int) -> list[float]:
@@ -66,18 +64,18 @@ def printed_digits(
     tests: Tests = "binary",
 ) -> Iterator[Evidence]:
     """Compute TV, P(X_1 = 0) and KL(p_out || q) at eps = 0, ranks = indices, exactly and by the engine; TV is 0 in order."""
-    exact, q = reference.rational_law(n, d, weights), states.normalised_law(weights, n, d)
+    exact, world = reference.rational_law(n, d, weights), TableWorld.from_weights(weights, n, d)
     for kind, wanted in ((tests, distance), ("in-order", 0.0)):
         found = reference_lookahead.punt(
-            reference_samplers.oracle(exact, d), n, d, "index", lambda p, q: p == q, kind == "in-order", errors=False
+            reference.conditionals_of(exact, d), n, d, "index", lambda p, q: p == q, kind == "in-order", errors=False
         )
         keys = found.law.keys() | exact.keys()
         apart = sum((abs(found.law.get(x, Fraction(0)) - exact.get(x, Fraction(0))) for x in keys), Fraction(0)) / 2
         yield equal("rational", apart, Fraction(str(wanted)), Fraction(0), note=f"TV, {kind}")
-        engine = walk(Punt(0.0, "index", "in-order" if kind == "in-order" else tests), q, n, d)
+        engine = walk(Punt(0.0, "index", "in-order" if kind == "in-order" else tests), world)
         yield equal(
             "enumeration",
-            information.total_variation(engine.law, engine.output),
+            information.total_variation(world.law(), engine.output.law()),
             wanted,
             tolerance(n, d),
             note=f"TV, {kind}",
@@ -88,7 +86,7 @@ def printed_digits(
             if divergence < math.inf:
                 yield equal(
                     "enumeration",
-                    information.kullback_leibler(engine.output, engine.law),
+                    information.kullback_leibler(engine.output.law(), world.law()),
                     divergence,
                     5e-4,
                     note="KL(p_out || q)",
@@ -99,14 +97,14 @@ def violations(tables: int, least: int, by: Ranking, tests: Tests = "binary") ->
     """Count Dirichlet 4-bit tables x eps in which KL(p_out || q) exceeds E sum delta; redo the worst one literally."""
     cases = []
     for weights, eps in itertools.product(dirichlet_tables(tables), EPS):
-        q = torch.from_numpy(weights)
-        divergence, errors, _, _ = bounded_by(Punt(eps, by, tests), q, 4, 2)
+        world = TableWorld(weights, 4, 2)
+        divergence, errors, _, _ = bounded_by(Punt(eps, by, tests), world)
         cases.append((divergence - errors, weights, eps))
     yield at_least("enumeration", sum(gap > 1e-10 for gap, _, _ in cases), least, Fraction(0), note="violations")
     gap, weights, eps = max(cases, key=lambda case: case[0])
     law = reference.float_law(4, 2, weights.tolist())
     found = reference_lookahead.punt(
-        reference_samplers.oracle(law, 2), 4, 2, by, reference_lookahead.within(eps), tests == "in-order"
+        reference.conditionals_of(law, 2), 4, 2, by, reference_lookahead.within(eps), tests == "in-order"
     )
     excess = reference.kullback_leibler(found.law, law) - found.errors
     yield at_least("enumeration", excess, 1e-10, 0.0, note="worst case, literally")
@@ -124,9 +122,9 @@ def samples_the_law(
     n: int, d: int, weights: Sequence[float], by: Ranking, tests: Tests = "binary"
 ) -> Iterator[Evidence]:
     """Compare the output law at eps = 0 with the data law, exactly and by the engine."""
-    exact, q = reference.rational_law(n, d, weights), states.normalised_law(weights, n, d)
+    exact, world = reference.rational_law(n, d, weights), TableWorld.from_weights(weights, n, d)
     found = reference_lookahead.punt(
-        reference_samplers.oracle(exact, d), n, d, by, lambda p, q: p == q, tests == "in-order", errors=False
+        reference.conditionals_of(exact, d), n, d, by, lambda p, q: p == q, tests == "in-order", errors=False
     ).law
     worst = max(reference.sequences(n, d), key=lambda x: abs(found.get(x, Fraction(0)) - exact.get(x, Fraction(0))))
     yield equal(
@@ -136,16 +134,16 @@ def samples_the_law(
         Fraction(0),
         note=f"probability of {worst}",
     )
-    engine = walk(Punt(0.0, by, tests), q, n, d)
-    yield equal("enumeration", engine.output, engine.law, tolerance(n, d), note="engine")
+    engine = walk(Punt(0.0, by, tests), world)
+    yield equal("enumeration", engine.output.law(), world.law(), tolerance(n, d), note="engine")
 
 
 def kept_counts(law: Tensor, n: int, d: int, eps: float, by: Ranking) -> float:
     """Return E|R| of the first step."""
     world, start = TableWorld(law, n, d), torch.full((1, n), d)
-    weights, y, log_p = candidates(world, start, d)
+    weights, y, log_p = candidates(world, start)
     many = start.expand(y.shape[1], n)
-    kept, _ = Punt(eps, by).keep(world, many, y[0], d, log_p.expand(y.shape[1], n, d))
+    kept, _ = Punt(eps, by).keep(world, many, y[0], log_p.expand(y.shape[1], n, d))
     return float((weights[0] * kept.sum(-1)).sum())
 
 
@@ -154,7 +152,7 @@ def rising(tables: int, by: Ranking, sign: int = 1) -> Iterator[Evidence]:
     laws = list(dirichlet_tables(tables))
     found = np.array([[kept_counts(torch.from_numpy(w), 4, 2, eps, by) for eps in EPS] for w in laws])
     yield at_least("enumeration", sign * np.diff(found.mean(0)), 0.0, 0.0, note="mean over tables")
-    denoiser = reference_samplers.oracle(reference.float_law(4, 2, laws[0].tolist()), 2)
+    denoiser = reference.conditionals_of(reference.float_law(4, 2, laws[0].tolist()), 2)
     for eps, count in zip(EPS, found[0], strict=True):
         pairs = reference_lookahead.candidate_vectors(denoiser, (2,) * 4, 2)
         sizes = [
@@ -183,7 +181,7 @@ def stability(tables: int, eps: float, low: float, high: float) -> Iterator[Evid
     )
     yield at_least("enumeration", rate, low, 0.0, note="share of failures")
     yield at_most("enumeration", rate, high, 0.0, note="share of failures")
-    one = reference_samplers.oracle(law := reference.float_law(4, 2, laws[0].tolist()), 2)
+    one = reference.conditionals_of(law := reference.float_law(4, 2, laws[0].tolist()), 2)
     start = (2,) * 4
     literally = _failures(
         lambda w, i: torch.tensor([reference_lookahead.divergence(reference_lookahead.row(one, start, i, 2), reference_lookahead.row(one, w, i, 2))], dtype=torch.float64),
@@ -221,13 +219,13 @@ def _at(values: dict[int, int]) -> reference.State:
 def mean_error(tables: int, by: Ranking, factor: float = 1.0) -> Iterator[Evidence]:
     """Compute the mean delta of a revealed token of batched PUNT over Dirichlet tables, at each positive eps."""
     for eps in EPS[1:]:
-        found = [bounded_by(Punt(eps, by), torch.from_numpy(w), 4, 2) for w in dirichlet_tables(tables)]
+        found = [bounded_by(Punt(eps, by), TableWorld(w, 4, 2)) for w in dirichlet_tables(tables)]
         yield at_most(
             "enumeration", sum(e for _, e, _, _ in found) / (4 * tables), factor * eps, 0.0, note=f"eps = {eps}"
         )
     weights = next(dirichlet_tables(1)).tolist()
     written = reference_lookahead.punt(
-        reference_samplers.oracle(reference.float_law(4, 2, weights), 2), 4, 2, by, reference_lookahead.within(EPS[-1])
+        reference.conditionals_of(reference.float_law(4, 2, weights), 2), 4, 2, by, reference_lookahead.within(EPS[-1])
     )
     yield equal("enumeration", found[0][1], written.errors, tolerance(4, 2), note="first table, literally")
 

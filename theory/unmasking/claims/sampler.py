@@ -39,7 +39,7 @@ def _reveal(grid: Sequence[Fraction], late: int = 0) -> list[Fraction]:
 def sampler_law(n: int, d: int, weights: Sequence[float], grid: Sequence[float], late: int = 0) -> Iterator[Evidence]:
     """Sweep the chain of states, and draw uniform reveal times, both in fractions; then the engine and the mixture."""
     exact = reference.rational_law(n, d, weights)
-    denoiser, points = reference_samplers.oracle(exact, d), _rational_grid(grid)
+    denoiser, points = reference.conditionals_of(exact, d), _rational_grid(grid)
     chain = reference_samplers.chain_law(denoiser, _reveal(points, late), n, d)
     times = reference_samplers.uniform_times_law(denoiser, points, n, d)
     order = list(reference.sequences(n, d))
@@ -74,7 +74,7 @@ def sampler_error(
     riemann = total - n * kept
     reveal = [float(r) for r in _reveal(_rational_grid(grid))]
     slack, effective = tolerance(n, d, n * math.log(d)), total > 1e-9
-    paths = reference_samplers.path_divergence(law, reference_samplers.oracle(law, d), reveal, n, d)
+    paths = reference_samplers.path_divergence(law, reference.conditionals_of(law, d), reveal, n, d)
     yield equal("enumeration", paths, riemann, slack, effective=effective, note="all paths against Riemann gap")
     costs = laws.block_costs(laws.table_kernel(q, n, d), states.marginal_table(q, n, d))
     engine = laws.path_divergence(costs, laws.per_token(grid, n))
@@ -137,8 +137,8 @@ def learned(
     """Run the sampler with conditionals of another law: partitions written out, cross-entropies, block costs."""
     law, other = reference.float_law(n, d, weights), reference.float_law(n, d, model)
     q, m = states.normalised_law(weights, n, d), states.normalised_law(model, n, d)
-    written_out = reference_samplers.fixed_size_error(law, reference_samplers.oracle(other, d), sizes, n, d)
-    oracle_error = reference_samplers.fixed_size_error(law, reference_samplers.oracle(law, d), sizes, n, d)
+    written_out = reference_samplers.fixed_size_error(law, reference.conditionals_of(other, d), sizes, n, d)
+    oracle_error = reference_samplers.fixed_size_error(law, reference.conditionals_of(law, d), sizes, n, d)
     learning = learning_error(law, other, sizes, n, d)
     slack = tolerance(n, d, 10 * n)
     yield equal(
@@ -162,7 +162,7 @@ def learned(
 
 def learning_error(law: reference.Law, other: reference.Law, sizes: Sequence[int], n: int, d: int) -> float:
     """Return the mean over partitions of sum_k sum_{i in S_k} E KL(mu(X_i | X_T) || c_i(. | X_T)), written out."""
-    true, model = reference_samplers.oracle(law, d), reference_samplers.oracle(other, d)
+    true, model = reference.conditionals_of(law, d), reference.conditionals_of(other, d)
     parts = list(reference_samplers.ordered_partitions(n, sizes))
     terms = []
     for partition, (x, p) in itertools.product(parts, law.items()):
@@ -185,7 +185,7 @@ def support_error(
     slack, effective = tolerance(n, d), outside > 1e-9
     yield at_most("enumeration", outside, bounds.support_error_bound(factor * divergence), slack, effective=effective)
     for partition in itertools.islice(reference_samplers.ordered_partitions(n, sizes), 6):
-        nu = reference_samplers.partition_law(reference_samplers.oracle(law, d), partition, n, d)
+        nu = reference_samplers.partition_law(reference.conditionals_of(law, d), partition, n, d)
         missed = math.fsum(p for x, p in nu.items() if x not in law)
         bound = bounds.support_error_bound(factor * reference.kullback_leibler(law, nu))
         yield at_most("enumeration", missed, bound, slack, effective=missed > 1e-9, note="one partition")
@@ -198,7 +198,7 @@ def support_error_of_code(
     rows = [tuple(row) for row in mds_code(n, dimension, prime).support.tolist()]
     law = {row: Fraction(1, len(rows)) for row in rows}
     for partition in itertools.islice(reference_samplers.ordered_partitions(n, sizes), 4):
-        nu = reference_samplers.partition_law(reference_samplers.oracle(law, prime), partition, n, prime)
+        nu = reference_samplers.partition_law(reference.conditionals_of(law, prime), partition, n, prime)
         inside = Fraction(sum(nu[row] for row in rows))
         ratios = {law[row] / nu[row] for row in rows}
         yield equal("rational", factor * inside * max(ratios), Fraction(1), Fraction(0), effective=inside < 1)

@@ -80,11 +80,11 @@ def mixed_equals(n: int, d: int, weights: Sequence[float], sizes: Sequence[int])
 def exact_though_costly(n: int, d: int, weights: Sequence[float], sizes: Sequence[int]) -> Iterator[Evidence]:
     """Compare the mixed law with the target in fractions, and E(s) by partitions with its curve value, positive."""
     law = reference.rational_law(n, d, weights)
-    output = reference_samplers.fixed_size_law(reference_samplers.oracle(law, d), sizes, n, d)
+    output = reference_samplers.fixed_size_law(reference.conditionals_of(law, d), sizes, n, d)
     gap = max(abs(Fraction(output[x]) - law.get(x, 0)) for x in output)
     yield equal("rational", gap, Fraction(0), Fraction(0), note="output law = target")
     curve = information.curve_of(states.normalised_law(weights, n, d), n, d)
-    error = reference_samplers.fixed_size_error(law, reference_samplers.oracle(law, d), sizes, n, d)
+    error = reference_samplers.fixed_size_error(law, reference.conditionals_of(law, d), sizes, n, d)
     yield equal("enumeration", error, curves.fixed_size_error(curve, sizes), tolerance(n, d, n), note="E(s)")
     yield at_least("enumeration", error, 0.05, 0.0, note="E(s) is far from zero")
 

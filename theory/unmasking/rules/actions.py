@@ -16,9 +16,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from theory.denoisers import Denoiser
 from theory.errors import InvalidInput, unknown
 from theory.tolerance import meets, slack, tied
-from theory.unmasking.rules.base import Denoise, check_conditionals
+from theory.unmasking.rules.base import ask
 from theory.unmasking.rules.proxies import confidence, token_entropy, trusted_first
 from theory.worlds import states
 
@@ -88,10 +89,9 @@ def successive(logits: Float[Tensor, "batch n"], block: Bool[Tensor, "c n"]) -> 
 
 
 def objective(
-    denoise: Denoise,
+    denoiser: Denoiser,
     z: Int[Tensor, "batch n"],
     after: Int[Tensor, "batch c n"],
-    d: int,
     form: Form,
     log_p: Float[Tensor, "batch n d"],
 ) -> Float[Tensor, "batch c"]:
@@ -99,11 +99,12 @@ def objective(
 
     `log_p` are the conditionals at z. Complete states and those equal to z are not looked at: potential 0.
     """
+    d = denoiser.d
     ahead = log_p.new_zeros(after.shape[:2])
     open_ = (after == d).any(-1) & (after != z[:, None]).any(-1)
     if bool(open_.any()):
         rows = after[open_]
-        ahead[open_] = potential(check_conditionals(denoise(rows), rows, d), rows == d, form)
+        ahead[open_] = potential(ask(denoiser, rows), rows == d, form)
     gain = potential(log_p, z == d, form)[:, None] - ahead
     if form == "look-ahead":
         return gain

@@ -9,16 +9,14 @@ decides; the theorems do not cover it, and its law is computed all the same.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
+from theory.denoisers import Denoiser, check_conditionals
 from theory.errors import InvalidInput
-
-Denoise = Callable[[Int[Tensor, "batch n"]], Float[Tensor, "batch n d"]]
-"""States to log-conditionals, one row for each; revealed rows are ignored."""
+from theory.worlds import states
 
 
 class SetRule(ABC):
@@ -60,12 +58,59 @@ class ValueRule(ABC):
 
     @abstractmethod
     def outcomes(
-        self, denoise: Denoise, z: Int[Tensor, "batch n"], d: int
+        self, denoiser: Denoiser, z: Int[Tensor, "batch n"]
     ) -> tuple[Float[Tensor, "batch c"], Int[Tensor, "batch c n"], Int[Tensor, "batch c"]]:
         """Return for each state the next states with their probabilities and the denoiser calls spent."""
 
+    def step(
+        self, denoiser: Denoiser, z: Int[Tensor, "batch n"], generator: Generator | None = None
+    ) -> tuple[Int[Tensor, "batch n"], Int[Tensor, "batch"]]:
+        """Draw one of the outcomes: the next states and the calls spent; complete rows stay, at no call."""
+        open_ = (checked_states(denoiser, z) == denoiser.d).any(-1)
+        after, spent = z.clone(), torch.zeros(len(z), dtype=torch.long, device=z.device)
+        if bool(open_.any()):
+            weights, found, calls = self.outcomes(denoiser, z[open_])
+            pick = torch.multinomial(weights, 1, generator=generator)[:, 0]
+            rows = torch.arange(len(found), device=z.device)
+            after[open_], spent[open_] = found[rows, pick], calls[rows, pick]
+        return after, spent
+
 
 Rule = SetRule | ValueRule
+
+
+def ask(denoiser: Denoiser, z: Int[Tensor, "batch n"]) -> Float[Tensor, "batch n d"]:
+    """Return a denoiser's log-conditionals, states and answer checked.
+
+    Raises InvalidInput for states of another type than int64, of a wrong length or with foreign tokens, and for an
+    answer that is no normalised log-probabilities of shape (batch, n, d).
+    """
+    tokens = checked_states(denoiser, z)
+    return check_conditionals(denoiser(tokens), tokens, denoiser.d)
+
+
+def checked_states(denoiser: Denoiser, z: Int[Tensor, "batch n"]) -> Int[Tensor, "batch n"]:
+    """Return states that a denoiser can be asked about. Raises InvalidInput for others."""
+    d = getattr(denoiser, "d", None)
+    if d is None:
+        who = getattr(denoiser, "__name__", type(denoiser).__name__)
+        raise InvalidInput(
+            f"{who!r} does not say d, its number of symbols; wrap it: theory.denoisers.denoiser(f, d=...)"
+        )
+    if not isinstance(z, Tensor) or z.ndim != 2:
+        shape = tuple(z.shape) if isinstance(z, Tensor) else type(z).__name__
+        raise InvalidInput(f"states of shape {shape}; expected a tensor of shape (batch, n)")
+    return states.check_states(z, getattr(denoiser, "n", None) or z.shape[-1], d)
+
+
+def draw_candidates(
+    log_p: Float[Tensor, "batch n d"], z: Int[Tensor, "batch n"], generator: Generator | None = None
+) -> Int[Tensor, "batch n"]:
+    """Return a token drawn at every masked position, and the tokens that are there."""
+    d = log_p.shape[-1]
+    weights = torch.where((z == d)[..., None], log_p, 0.0).exp().reshape(-1, d)
+    y = torch.multinomial(weights, 1, generator=generator).reshape(z.shape)
+    return torch.where(z == d, y, z)
 
 
 def check_selection(
@@ -96,23 +141,3 @@ def check_selection(
 
 def _at(z: Tensor | None, row: int) -> str:
     return "" if z is None else f" at state {z[row].tolist()}"
-
-
-def check_conditionals(
-    log_p: Float[Tensor, "batch n d"], z: Int[Tensor, "batch n"], d: int, who: str = "denoiser"
-) -> Float[Tensor, "batch n d"]:
-    """Return the log-conditionals; InvalidInput for NaN, mass on the mask or rows that do not sum to one."""
-    if log_p.shape[-1] != d or log_p.shape[:-1] != z.shape:
-        extra = "; drop the mask's column and renormalise" if log_p.shape[-1] == d + 1 else ""
-        raise InvalidInput(f"{who} returned shape {tuple(log_p.shape)}; expected {(*z.shape, d)}{extra}")
-    hidden = z == d
-    rows = log_p[hidden]
-    bad = torch.isnan(rows).any(-1) | ((rows.exp().sum(-1) - 1).abs() > 1e-6)
-    if bool(bad.any()):
-        row = hidden.nonzero()[bad.nonzero()[0, 0]].tolist()
-        total = float(log_p[tuple(row)].exp().sum())
-        raise InvalidInput(
-            f"{who} at state {z[row[0]].tolist()}, position {row[1]}: probabilities sum to {total:.6g}; "
-            "expected 1 without NaN: apply log_softmax over the d tokens"
-        )
-    return log_p

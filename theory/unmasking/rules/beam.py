@@ -8,6 +8,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from theory.denoisers import Denoiser
 from theory.errors import InvalidInput
 from theory.tolerance import tied
 from theory.unmasking.rules.actions import (
@@ -20,7 +21,7 @@ from theory.unmasking.rules.actions import (
     potential,
     revealed,
 )
-from theory.unmasking.rules.base import Denoise, check_conditionals
+from theory.unmasking.rules.base import ask
 from theory.unmasking.rules.proxies import token_entropy
 
 
@@ -32,9 +33,7 @@ class Decoded:
     cost: float
 
 
-def beam(
-    denoise: Denoise, z: Int[Tensor, "n"], d: int, width: int | None = 1, form: Form = "mean", k: int = 1
-) -> Decoded:
+def beam(denoiser: Denoiser, z: Int[Tensor, "n"], width: int | None = 1, form: Form = "mean", k: int = 1) -> Decoded:
     """Decode one state with argmax tokens, `k` a step, keeping `width` partial states of least cost so far + potential.
 
     States reached by several orders are merged at their least cost. Width 1 is `InfoGain(form, k=k)`; None
@@ -44,10 +43,11 @@ def beam(
     check_size(k, None)
     if width is not None and width < 1:
         raise InvalidInput(f"beam width {width}; expected >= 1, or None for the exhaustive search")
+    d = denoiser.d
     block = blocks(len(z), k).to(z.device)
     front, cost = z[None], torch.zeros(1, dtype=torch.float64, device=z.device)
     while bool((front == d).any()):
-        log_p = check_conditionals(denoise(front), front, d)
+        log_p = ask(denoiser, front)
         child = revealed(front, block, likely(log_p)[:, None], d)
         new = torch.where(child != front[:, None], token_entropy(log_p).double()[:, None], 0.0)
         spent = cost[:, None] + new.sum(-1)
@@ -56,7 +56,7 @@ def beam(
         cost = torch.full((len(front),), torch.inf, dtype=cost.dtype, device=z.device)
         cost = cost.scatter_reduce(0, place, spent[open_], "amin")
         if width is not None and len(front) > width:
-            ahead = potential(denoise(front), front == d, form).double()
+            ahead = potential(ask(denoiser, front), front == d, form).double()
             score = ahead if form == "look-ahead" else cost + ahead
             best = tied(score).argsort(stable=True)[:width].sort().values
             front, cost = front[best], cost[best]

@@ -30,11 +30,12 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
+from theory.denoisers import Denoiser
 from theory.errors import InvalidInput, unknown
 from theory.tolerance import slack, tied
 from theory.unmasking.rules import actions as act
 from theory.unmasking.rules.actions import Form, bypassing, likely, objective, revealed
-from theory.unmasking.rules.base import Denoise, ValueRule, check_conditionals
+from theory.unmasking.rules.base import ValueRule, ask, checked_states
 from theory.unmasking.rules.proxies import ProxyName, proxy, token_entropy
 from theory.worlds import states
 
@@ -68,52 +69,41 @@ class InfoGain(ValueRule):
         return f"Info-Gain {self.form}, {self.tokens}{_extras(self.k, self.bypass)}"
 
     def scores(
-        self, denoise: Denoise, z: Int[Tensor, "batch n"], d: int, log_p: Float[Tensor, "batch n d"]
+        self, denoiser: Denoiser, z: Int[Tensor, "batch n"], log_p: Float[Tensor, "batch n d"]
     ) -> Float[Tensor, "batch blocks"]:
         """Return the objective of every k-set of positions (in the order of `blocks`), -inf where not permitted."""
+        d = denoiser.d
         block = act.blocks(z.shape[-1], self.k).to(z.device)
         allowed = act.permitted(z == d, block)
         if self.tokens == "argmax":
             member = block & allowed[..., None]
-            found = objective(denoise, z, revealed(z, member, likely(log_p)[:, None], d), d, self.form, log_p)
+            found = objective(denoiser, z, revealed(z, member, likely(log_p)[:, None], d), self.form, log_p)
         else:
             member, token = _listed(z, d, self.k)
             size = len(member) // len(block)
             weights = act.chance(_rows(log_p, z == d), member, token)
             after = revealed(z, member & allowed.repeat_interleave(size, 1)[..., None], token, d)
-            expected = torch.where(weights > 0, weights * objective(denoise, z, after, d, self.form, log_p), 0.0)
+            expected = torch.where(weights > 0, weights * objective(denoiser, z, after, self.form, log_p), 0.0)
             found = expected.reshape(len(z), len(block), size).sum(-1)
         return torch.where(allowed, found, -torch.inf)
 
     def outcomes(
-        self, denoise: Denoise, z: Int[Tensor, "batch n"], d: int
+        self, denoiser: Denoiser, z: Int[Tensor, "batch n"]
     ) -> tuple[Float[Tensor, "batch c"], Int[Tensor, "batch c n"], Int[Tensor, "batch c"]]:
         """Return the next states: one with argmax tokens, d^k of them with drawn ones."""
-        log_p = check_conditionals(denoise(z), z, d)
-        weights, after = bypassing(z, log_p, self.k, self.bypass, partial(self._ahead, denoise))
+        log_p = ask(denoiser, z)
+        weights, after = bypassing(z, log_p, self.k, self.bypass, partial(self._ahead, denoiser))
         return weights, after, torch.ones_like(weights, dtype=torch.long)
 
-    def _ahead(self, denoise: Denoise, z: Tensor, log_p: Tensor) -> tuple[Tensor, Tensor]:
+    def _ahead(self, denoiser: Denoiser, z: Tensor, log_p: Tensor) -> tuple[Tensor, Tensor]:
         d = log_p.shape[-1]
         block = act.blocks(z.shape[-1], self.k).to(z.device)
-        best = tied(self.scores(denoise, z, d, log_p)).argmax(-1)
+        best = tied(self.scores(denoiser, z, log_p)).argmax(-1)
         member = block[best][:, None]
         if self.tokens == "argmax":
             return log_p.new_ones(len(z), 1), revealed(z, member, likely(log_p)[:, None], d)
         token = _listed(z, d, self.k)[1].reshape(len(block), -1, z.shape[-1])[best]
         return act.chance(_rows(log_p, z == d), member, token), revealed(z, member, token, d)
-
-    def step(
-        self, denoise: Denoise, z: Int[Tensor, "batch n"], d: int, generator: Generator | None = None
-    ) -> tuple[Int[Tensor, "batch n"], Int[Tensor, "batch"]]:
-        """Return the next states and the batched calls; complete rows stay, at no call."""
-        open_ = (z == d).any(-1)
-        after = z.clone()
-        if bool(open_.any()):
-            weights, found, _ = self.outcomes(denoise, z[open_], d)
-            pick = torch.multinomial(weights, 1, generator=generator)
-            after[open_] = found[torch.arange(len(found), device=z.device), pick[:, 0]]
-        return after, open_.long()
 
 
 @dataclass(frozen=True)
@@ -163,40 +153,39 @@ class SampledInfoGain(ValueRule):
         return position.repeat_interleave(len(member) // position.shape[1], 1) * tokens
 
     def outcomes(
-        self, denoise: Denoise, z: Int[Tensor, "batch n"], d: int
+        self, denoiser: Denoiser, z: Int[Tensor, "batch n"]
     ) -> tuple[Float[Tensor, "batch c"], Int[Tensor, "batch c n"], Int[Tensor, "batch c"]]:
         """Return the state after each of the C(n, k) d^k actions with the probability that the action wins."""
-        log_p = check_conditionals(denoise(z), z, d)
-        weights, after = bypassing(z, log_p, self.k, self.bypass, partial(self._ahead, denoise))
+        log_p = ask(denoiser, z)
+        weights, after = bypassing(z, log_p, self.k, self.bypass, partial(self._ahead, denoiser))
         return weights, after, torch.ones_like(weights, dtype=torch.long)
 
-    def _ahead(self, denoise: Denoise, z: Tensor, log_p: Tensor) -> tuple[Tensor, Tensor]:
+    def _ahead(self, denoiser: Denoiser, z: Tensor, log_p: Tensor) -> tuple[Tensor, Tensor]:
         d = log_p.shape[-1]
         after = revealed(z, *_listed(z, d, self.k), d)
-        found = objective(denoise, z, after, d, self.form, log_p)
+        found = objective(denoiser, z, after, self.form, log_p)
         first = (after == self._greedy(z, log_p)[:, None]).all(-1).long().argmax(-1) if self.greedy else None
         return act.winning(self.proposal(log_p, z == d), found, self.count, first), after
 
     def step(
-        self, denoise: Denoise, z: Int[Tensor, "batch n"], d: int, generator: Generator | None = None
+        self, denoiser: Denoiser, z: Int[Tensor, "batch n"], generator: Generator | None = None
     ) -> tuple[Int[Tensor, "batch n"], Int[Tensor, "batch"]]:
         """Draw the candidates, look ahead in one batched call and return the winners; complete rows stay."""
-        open_ = (z == d).any(-1)
+        open_ = (checked_states(denoiser, z) == denoiser.d).any(-1)
         after = z.clone()
         if bool(open_.any()):
-            log_p = check_conditionals(denoise(z[open_]), z[open_], d)
-            look = partial(self._best_drawn, denoise, generator)
+            log_p = ask(denoiser, z[open_])
+            look = partial(self._best_drawn, denoiser, generator)
             after[open_] = bypassing(z[open_], log_p, self.k, self.bypass, look)[1][:, 0]
         return after, open_.long()
 
     def _best_drawn(
-        self, denoise: Denoise, generator: Generator | None, z: Tensor, log_p: Tensor
+        self, denoiser: Denoiser, generator: Generator | None, z: Tensor, log_p: Tensor
     ) -> tuple[Tensor, Tensor]:
-        d = log_p.shape[-1]
         after = self._draw(z, log_p, generator)
         if self.greedy:
             after[:, 0] = self._greedy(z, log_p)
-        found = objective(denoise, z, after, d, self.form, log_p)
+        found = objective(denoiser, z, after, self.form, log_p)
         best = (found >= found.amax(-1, keepdim=True) - slack(found.dtype)).long().argmax(-1)
         return log_p.new_ones(len(z), 1), after[torch.arange(len(z), device=z.device), best][:, None]
 
@@ -223,11 +212,11 @@ class SampledInfoGain(ValueRule):
         return torch.where(top, likely(log_p), z)
 
 
-def immediate_cost(rule: ValueRule, denoise: Denoise, z: Int[Tensor, "batch n"], d: int) -> Float[Tensor, "batch"]:
+def immediate_cost(rule: ValueRule, denoiser: Denoiser, z: Int[Tensor, "batch n"]) -> Float[Tensor, "batch"]:
     """Return the expected entropy, at z, of what the rule reveals in its next step."""
-    weights, after, _ = rule.outcomes(denoise, z, d)
-    new = (after != d) & (z == d)[:, None, :]
-    return (weights * (new * token_entropy(denoise(z))[:, None, :]).sum(-1)).sum(-1)
+    weights, after, _ = rule.outcomes(denoiser, z)
+    new = (after != denoiser.d) & (z == denoiser.d)[:, None, :]
+    return (weights * (new * token_entropy(ask(denoiser, z))[:, None, :]).sum(-1)).sum(-1)
 
 
 def _listed(z: Tensor, d: int, k: int) -> tuple[Tensor, Tensor]:

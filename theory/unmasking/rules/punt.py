@@ -17,9 +17,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
+from theory.denoisers import Denoiser, check_conditionals
 from theory.errors import InvalidInput, unknown
 from theory.tolerance import meets
-from theory.unmasking.rules.base import Denoise, ValueRule, check_conditionals
+from theory.unmasking.rules.base import ValueRule, ask, checked_states, draw_candidates
 from theory.unmasking.rules.proxies import proxy, trusted_first
 from theory.worlds import states
 
@@ -54,52 +55,55 @@ class Punt(ValueRule):
 
     def keep(
         self,
-        denoise: Denoise,
+        denoiser: Denoiser,
         z: Int[Tensor, "batch n"],
         y: Int[Tensor, "batch n"],
-        d: int,
         log_p: Float[Tensor, "batch n d"] | None = None,
     ) -> tuple[Bool[Tensor, "batch n"], Int[Tensor, "batch"]]:
         """Return the masked positions of z that reveal their candidate y, and the denoiser calls of each row.
 
         Calls are 1 + the tests asked: rounds with both sides nonempty, at most ceil(log2 m) of them; in
-        order, one each time the kept set grows before its end. Give `log_p = denoise(z)` if it is known.
+        order, one each time the kept set grows before its end. Give `log_p = denoiser(z)` if it is known.
         """
-        hidden = z == d
+        d = denoiser.d
+        hidden = checked_states(denoiser, z) == d
         if bool((hidden & ((y < 0) | (y >= d))).any()):
             raise InvalidInput(f"PUNT candidates outside 0..{d - 1} at masked positions; draw one token for each")
-        known = check_conditionals(denoise(z), z, d) if log_p is None else log_p
-        tests = _Tests(denoise, z, y, d, known, self.eps)
+        known = ask(denoiser, z) if log_p is None else check_conditionals(log_p, z, d)
+        return self._kept(denoiser, z, y, known)
+
+    def _kept(self, denoiser: Denoiser, z: Tensor, y: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+        hidden = z == denoiser.d
+        tests = _Tests(denoiser, z, y, known, self.eps)
         rank = ranks(known, hidden, y, self.by)
         kept = _binary(tests, hidden, rank) if self.tests == "binary" else _in_order(tests, hidden, rank)
         return kept, tests.calls
 
     def step(
-        self, denoise: Denoise, z: Int[Tensor, "batch n"], d: int, generator: Generator | None = None
+        self, denoiser: Denoiser, z: Int[Tensor, "batch n"], generator: Generator | None = None
     ) -> tuple[Int[Tensor, "batch n"], Int[Tensor, "batch"]]:
         """Draw candidates and return the next states with the denoiser calls; complete rows stay, at no call."""
-        log_p = check_conditionals(denoise(z), z, d)
-        weights = torch.where((z == d)[..., None], log_p, 0.0).exp().reshape(-1, d)
-        y = torch.multinomial(weights, 1, generator=generator).reshape(z.shape)
-        kept, calls = self.keep(denoise, z, y, d, log_p)
+        log_p = ask(denoiser, z)
+        y = draw_candidates(log_p, z, generator)
+        kept, calls = self._kept(denoiser, z, y, log_p)
         return torch.where(kept, y, z), calls
 
     def outcomes(
-        self, denoise: Denoise, z: Int[Tensor, "batch n"], d: int
+        self, denoiser: Denoiser, z: Int[Tensor, "batch n"]
     ) -> tuple[Float[Tensor, "batch c"], Int[Tensor, "batch c n"], Int[Tensor, "batch c"]]:
         """Return the next state for every vector of candidates with its probability and denoiser calls."""
-        weights, y, log_p = candidates(denoise, z, d)
+        weights, y, log_p = candidates(denoiser, z)
         many = _repeated(z, y.shape[1])
-        kept, calls = self.keep(denoise, many, y.flatten(0, 1), d, _repeated(log_p, y.shape[1]))
+        kept, calls = self._kept(denoiser, many, y.flatten(0, 1), _repeated(log_p, y.shape[1]))
         after = torch.where(kept, y.flatten(0, 1), many)
         return weights, after.reshape(y.shape), calls.reshape(weights.shape)
 
-    def step_error(self, denoise: Denoise, z: Int[Tensor, "batch n"], d: int) -> Float[Tensor, "batch"]:
+    def step_error(self, denoiser: Denoiser, z: Int[Tensor, "batch n"]) -> Float[Tensor, "batch"]:
         """Return E[sum of delta over the tokens kept in one step] from each state, in nats, over all candidates."""
-        weights, y, log_p = candidates(denoise, z, d)
+        weights, y, log_p = candidates(denoiser, z)
         many, drawn, known = _repeated(z, y.shape[1]), y.flatten(0, 1), _repeated(log_p, y.shape[1])
-        kept, _ = self.keep(denoise, many, drawn, d, known)
-        delta = token_errors(denoise, many, drawn, kept, ranks(known, many == d, drawn, self.by), d, known)
+        kept, _ = self._kept(denoiser, many, drawn, known)
+        delta = token_errors(denoiser, many, drawn, kept, ranks(known, many == denoiser.d, drawn, self.by), known)
         total = delta.sum(-1).reshape(weights.shape)
         return torch.where(weights > 0, weights * total, 0.0).sum(-1)
 
@@ -125,12 +129,11 @@ def influence(log_p: Float[Tensor, "*batch d"], log_q: Float[Tensor, "*batch d"]
 
 
 def token_errors(
-    denoise: Denoise,
+    denoiser: Denoiser,
     z: Int[Tensor, "batch n"],
     y: Int[Tensor, "batch n"],
     kept: Bool[Tensor, "batch n"],
     rank: Int[Tensor, "batch n"],
-    d: int,
     log_p: Float[Tensor, "batch n d"],
 ) -> Float[Tensor, "batch n"]:
     """Return delta_i = KL(p_i || p_i(. | candidates kept at smaller ranks) at kept positions, 0 elsewhere."""
@@ -138,19 +141,19 @@ def token_errors(
     before = kept[:, None, :] & (rank[:, None, :] < rank[:, :, None])
     shown = torch.where(before, y[:, None, :], z[:, None, :]).reshape(-1, n)
     own = torch.arange(n, device=z.device)
-    log_q = denoise(shown).reshape(len(z), n, n, d)[:, own, own]
+    log_q = ask(denoiser, shown).reshape(len(z), n, n, denoiser.d)[:, own, own]
     return torch.where(kept, influence(log_p, log_q), 0.0)
 
 
 def candidates(
-    denoise: Denoise, z: Int[Tensor, "batch n"], d: int
+    denoiser: Denoiser, z: Int[Tensor, "batch n"]
 ) -> tuple[Float[Tensor, "batch c"], Int[Tensor, "batch c n"], Float[Tensor, "batch n d"]]:
     """Return all d^m vectors of candidate tokens with their probabilities, and the conditionals they come from.
 
     Rows with fewer masks than the largest m carry probability zero on the surplus.
     """
+    log_p, d = ask(denoiser, z), denoiser.d
     hidden = z == d
-    log_p = check_conditionals(denoise(z), z, d)
     most = int(hidden.sum(-1).max())
     states.require_memory(len(z) * d**most * z.shape[-1] * d, f"PUNT's {d}^{most} candidate vectors of {len(z)} states")
     values = states.digits(torch.arange(d**most, device=z.device), most, d).expand(len(z), -1, -1)
@@ -165,9 +168,9 @@ def candidates(
 class _Tests:
     """Asks the denoiser what is left of each conditional once some candidates are revealed."""
 
-    def __init__(self, denoise: Denoise, z: Tensor, y: Tensor, d: int, log_p: Tensor, eps: float) -> None:
-        self.denoise, self.z, self.y, self.d, self.log_p, self.eps = denoise, z, y, d, log_p, eps
-        self.calls = (z == d).any(-1).long()
+    def __init__(self, denoiser: Denoiser, z: Tensor, y: Tensor, log_p: Tensor, eps: float) -> None:
+        self.denoiser, self.z, self.y, self.log_p, self.eps = denoiser, z, y, log_p, eps
+        self.calls = (z == denoiser.d).any(-1).long()
 
     def passed(self, rows: Bool[Tensor, "batch"], anchors: Bool[Tensor, "batch n"]) -> Bool[Tensor, "some n"]:
         """Return for the given rows which positions the anchors leave unmoved; one call for each row."""
@@ -175,7 +178,7 @@ class _Tests:
         shown = torch.where(anchors, self.y, self.z)[rows]
         if not len(shown):
             return torch.zeros_like(shown, dtype=torch.bool)
-        log_q = check_conditionals(self.denoise(shown), shown, self.d)
+        log_q = ask(self.denoiser, shown)
         return meets(influence(self.log_p[rows], log_q), self.eps) & (self.eps >= 0)
 
 

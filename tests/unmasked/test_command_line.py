@@ -18,7 +18,7 @@ KEYS = {"id", "source", "statement", "kind", "verdict", "expected", "routes", "i
 def run(*args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "160", "OMP_NUM_THREADS": "1"}
     return subprocess.run(
-        [sys.executable, "-m", "theory", *args], cwd=cwd, env=environment, capture_output=True, text=True, timeout=120
+        [sys.executable, "-m", "unmasked", *args], cwd=cwd, env=environment, capture_output=True, text=True, timeout=120
     )
 
 
@@ -54,7 +54,7 @@ def test_list(tmp_path: Path) -> None:
     [
         (("check", "energy.1x"), "unknown claim 'energy.1x'; did you mean energy.1"),
         (("explain", "shedules.2"), "did you mean schedules.2"),
-        (("check", "--profile", "huge"), "profile 'huge'; expected one of smoke, default, deep"),
+        (("check", "--profile", "huge"), "--profile huge; expected one of smoke, default, deep"),
         (("check", "--jobs", "0"), "--jobs 0; expected at least 1"),
         (("check", "--replay", "missing.json"), "missing.json is no saved instance"),
         (("tightest", "schedules.2", "--budget", "0"), "--budget 0"),

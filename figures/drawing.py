@@ -1,0 +1,174 @@
+"""Drawing: which figures are due, their records, the files they become, and one figure with settings of one's own."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from figures import gallery
+from figures.gallery import FIGURES, Entry
+from figures.saving import save
+from figures.stamps import STYLE, Plan, experiments, fingerprint, plan, write_stamp
+from synthetic.digest import PROJECT
+from synthetic.loading import load
+from synthetic.progress import Progress, reporter
+from synthetic.records import PRESETS, Record, Store
+from synthetic.sweep import Pool, compute
+from theory.errors import InvalidInput, unknown
+from theory.files import make_folder
+from theory.showing import Shown
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True, repr=False)
+class Drawing(Shown):
+    """A figure that was drawn: the matplotlib figure, the table of what is plotted, and its files."""
+
+    name: str
+    figure: Figure
+    table: pd.DataFrame
+    paths: tuple[Path, ...]
+
+    def _facts(self) -> dict[str, object]:
+        return {"rows plotted": len(self.table), "files": ", ".join(map(str, self.paths)) or "none written"}
+
+    def _repr_png_(self) -> bytes:
+        import io
+
+        buffer = io.BytesIO()
+        self.figure.savefig(buffer, format="png", dpi=120)
+        return buffer.getvalue()
+
+
+def draw(name: str, preset: str = "laptop", out: Path | str | None = None, **settings: Any) -> Drawing:
+    """Draw one figure of the gallery, with settings in place of its experiment's own; written where `out` is given.
+
+    Settings are fields of the experiment's config, as in draw("steps", most=4). Experiments on worlds take
+    worlds={"mine": world}, and `frontiers` takes rules=[rule]. What was computed with plain settings is kept and found
+    again. Raises InvalidInput with the nearest names for an unknown figure or setting.
+    """
+    entry = gallery.select([name], FIGURES)[name]
+    store = Store()
+    configs = configured(entry, store, preset, settings)
+    with reporter() as progress:
+        records = {each: _record(store, each, config, progress) for each, config in configs.items()}
+    return _drawn(name, entry, records, store, None if out is None else Path(out))
+
+
+def configured(entry: Entry, store: Store, preset: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the config of each experiment behind a figure, with the settings that it has a field for."""
+    configs = {each: store.preset(each, preset) for each in experiments(entry.module, store.sources)}
+    fields = {field.name for config in configs.values() for field in dataclasses.fields(config)}
+    for key in settings:
+        if key not in fields:
+            raise unknown("setting of this figure", key, fields)
+    return {each: _replaced(config, settings) for each, config in configs.items()}
+
+
+def parsed(pairs: Sequence[str]) -> dict[str, Any]:
+    """Return NAME=VALUE texts as settings; a value is a Python literal, else text."""
+    found = {}
+    for pair in pairs:
+        key, sign, text = pair.partition("=")
+        if not sign or not key:
+            raise InvalidInput(f"--set {pair}; expected NAME=VALUE, as in --set steps=4")
+        try:
+            found[key] = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            found[key] = text
+    return found
+
+
+def plans(names: Sequence[str], preset: str, out: Path, figures: Mapping[str, Entry], store: Store) -> list[Plan]:
+    """Return what drawing the named figures (all where none is named) involves."""
+    if preset not in PRESETS:
+        raise unknown("preset", preset, PRESETS)
+    return [plan(name, entry, store, preset, out) for name, entry in gallery.select(names, figures).items()]
+
+
+def draw_all(
+    due: Sequence[Plan],
+    preset: str,
+    out: Path,
+    figures: Mapping[str, Entry],
+    store: Store,
+    pool: Pool,
+    *,
+    force: bool = False,
+    say: Callable[[str], None] = print,
+) -> None:
+    """Draw the planned figures that are not up to date into a folder, computing the records that they miss."""
+    make_folder(out)
+    stale = [each for each in due if each.reasons or force]
+    records = _records({name for each in stale for name in each.statuses}, preset, store, pool, force)
+    for each in due:
+        if each not in stale:
+            say(f"{each.name}: up to date")
+            continue
+        mine = {experiment: records[experiment] for experiment in each.statuses}
+        entry = figures[each.name]
+        checksums = {experiment: record.checksum for experiment, record in mine.items()}
+        current = fingerprint(entry.module, checksums, preset, store.sources)
+        _drawn(each.name, entry, mine, store, out)
+        write_stamp(each.name, current, store, out)
+        say(f"{each.name}: drawn in {out}")
+    gallery.write_page(figures, out, "" if preset == "laptop" else f" --preset {preset}")
+
+
+def default_folder(preset: str) -> Path:
+    """Return where figures of a preset are written."""
+    return PROJECT / "figures" / "gallery" if preset == "laptop" else PROJECT / "build" / f"gallery-{preset}"
+
+
+def _records(wanted: set[str], preset: str, store: Store, pool: Pool, force: bool) -> dict[str, Record]:
+    """Compute what is not fresh, all at once, and return every record."""
+    configs = {name: store.preset(name, preset) for name in sorted(wanted)}
+    stale = {name: config for name, config in configs.items() if force or not store.status(name, config).fresh}
+    with reporter() as progress:
+        compute(store, stale, pool, progress, force=force)
+    return {name: store.get_or_compute(name, config) for name, config in configs.items()}
+
+
+def _record(store: Store, experiment: str, config: Any, progress: Progress) -> Record:
+    """Return the stored record of a config where one can be kept, else one that was computed now."""
+    try:
+        store.path(experiment, config)
+    except InvalidInput:
+        return store.computed(experiment, config, progress)
+    return store.get_or_compute(experiment, config, progress=progress)
+
+
+def _drawn(name: str, entry: Entry, records: Mapping[str, Record], store: Store, out: Path | None) -> Drawing:
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    with pyplot.style.context(STYLE, after_reset=True):
+        figure, table = load(entry.module, store.sources)[0].draw(records)
+        paths = () if out is None else save(figure, table, name, out)
+        pyplot.close(figure)
+    return Drawing(name, figure, table, paths)
+
+
+def _replaced(config: Any, settings: Mapping[str, Any]) -> Any:
+    own = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+    chosen = {}
+    for key, value in settings.items():
+        if key not in own:
+            continue
+        several = isinstance(own[key], tuple)
+        if several and not isinstance(value, tuple | list | Mapping):
+            value = (value,)
+        chosen[key] = tuple(value) if several and isinstance(value, list) else value
+    try:
+        return dataclasses.replace(config, **chosen)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(f"settings {dict(settings)} do not fit {type(config).__name__}: {error}") from error

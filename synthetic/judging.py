@@ -1,0 +1,98 @@
+"""Judging claims about trained models: which records they need, what those cost, and the verdicts on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from synthetic.claims.base import Empirical, Judgement, judge
+from synthetic.progress import Progress
+from synthetic.records import Store
+from synthetic.sweep import Pool, compute, needed_models
+
+SECONDS_A_PETAFLOP = 60_000.0
+"""About what two CPU cores take for 1e15 operations of training: 1.7e10 a second, measured on the laptop preset."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What must be computed first: claims that wait, experiments, runs, models to train and the seconds for these."""
+
+    waiting: frozenset[str]
+    experiments: tuple[str, ...]
+    runs: int
+    models: int
+    seconds: float
+
+    def __str__(self) -> str:
+        if not self.runs:
+            return "nothing: all records are there"
+        runs = f"{counted(self.runs, 'run')} of {', '.join(self.experiments)}"
+        if not self.models:
+            return runs
+        return f"{counted(self.models, 'model')} to train, about {minutes(self.seconds)} on two cores, and {runs}"
+
+
+def counted(number: int, what: str) -> str:
+    """Return a number of things in words."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def minutes(seconds: float) -> str:
+    """Return a time as people say it."""
+    return f"{seconds:.0f} seconds" if seconds < 90 else f"{seconds / 60:.0f} minutes"
+
+
+def cost(claims: Mapping[str, Empirical], preset: str, store: Store | None = None) -> Cost:
+    """Return what judging these claims would compute first. Raises InvalidInput for an unknown preset."""
+    store = store or Store()
+    stale = {
+        name: config for name, config in _configs(claims, preset, store).items() if not store.status(name, config).fresh
+    }
+    waiting = frozenset(name for name, claim in claims.items() if set(claim.experiments) & stale.keys())
+    return Cost(waiting, tuple(stale), *costs_of(store, stale))
+
+
+def costs_of(store: Store, wanted: Mapping[str, Any], force: bool = False) -> tuple[int, int, float]:
+    """Return how many runs these experiments miss, how many models must be trained, and about how many seconds."""
+    runs, specs = needed_models(store, wanted, force)
+    if not specs:
+        return len(runs), 0, 0.0
+    from synthetic import models
+
+    untrained = [spec for spec in specs if not models.is_trained(spec)]
+    return len(runs), len(untrained), sum(models.operations(spec) for spec in untrained) / 1e15 * SECONDS_A_PETAFLOP
+
+
+def judge_all(
+    claims: Mapping[str, Empirical], preset: str, pool: Pool, progress: Progress, store: Store | None = None
+) -> list[Judgement]:
+    """Judge claims from the records of their experiments, computing what is missing."""
+    store = store or Store()
+    configs = _configs(claims, preset, store)
+    stale = {name: config for name, config in configs.items() if not store.status(name, config).fresh}
+    compute(store, stale, pool, progress)
+    records = {name: store.get_or_compute(name, config) for name, config in configs.items()}
+    return [judge(claim, records) for claim in claims.values()]
+
+
+def as_json(judged: Judgement) -> dict[str, Any]:
+    """Return a judgement as JSON: the claim, its verdict, and every finding with its interval."""
+    claim = judged.claim
+    findings = [
+        {
+            "measure": finding.measure, "mean": finding.interval.mean, "low": finding.interval.low,
+            "high": finding.interval.high, "threshold": finding.threshold, "claimed": finding.claimed,
+            "verdict": finding.verdict,
+        }
+        for finding in judged.findings
+    ]  # fmt: skip
+    return {
+        "id": claim.id, "source": claim.source, "statement": claim.statement, "kind": "empirical",
+        "verdict": judged.verdict, "findings": findings,
+    }  # fmt: skip
+
+
+def _configs(claims: Mapping[str, Empirical], preset: str, store: Store) -> dict[str, Any]:
+    return {name: store.preset(name, preset) for claim in claims.values() for name in sorted(claim.experiments)}

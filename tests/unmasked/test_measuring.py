@@ -1,0 +1,102 @@
+"""`measure` and `evaluate` against the engines and against numbers known by hand; inputs of every form."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+import unmasked as um
+from theory.unmasking import walks
+
+PAIR = [[0.5, 0.0], [0.0, 0.5]]
+
+
+def test_two_copies_revealed_at_once_lose_ln_2() -> None:
+    found = um.measure(um.TopK(2), PAIR)
+    assert found.kl == pytest.approx(math.log(2), abs=1e-12)
+    assert (found.path_kl, found.calls, found.bound) == pytest.approx((math.log(2), 1.0, math.log(2)))
+    assert found.excess == 0.0
+    assert all(isinstance(value, float) for value in (found.kl, found.path_kl, found.calls, found.bound, found.excess))
+    assert found.output is not None
+    assert found.output.law().tolist() == pytest.approx([0.25] * 4)
+
+
+@pytest.mark.parametrize("form", [PAIR, np.array(PAIR), torch.tensor(PAIR), um.world(PAIR), um.worlds.repetition(2)])
+def test_a_law_may_have_any_form(form) -> None:
+    assert um.measure(um.TopK(2), form).kl == pytest.approx(math.log(2))
+
+
+def test_a_function_of_conditionals_and_masks_is_a_rule() -> None:
+    def everything(log_p, masked):
+        return masked
+
+    assert um.measure(everything, PAIR).kl == pytest.approx(math.log(2))
+
+
+def test_a_start_conditions_the_data() -> None:
+    world = um.worlds.even_parity(4)
+    found = um.measure(um.TopK(2), world, start=[0, 2, 2, 2])
+    assert found.kl == pytest.approx(0.0, abs=1e-12)
+    assert found.calls == pytest.approx(2.0)
+    expected = walks.walk(um.TopK(2), world.given([0, 2, 2, 2]))
+    assert expected.divergence >= 0
+
+
+def test_a_schedule_is_measured_at_a_number_of_steps() -> None:
+    world = um.worlds.copied_pairs(2)
+    found = um.measure("linear", world, steps=2)
+    assert 0 < found.kl <= found.path_kl
+    assert found.excess >= 0
+    with pytest.raises(um.InvalidInput, match="give steps=K"):
+        um.measure("linear", world)
+
+
+def test_a_long_chain_is_sampled_with_standard_errors() -> None:
+    chain = um.worlds.markov_chain([[0.9, 0.1], [0.1, 0.9]], n=60)
+    found = um.measure(um.LeftToRight(2), chain, samples=64)
+    assert found.standard_errors["kl"] > 0
+    assert found.calls == pytest.approx(30.0)
+    assert "+-" in repr(found)
+
+
+def test_a_denoiser_with_the_mask_elsewhere() -> None:
+    world = um.worlds.even_parity(3)
+
+    def network(ids):
+        z = torch.where(ids == 0, 2, ids - 1)
+        logits = torch.full((*ids.shape, 3), -30.0, dtype=torch.float64)
+        logits[..., 1:] = world(z).clamp(min=-50)
+        return logits
+
+    found = um.measure(um.TopK(1), world, denoiser=um.denoiser(network, mask_id=0, d=2))
+    assert found.kl == pytest.approx(0.0, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: um.measure(PAIR, um.TopK(1)), "order is measure"),
+        (lambda: um.measure(um.TopK(1), "linear"), "law"),
+        (lambda: um.measure(um.TopK(1), [0.5, 0.5, 0.0, 0.1], None), "shape"),
+        (lambda: um.measure(um.TopK(1), um.worlds.even_parity(3), um.worlds.even_parity(4)), "n = 4"),
+        (lambda: um.measure(um.TopK(1), PAIR, steps=3), "leave steps out"),
+        (lambda: um.measure(um.TopK(1), PAIR, start=[5, 2]), "renumber"),
+        (lambda: um.world(np.ones(8) / 8, n=2, d=3), "swapped"),
+        (lambda: um.measure(um.TopK(1), PAIR, denoiser=lambda z: torch.zeros(*z.shape, 2)), "log_softmax"),
+        (lambda: um.measure(um.TopK(1), PAIR, denoiser=lambda z: torch.full((*z.shape, 2), 0.5)), "probabilities"),
+    ],
+)
+def test_mistakes_are_said_in_one_line(call, message: str) -> None:
+    with pytest.raises(um.InvalidInput, match=message) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+
+
+def test_evaluate_never_calls_a_one_token_rule_optimal() -> None:
+    report = um.evaluate(um.TopK(1), {"pairs": um.worlds.copied_pairs(2)})
+    from theory.unmasking.evaluation import verdict
+
+    assert "optimal" not in verdict(report).replace("not optimal", "")

@@ -1,0 +1,38 @@
+"""A plain function of log-conditionals and masked positions as a rule."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from jaxtyping import Bool, Float
+from torch import Generator, Tensor
+
+from theory.errors import InvalidInput
+from theory.unmasking.rules.base import SetRule
+
+
+@dataclass(frozen=True)
+class FunctionRule(SetRule):
+    """A plain function (log-conditionals, masked) -> positions as a rule."""
+
+    function: Callable[..., Any]
+    name: str
+
+    def select(
+        self, log_p: Float[Tensor, "batch n d"], masked: Bool[Tensor, "batch n"], generator: Generator | None = None
+    ) -> Bool[Tensor, "batch n"]:
+        """Call the function; raise InvalidInput, naming it, when it fails or returns no tensor shaped like `masked`."""
+        try:
+            chosen = self.function(log_p, masked)
+        except Exception as error:
+            kind = type(error).__name__
+            raise InvalidInput(f"rule {self.name!r} fails on (log_p, masked): {kind}: {error}") from error
+        if not isinstance(chosen, Tensor) or chosen.shape != masked.shape:
+            shape = tuple(chosen.shape) if isinstance(chosen, Tensor) else ""
+            raise InvalidInput(
+                f"rule {self.name!r} returned {type(chosen).__name__} {shape}; expected a boolean tensor of shape "
+                f"{tuple(masked.shape)}, like `masked`"
+            )
+        return chosen

@@ -1,0 +1,97 @@
+"""What one imports: `import unmasked as um`.
+
+    um.measure(rule or schedule, law)     what a sampler gets wrong and what it costs, exactly where the world is small
+    um.compare(schedule, world, steps)    a mask schedule against the best one that exists
+    um.fit(rows, d)                       a small masked diffusion model of one's own data, trained and measured
+    um.denoiser(model, ...)               a network, function or table as the denoiser of all of these
+    um.claim(statement)                   an inequality of one's own, checked on drawn worlds, with a shrunk witness
+    um.figures.draw(name, ...)            a figure of the gallery, with one's own worlds, rules and settings
+
+Everything is found at its first use, so that the import itself costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from theory.unmasking.comparison import compare as compare
+
+    from figures import drawing as figures
+    from theory import schedules as schedules
+    from theory import worlds as worlds
+    from theory.denoisers import Denoiser as Denoiser
+    from theory.denoisers import TableDenoiser as TableDenoiser
+    from theory.denoisers import denoiser as denoiser
+    from theory.errors import InvalidInput as InvalidInput
+    from theory.schedules import as_schedule as schedule
+    from theory.unmasking.rules.info_gain import InfoGain as InfoGain
+    from theory.unmasking.rules.info_gain import SampledInfoGain as SampledInfoGain
+    from theory.unmasking.rules.punt import Punt as Punt
+    from theory.unmasking.rules.sampled import SampledConfidence as SampledConfidence
+    from theory.unmasking.rules.sets import Dilated as Dilated
+    from theory.unmasking.rules.sets import EntropyBounded as EntropyBounded
+    from theory.unmasking.rules.sets import LeftToRight as LeftToRight
+    from theory.unmasking.rules.sets import RandomOne as RandomOne
+    from theory.unmasking.rules.sets import Threshold as Threshold
+    from theory.unmasking.rules.sets import TopK as TopK
+    from theory.worlds import World as World
+    from unmasked import strategies as strategies
+    from unmasked.entry import world as world
+    from unmasked.fitting import fit as fit
+    from unmasked.measuring import evaluate as evaluate
+    from unmasked.measuring import measure as measure
+    from unmasked.own_claims import AnyDenoiser as AnyDenoiser
+    from unmasked.own_claims import AnyRule as AnyRule
+    from unmasked.own_claims import AnySchedule as AnySchedule
+    from unmasked.own_claims import AnyWorld as AnyWorld
+    from unmasked.own_claims import Budget as Budget
+    from unmasked.own_claims import Steps as Steps
+    from unmasked.own_claims import at_least as at_least
+    from unmasked.own_claims import at_most as at_most
+    from unmasked.own_claims import claim as claim
+    from unmasked.own_claims import equal as equal
+
+_SETS, _OWN = "theory.unmasking.rules.sets", "unmasked.own_claims"
+_PLACES: dict[str, tuple[str, str]] = {
+    "figures": ("figures.drawing", ""),
+    "schedules": ("theory.schedules", ""),
+    "strategies": ("unmasked.strategies", ""),
+    "worlds": ("theory.worlds", ""),
+    "Denoiser": ("theory.denoisers", "Denoiser"),
+    "InfoGain": ("theory.unmasking.rules.info_gain", "InfoGain"),
+    "InvalidInput": ("theory.errors", "InvalidInput"),
+    "Punt": ("theory.unmasking.rules.punt", "Punt"),
+    "SampledConfidence": ("theory.unmasking.rules.sampled", "SampledConfidence"),
+    "SampledInfoGain": ("theory.unmasking.rules.info_gain", "SampledInfoGain"),
+    "TableDenoiser": ("theory.denoisers", "TableDenoiser"),
+    "World": ("theory.worlds", "World"),
+    "compare": ("theory.unmasking.comparison", "compare"),
+    "denoiser": ("theory.denoisers", "denoiser"),
+    "evaluate": ("unmasked.measuring", "evaluate"),
+    "fit": ("unmasked.fitting", "fit"),
+    "measure": ("unmasked.measuring", "measure"),
+    "schedule": ("theory.schedules", "as_schedule"),
+    "world": ("unmasked.entry", "world"),
+    **{name: (_SETS, name) for name in ("Dilated", "EntropyBounded", "LeftToRight", "RandomOne", "Threshold", "TopK")},
+    **{name: (_OWN, name) for name in ("AnyDenoiser", "AnyRule", "AnySchedule", "AnyWorld", "Budget", "Steps")},
+    **{name: (_OWN, name) for name in ("at_least", "at_most", "claim", "equal")},
+}
+__all__ = sorted(_PLACES)  # computed from the one table of names
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        from theory.errors import unknown
+
+        raise AttributeError(str(unknown("name in unmasked", name, _PLACES)))
+    module, attribute = _PLACES[name]
+    found = importlib.import_module(module)
+    value = getattr(found, attribute) if attribute else found
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(_PLACES)

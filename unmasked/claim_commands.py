@@ -1,0 +1,246 @@
+"""The commands on claims: list, check, explain, tightest."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Column, Table
+
+from synthetic import judging, verdicts
+from synthetic.progress import reporter
+from synthetic.sweep import Pool
+from theory import ledger
+from theory.errors import InvalidInput
+from theory.files import check_writable, records_folder, write_atomically
+from theory.ledger import Claim, checking
+from theory.ledger.checking import Result
+from theory.ledger.tightest import tightest as search
+from unmasked.options import Check, List, Tightest
+from unmasked.own_claims import OwnClaim
+from unmasked.selection import Entry, index, own, select
+
+console = Console(width=None if sys.stdout.isatty() else 150, soft_wrap=False)
+LINES = 12
+"""Lines of an instance that the terminal shows."""
+
+
+def carry_out(command: List | Check | Tightest) -> int:
+    """Run one of the commands and return its exit code."""
+    match command:
+        case List():
+            return show_list(command)
+        case Check():
+            return check(command)
+        case Tightest():
+            return tightest(command)
+
+
+def show_list(command: List) -> int:
+    """Print the chosen claims."""
+    entries = select(command.ids, command.paper, command.refuted, command.printed)
+    if command.json:
+        keys = ("id", "subject", "paper", "source", "status", "statement", "kind", "expected")
+        print(json.dumps([{key: getattr(entry, key) for key in keys} for entry in entries], indent=1))
+        sys.stdout.flush()
+        return 0
+    columns = (Column("claim", no_wrap=True), "kind", "expected", "source", "statement")
+    table = Table(*columns, title=f"{len(entries)} claims")
+    for entry in entries:
+        table.add_row(entry.id, entry.kind, coloured(entry.expected), escape(entry.source), escape(entry.statement))
+    console.print(table)
+    return 0
+
+
+def check(command: Check) -> int:
+    """Check the chosen claims and print what was found."""
+    _check_options(command)
+    if command.replay is not None:
+        return replay(command.replay, [own(name) for name in command.ids if ":" in name])
+    mine = [own(name) for name in command.ids if ":" in name]
+    patterns = [name for name in command.ids if ":" not in name]
+    entries = select(patterns, command.paper, command.refuted, command.printed) if patterns or not mine else []
+    results = [*_check_theory([e for e in entries if not e.trained], command), *(_check_own(each) for each in mine)]
+    wrong = [r for r in results if not r.as_expected]
+    if results:
+        _report(results, wrong, {each.name: each.claim for each in mine})
+    judged = _check_trained([e for e in entries if e.trained], command, bool(patterns or command.paper))
+    if command.json is not None:
+        found = [checking.as_json(r) for r in results] + [judging.as_json(j) for j in judged]
+        write_atomically(command.json, json.dumps(found, indent=1))
+    return 1 if wrong else 0
+
+
+def tightest(command: Tightest) -> int:
+    """Search, print and save."""
+    if command.budget < 1:
+        raise InvalidInput(f"--budget {command.budget}; expected at least 1")
+    claim = own(command.id).claim if ":" in command.id else _theoretical(command.id)
+    path = command.out or records_folder() / "tightest" / f"{claim.id}.json"
+    check_writable(path)
+    with console.status(f"searching {command.budget} inputs"):
+        found = search(claim, command.budget, command.budget)
+    found.save(path)
+    e = found.evidence
+    console.print(f"{claim.id}: computed {float(e.computed):.15g} {e.relation} claimed {float(e.claimed):.15g}")
+    console.print(f"slack {e.slack:.3g}, tolerance {float(e.tolerance):.3g}, route {e.route}, by {found.search}")
+    console.print(shortened(found.instance), markup=False)
+    console.print(f"saved; run it again: unmasked check --replay {path}", soft_wrap=True)
+    return 0
+
+
+def replay(path: Path, mine: Sequence[OwnClaim]) -> int:
+    """Check a saved instance; exit code 1 where the verdict is not the expected one."""
+    claim, evidence = checking.replay(path, mine[0].claim if mine else None)
+    table = Table("route", "computed", "", "claimed", "tolerance", "holds", title=f"{claim.id} on {path}")
+    for e in evidence:
+        numbers = (f"{float(e.computed):.12g}", e.relation, f"{float(e.claimed):.12g}", f"{float(e.tolerance):.3g}")
+        table.add_row(e.route, *numbers, "yes" if e.holds else "[red]no[/red]")
+    console.print(table)
+    outcome = ledger.verdict(evidence)
+    console.print(f"{outcome}; the ledger expects {claim.expected}")
+    return 0 if outcome == claim.expected else 1
+
+
+def explain(entry: Entry | OwnClaim) -> int:
+    """Print all that is known of one claim."""
+    if isinstance(entry, Entry) and entry.trained:
+        rows = {
+            "claim": entry.id, "statement": entry.statement, "source": entry.source, "status": entry.status,
+            "kind": "about trained models: judged from the records of experiments",
+            "experiments": ", ".join(entry.claim.experiments), "verdicts": "docs/verdicts.md",
+            "to judge it": f"unmasked check {entry.id}",
+        }  # fmt: skip
+        last = None
+    else:
+        claim: Claim = entry.claim
+        rows = _about(claim, entry.status if isinstance(entry, Entry) else "ours")
+        last = checking.last_evidence(claim.id)
+    table = Table(show_header=False, box=None)
+    for key, value in rows.items():
+        if value:
+            table.add_row(f"[bold]{key}[/bold]", escape(value))
+    if last is not None:
+        keys = ("verdict", "instances", "effective", "violations", "residual", "slack", "tolerance", "note")
+        found = [f"{key}: {last[key]}" for key in keys if last.get(key) not in (None, "")]
+        found += [f"{key}: {shortened(last[key])}" for key in ("worst", "witness") if last.get(key)]
+        table.add_row("[bold]last evidence[/bold]", escape("\n".join(found)))
+    elif not (isinstance(entry, Entry) and entry.trained):
+        table.add_row("[bold]last evidence[/bold]", f"none yet; run: unmasked check {rows['claim']}")
+    console.print(table)
+    return 0
+
+
+def shortened(instance: Any, limit: int = 90 * LINES) -> str:
+    """Return an instance as text of at most a screen."""
+    text = str(instance if isinstance(instance, dict) else dict(instance))
+    return text if len(text) <= limit else f"{text[:limit]} ... ({len(text):,} characters in all)"
+
+
+def coloured(verdict: str) -> str:
+    """Return a verdict in its colour."""
+    return {"holds": "[green]holds[/green]", "refuted": "[yellow]refuted[/yellow]"}.get(verdict, verdict)
+
+
+def _check_options(command: Check) -> None:
+    if command.jobs < 1:
+        raise InvalidInput(f"--jobs {command.jobs}; expected at least 1")
+    if command.profile not in checking.PROFILES:
+        raise InvalidInput(f"--profile {command.profile}; expected one of {', '.join(checking.PROFILES)}")
+    if command.json is not None:
+        check_writable(command.json)
+
+
+def _check_theory(entries: Sequence[Entry], command: Check) -> list[Result]:
+    results = []
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("checking", total=len(entries))
+        for result in checking.examine_all([e.id for e in entries], command.profile, command.jobs):
+            checking.remember(result)
+            results.append(result)
+            progress.update(task, advance=1, description=result.id)
+    return results
+
+
+def _check_own(mine: OwnClaim) -> Result:
+    with console.status(f"checking {mine.name}"):
+        return checking.examine(mine.claim)
+
+
+def _report(results: Sequence[Result], wrong: Sequence[Result], mine: dict[str, Claim]) -> None:
+    console.print(_table(results))
+    for r in wrong:
+        claim = mine.get(r.id) or index()[r.id].claim
+        witness = checking.smallest_witness(claim, 200) or r.witness or r.worst
+        console.print(f"[bold]{r.id}[/bold]: {r.verdict}, expected {r.expected}; {escape(shortened(witness))}")
+    statistical = sum("monte-carlo" in r.routes for r in results)
+    console.print(
+        f"{len(results)} claims, {len(results) - len(wrong)} as expected, "
+        f"{sum(r.verdict == 'refuted' for r in results)} refuted, {sum(r.instances for r in results)} instances, "
+        f"{sum(r.seconds for r in results):.0f} s of work; {statistical} statistical, "
+        f"false-alarm budget of the suite {ledger.FALSE_ALARM_BUDGET:g}"
+    )
+
+
+def _check_trained(entries: Sequence[Entry], command: Check, asked: bool) -> list[Any]:
+    """Judge claims about trained models: those that were asked for, or those whose records are there."""
+    if not entries:
+        return []
+    claims = {entry.id: entry.claim for entry in entries}
+    cost = judging.cost(claims, command.preset)
+    if not asked and not command.write:
+        ready = {name: claim for name, claim in claims.items() if name not in cost.waiting}
+        if cost.waiting:
+            console.print(
+                f"{len(cost.waiting)} claims about trained models wait for records ({cost}); name them to go on"
+            )
+        claims = ready
+    elif cost.waiting:
+        console.print(f"to compute first: {cost}")
+    if not claims:
+        return []
+    with reporter() as progress:
+        judged = judging.judge_all(claims, command.preset, Pool(command.jobs), progress)
+    print("\n".join(verdicts.lines(judged)))
+    if command.write:
+        verdicts.write(judged, command.preset)
+    return judged
+
+
+def _theoretical(identifier: str) -> Claim:
+    (entry,) = select([identifier])[:1]
+    if entry.id != identifier:
+        raise InvalidInput(f"{identifier} names several claims; give one identifier, as in {entry.id}")
+    if entry.trained:
+        raise InvalidInput(f"{identifier} is about trained models: it has findings, no instances; see unmasked check")
+    claim: Claim = entry.claim
+    return claim
+
+
+def _about(c: Claim, status: str) -> dict[str, str]:
+    return {
+        "claim": c.id, "statement": c.statement, "source": c.source, "status": status,
+        "assumptions": c.assumptions or "none", "kind": c.kind, "expected": c.expected, "see also": c.see,
+        "routes": ", ".join(c.routes), "tolerance": c.tolerance,
+        "how": (getattr(c.check, "func", c.check).__doc__ or "").strip(),
+        "fixtures": "\n".join(shortened(dict(f), 300) for f in c.fixtures[:6]),
+        "inputs": f"{c.examples} drawn by Hypothesis" if c.inputs else "fixtures only",
+        "false variants": "; ".join(c.variants),
+    }  # fmt: skip
+
+
+def _table(results: Sequence[Result]) -> Table:
+    table = Table(Column("claim", no_wrap=True), "verdict", "routes", "worst", "tolerance", "effective", "seconds")
+    for r in results:
+        worst = f"residual {r.residual:.1e}" if r.residual is not None else f"slack {r.slack or 0.0:.1e}"
+        mark = coloured(r.verdict) if r.as_expected else f"[bold red]{r.verdict}, expected {r.expected}[/bold red]"
+        count = f"{r.effective} of {r.instances}" + (f", {r.violations} fail" if r.violations else "")
+        table.add_row(r.id, mark, ", ".join(r.routes), worst, f"{r.tolerance:.0e}", count, f"{r.seconds:.1f}")
+    return table

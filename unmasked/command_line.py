@@ -1,0 +1,67 @@
+"""Checks, measures and draws what is known about masked diffusion models.
+
+unmasked list --paper 2505.24857 --refuted     claims, by identifier, glob, subject, paper or verdict
+unmasked check energy                          their verdicts; check mine.py:bound for a claim of your own
+unmasked explain eb.4                          statement, source, how it is checked; of figures and experiments too
+unmasked tightest schedules.3                  the instance with the least room
+unmasked evaluate mine.py:careful              an unmasking rule of your own against all built-in ones
+unmasked run eb --jobs 2                       records of experiments, models trained where they are missing
+unmasked figures frontiers --out here          figures from records
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import tyro
+
+from theory.errors import InvalidInput
+from unmasked.options import Check, Command, Evaluate, Explain, Figures, List, Run, Tightest
+
+if TYPE_CHECKING:
+    from figures.gallery import Entry
+    from synthetic.records import Store
+
+
+def main(
+    args: Sequence[str] | None = None, *, store: Store | None = None, figures: Mapping[str, Entry] | None = None
+) -> int:
+    """Run one command; exit code 0, 1 (a verdict is not the expected one) or 2 (bad input, said in one line).
+
+    `store` and `figures` take the place of the project's own records and gallery.
+    """
+    command = tyro.cli(Command, args=args, prog="unmasked", description=__doc__)
+    try:
+        return _carry_out(command, store, figures)
+    except InvalidInput as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        print("stopped; what was finished is kept, and the same command goes on from there", file=sys.stderr)
+        return 130
+
+
+def _carry_out(
+    command: List | Check | Explain | Tightest | Evaluate | Run | Figures,
+    store: Store | None,
+    figures: Mapping[str, Entry] | None,
+) -> int:
+    match command:
+        case List() | Check() | Tightest():
+            from unmasked import claim_commands
+
+            return claim_commands.carry_out(command)
+        case Evaluate():
+            from unmasked import rule_commands
+
+            return rule_commands.evaluate(command)
+        case Run() | Figures() | Explain():
+            from unmasked import record_commands
+
+            return record_commands.carry_out(command, store, figures)

@@ -1,0 +1,100 @@
+"""What users bring, as the project's types: arrays as worlds, functions as rules, FILE:NAME as the object there."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from theory.errors import InvalidInput, unknown
+from theory.schedules import Schedule, as_schedule
+from theory.unmasking.rules.base import Rule, SetRule, ValueRule
+from theory.unmasking.rules.function import FunctionRule
+from theory.worlds import TableWorld, World
+
+
+def world(law: Any, n: int | None = None, d: int | None = None, name: str = "table") -> World:
+    """Return a law as a world.
+
+    An array of shape (d,) * n says n and d by its shape; one of d^n probabilities needs n or d beside it. A world is
+    returned as it is. Raises InvalidInput, saying what was given.
+
+    >>> import numpy as np
+    >>> world(np.full((2, 2, 2), 1 / 8)).n
+    3
+    """
+    if isinstance(law, World):
+        return law
+    if isinstance(law, SetRule | ValueRule | Schedule) or (callable(law) and not hasattr(law, "__array__")):
+        raise InvalidInput(f"{law!r:.60} where a law belongs; give an array of probabilities or a world")
+    return TableWorld(law, n, d, name)
+
+
+def sampler(what: Any) -> Rule | Schedule:
+    """Return a rule or a schedule: a rule itself, a function of (log_p, masked), or what `um.schedule` takes.
+
+    A function of two arguments is a rule, of one a schedule. Raises InvalidInput for anything else.
+    """
+    if isinstance(what, SetRule | ValueRule | Schedule):
+        return what
+    if isinstance(what, World):
+        raise InvalidInput(f"{what!r:.60} where a rule or schedule belongs; the order is measure(rule, world)")
+    if inspect.isclass(what) and issubclass(what, SetRule | ValueRule):
+        return _built(what)
+    if callable(what) and _arguments(what) == 2:
+        return FunctionRule(what, getattr(what, "__name__", "function"))
+    return as_schedule(what)
+
+
+def named(target: str, kind: str) -> Any:
+    """Return the object FILE:NAME, FILE a Python file or a module. Raises InvalidInput with the nearest names."""
+    module_name, _, name = target.rpartition(":")
+    if not module_name or not name:
+        raise InvalidInput(f"{target!r}; expected FILE:NAME of a {kind}, as in mine.py:careful")
+    module = _module(module_name)
+    if not hasattr(module, name):
+        raise unknown(f"{kind} in {module_name}", name, [key for key in vars(module) if not key.startswith("_")])
+    return getattr(module, name)
+
+
+def _built(rule: type[Any]) -> Rule:
+    try:
+        found: Rule = rule()
+    except TypeError as error:
+        raise InvalidInput(f"{rule.__name__} cannot be built without arguments ({error}); give an instance") from error
+    return found
+
+
+def _arguments(function: Any) -> int:
+    """Return how many positional arguments a function needs; 1 where it cannot be told, as for NumPy's own."""
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return 1
+    positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return sum(p.kind in positional and p.default is p.empty for p in parameters)
+
+
+def _module(name: str) -> ModuleType:
+    path = Path(name)
+    try:
+        if path.suffix != ".py":
+            sys.path.insert(0, str(Path.cwd()))
+            return importlib.import_module(name)
+        if not path.is_file():
+            raise InvalidInput(f"there is no file {path}; expected FILE:NAME, FILE a Python file or a dotted module")
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        assert spec is not None and spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[path.stem] = module
+        spec.loader.exec_module(module)
+        return module
+    except InvalidInput:
+        raise
+    except Exception as error:
+        kind = type(error).__name__
+        raise InvalidInput(f"{name} does not import ({kind}: {error}); mend it, then try again") from error

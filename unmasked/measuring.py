@@ -1,0 +1,162 @@
+"""`measure` and `evaluate`: what a sampler gets wrong and what it costs, beside the best that exists."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from torch import Generator
+
+from theory.denoisers import Denoiser, for_world
+from theory.errors import InvalidInput
+from theory.schedules import Schedule
+from theory.showing import Shown
+from theory.unmasking import best_rules, comparison, evaluation, hull, laws, long_walks, walks
+from theory.unmasking.rules.base import Rule, SetRule, ValueRule
+from theory.worlds import World
+from unmasked.entry import sampler
+from unmasked.entry import world as as_world
+
+STATES = 2**21
+"""States (d + 1)^n of a world up to which a rule is walked exactly; beyond, paths are sampled."""
+
+PAIRS = 2**20
+"""Pairs of states (2d + 1)^n up to which the best rules are solved for without being asked."""
+
+
+@dataclass(frozen=True, repr=False)
+class Measurement(Shown):
+    """What a sampler does on a world. All numbers are floats; divergences are in nats.
+
+    `kl` is KL(data || samples), `path_kl` the same over whole paths of unmasking (never less than `kl`), `calls` the
+    expected number of denoiser calls, `bound` the entropy bound on the error of revealing tokens together, `excess`
+    the path KL above the best rule (for a schedule: the best K steps) at as many calls. A number that does not exist
+    is nan: no path KL for a rule that looks at drawn tokens, no excess where the world is too large to solve for the
+    best rule. Sampled numbers have `standard_errors`. `output` is the law of the samples as a world, where it is exact.
+    """
+
+    name: str
+    world: World
+    kl: float
+    path_kl: float
+    calls: float
+    bound: float
+    output: World | None = None
+    standard_errors: Mapping[str, float] = field(default_factory=dict)
+    _excess: Any = None
+
+    @functools.cached_property
+    def excess(self) -> float:
+        """Return the path KL above the best that as many denoiser calls allow."""
+        return float(self._excess()) if self._excess is not None else math.nan
+
+    def _facts(self) -> dict[str, object]:
+        facts: dict[str, object] = {"world": self.world.name}
+        for label, value in (("kl", self.kl), ("path_kl", self.path_kl), ("calls", self.calls), ("bound", self.bound)):
+            error = self.standard_errors.get(label)
+            facts[label] = value if error is None else f"{value:.4g} +- {error:.1g}"
+        if self._excess is not None and _pairs(self.world) <= PAIRS:
+            facts["excess"] = self.excess
+        return facts
+
+
+def measure(
+    what: Any,
+    law: Any,
+    denoiser: Any = None,
+    start: Sequence[int] | None = None,
+    *,
+    steps: int | None = None,
+    samples: int = 1000,
+    seed: int = 0,
+) -> Measurement:
+    """Measure a rule, or a schedule at a number of steps, on a law.
+
+    `what` is a rule, a function (log_p, masked) -> positions, a schedule, a function of time, a grid or a name; `law`
+    an array of probabilities or a world; `denoiser` what predicts the tokens (the law's exact conditionals unless
+    given), as `um.denoiser` makes it; `start` a partially masked state to begin from (token d is the mask). Worlds
+    beyond two million states are measured by `samples` sampled paths with standard errors. Raises InvalidInput.
+
+    >>> import numpy as np, unmasked as um
+    >>> pair = np.array([[0.5, 0.0], [0.0, 0.5]])                       # two tokens that are always equal
+    >>> um.measure(um.EntropyBounded(0.2, by="entropy"), pair)
+    Measurement(EB 0.2, entropy: world = table, kl = 0, path_kl = 0, calls = 2, bound = 0, excess = 0)
+    >>> round(um.measure(um.TopK(2), pair).kl, 4)                       # both at once: ln 2 nats are lost
+    0.6931
+    """
+    method, world = sampler(what), as_world(law)
+    if isinstance(method, Schedule):
+        return _schedule(method, world, denoiser, start, steps)
+    if steps is not None:
+        raise InvalidInput(f"steps = {steps} beside a rule; a rule makes as many steps as it needs: leave steps out")
+    if (world.d + 1) ** world.n > STATES:
+        return _sampled(method, world, for_world(denoiser, world), start, samples, seed)
+    found = walks.walk(method, world, denoiser, start)
+    excess = functools.partial(_over_best_rule, found, denoiser) if isinstance(method, SetRule) else None
+    return Measurement(
+        method.name, found.world, float(found.divergence), float(found.path_divergence), float(found.calls),
+        float(found.bound), found.output, _excess=excess,
+    )  # fmt: skip
+
+
+def evaluate(what: Any, worlds: Mapping[str, Any] | None = None, denoiser: Any = None) -> evaluation.Report:
+    """Measure a rule on several worlds against every built-in rule and the best rules that exist.
+
+    `worlds` maps names to laws (eight small ones unless given). The report's `verdict` says in plain words where the
+    rule is beaten, by which rules, and by how much.
+    """
+    rule = sampler(what)
+    if not isinstance(rule, SetRule | ValueRule):
+        raise InvalidInput(f"{what!r:.60} is a schedule; evaluate takes a rule: compare measures schedules")
+    chosen = None if worlds is None else {name: as_world(law) for name, law in worlds.items()}
+    return evaluation.report(rule, list(evaluation.evaluate(rule, chosen, denoiser)))
+
+
+def _schedule(
+    schedule: Schedule, world: World, denoiser: Any, start: Sequence[int] | None, steps: int | None
+) -> Measurement:
+    if steps is None:
+        raise InvalidInput("a schedule is measured at a number of steps; give steps=K")
+    if _pairs(world) > 2**24:
+        raise InvalidInput(
+            f"{world.name} has {world.d + 1}^{world.n} states, too many for the exact law of a schedule; compare(...) "
+            "gives its error from the information curve"
+        )
+    found = laws.sampler_law(schedule, world, denoiser, start, steps=steps)
+    exact = denoiser is None and start is None
+    return Measurement(
+        f"{schedule.name}, {steps} steps", world, found.divergence, found.path_divergence, found.calls, math.nan,
+        found.output, _excess=(lambda: comparison.compare(schedule, world, steps).excess) if exact else None,
+    )  # fmt: skip
+
+
+def _sampled(
+    rule: Rule, world: World, denoiser: Denoiser, start: Sequence[int] | None, samples: int, seed: int
+) -> Measurement:
+    if not isinstance(rule, SetRule):
+        raise InvalidInput(f"rule {rule.name!r} looks at drawn tokens; its law is exact on small worlds only")
+    law = world if start is None else world.given(start)
+    if start is not None:
+        raise InvalidInput("start on a world too large to enumerate: condition the world instead, world.given(start)")
+    found = long_walks.sample_walk(rule, law, samples, Generator().manual_seed(seed), denoiser)
+    kl = found.path_divergence
+    errors = {
+        "kl": kl.standard_error, "path_kl": kl.standard_error, "calls": found.calls.standard_error,
+        "bound": found.bound.standard_error,
+    }  # fmt: skip
+    return Measurement(
+        rule.name, law, kl.mean, kl.mean, found.calls.mean, found.bound.mean, None, errors
+    )  # fmt: skip
+
+
+def _over_best_rule(found: walks.Walk, denoiser: Any) -> float:
+    best = best_rules.frontier(found.world, denoiser=denoiser)
+    height = hull.height([(o.calls, o.divergence) for o in best], float(found.calls_of_data))
+    return evaluation.settled(float(found.path_divergence) - height)
+
+
+def _pairs(world: World) -> int:
+    return int((2 * world.d + 1) ** world.n)

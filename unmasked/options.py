@@ -1,0 +1,148 @@
+"""The commands and their options, as the command line shows them."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+Names = tyro.conf.Positional[tuple[str, ...]]
+CORES = os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class List:
+    """List claims: identifier, kind, expected verdict, source, statement."""
+
+    ids: Names = ()
+    """Identifiers, subjects (energy, eb, ...) or globs (schedules.1*); all claims where none is named."""
+    paper: str | None = None
+    """Only claims of this paper, by its arXiv number."""
+    refuted: bool = False
+    """Only statements that the ledger refutes."""
+    printed: bool = False
+    """Only statements that are printed in a paper."""
+    json: bool = False
+    """Print JSON instead of a table."""
+
+
+@dataclass(frozen=True)
+class Check:
+    """Check claims and print their verdicts; exit code 1 where one differs from the ledger's.
+
+    Claims about trained models are judged from their records. Where records are missing, models are trained for the
+    claims that you name (the cost is said first); without names those claims are left out and counted.
+    """
+
+    ids: Names = ()
+    """Identifiers, subjects, globs, or FILE:NAME of a claim of your own; all claims where none is named."""
+    paper: str | None = None
+    """Only claims of this paper, by its arXiv number."""
+    refuted: bool = False
+    """Only statements that the ledger refutes."""
+    printed: bool = False
+    """Only statements that are printed in a paper."""
+    profile: str = "default"
+    """How many inputs are drawn: smoke (an eighth of default), default, or deep (a hundred times default)."""
+    jobs: int = CORES
+    """How many processes share the work."""
+    json: Path | None = None
+    """Write everything that was found to this file."""
+    replay: Path | None = None
+    """Check only the instance that `tightest` saved in this file."""
+    preset: str = "laptop"
+    """The size of the experiments behind claims about trained models: smoke, laptop or gpu."""
+    write: bool = False
+    """Write the verdicts on trained models to docs/verdicts.md and their summary to README.md as well."""
+
+
+@dataclass(frozen=True)
+class Explain:
+    """Say all that is known of a claim, an experiment or a figure: what it states, how it is checked, what it needs."""
+
+    name: tyro.conf.Positional[str]
+    """A claim's identifier, FILE:NAME of a claim of your own, or the name of an experiment or figure."""
+    preset: str = "laptop"
+    """The size, for experiments and figures."""
+
+
+@dataclass(frozen=True)
+class Tightest:
+    """Search for the instance with the least room (for an equality: the largest residual); print and save it."""
+
+    id: tyro.conf.Positional[str]
+    """A claim's identifier, or FILE:NAME of a claim of your own."""
+    budget: int = 300
+    """How many inputs are drawn; the gradient search takes as many steps."""
+    out: Path | None = None
+    """Where to save the instance; in the folder of records where no file is named."""
+
+
+@dataclass(frozen=True)
+class Evaluate:
+    """Measure an unmasking rule of your own exactly against all built-in rules and the best rules that exist."""
+
+    rule: tyro.conf.Positional[str]
+    """FILE:NAME of a function (log_p, masked) -> positions, a rule, or a rule class."""
+    world: tuple[str, ...] = ()
+    """FILE:NAME of laws of your own, arrays or worlds, in place of the eight built-in worlds."""
+    model: str | None = None
+    """FILE:NAME of a denoiser that predicts in place of the exact conditionals."""
+    out: Path | None = None
+    """Where to draw KL against denoiser calls; in the folder of records where no file is named."""
+    json: Path | None = None
+    """Write all scores to this file."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """Compute records of experiments where they are not fresh; without a name, list the experiments."""
+
+    names: Names = ()
+    """The experiments to run."""
+    preset: str = "laptop"
+    """The size: smoke, laptop or gpu."""
+    force: bool = False
+    """Compute them even where they are fresh."""
+    jobs: int = CORES
+    """How many processes share the runs, each on one thread."""
+    cluster: str | None = None
+    """The address of a Dask scheduler, tcp://host:port, whose workers see this folder."""
+    device: str | None = None
+    """Where models are trained and sampled: cpu or cuda; chosen by what there is where none is named."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Draw figures from records, computing what is missing."""
+
+    names: Names = ()
+    """The figures to draw; all where none is named."""
+    list: bool = False
+    """Name the figures and what they show; draw nothing."""
+    preset: str = "laptop"
+    """The size of the experiments: smoke, laptop or gpu."""
+    set: tuple[str, ...] = ()
+    """Settings of the experiment behind one figure, NAME=VALUE, as in --set steps=4."""
+    out: Path | None = None
+    """The folder to write to; figures/gallery for laptop, build/gallery-PRESET else, build/figures with --set."""
+    explain: bool = False
+    """Say what would be computed and drawn, and why; do neither."""
+    force: bool = False
+    """Compute and draw everything again."""
+    jobs: int = CORES
+    """How many processes share the experiments, each on one thread."""
+
+
+Command = (
+    Annotated[List, tyro.conf.subcommand("list")]
+    | Annotated[Check, tyro.conf.subcommand("check")]
+    | Annotated[Explain, tyro.conf.subcommand("explain")]
+    | Annotated[Tightest, tyro.conf.subcommand("tightest")]
+    | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+    | Annotated[Run, tyro.conf.subcommand("run")]
+    | Annotated[Figures, tyro.conf.subcommand("figures")]
+)

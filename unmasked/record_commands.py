@@ -1,0 +1,141 @@
+"""The commands on experiments and figures: run, figures, and what explain says of them."""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from figures import drawing, gallery
+from figures.gallery import FIGURES, Entry
+from synthetic.digest import PROJECT, source_path, syntax_tree
+from synthetic.encoding import encode_config
+from synthetic.progress import reporter
+from synthetic.records import Status, Store
+from synthetic.sweep import Pool, compute
+from theory.errors import InvalidInput, unknown
+from unmasked.options import Explain, Figures, Run
+
+
+def carry_out(
+    command: Run | Figures | Explain, store: Store | None = None, known: Mapping[str, Entry] | None = None
+) -> int:
+    """Run one of the commands and return its exit code; `known` are the figures there are."""
+    store, known = store or Store(), FIGURES if known is None else known
+    match command:
+        case Run():
+            run(command, store)
+        case Figures():
+            figures(command, store, known)
+        case Explain():
+            return explain(command, store, known)
+    return 0
+
+
+def run(command: Run, store: Store) -> None:
+    """Compute the named experiments' records, saying the cost first; list the experiments where none is named."""
+    if not command.names:
+        width = max(map(len, store.experiments), default=0)
+        for name, module in store.experiments.items():
+            print(f"{name:<{width}}  {_summary(module, store)}")
+        return
+    if command.device is not None:
+        os.environ["UNMASKED_DEVICE"] = command.device
+    configs = {name: store.preset(name, command.preset) for name in command.names}
+    stale = {}
+    for name, config in configs.items():
+        if store.status(name, config).fresh and not command.force:
+            print(f"{name}: up to date")
+        else:
+            stale[name] = config
+    announce(store, stale, command.force)
+    with reporter() as progress:
+        compute(store, stale, Pool(command.jobs, command.cluster), progress, force=command.force)
+
+
+def figures(command: Figures, store: Store, known: Mapping[str, Entry]) -> None:
+    """Draw figures, or say what they are or what drawing them involves."""
+    if command.list:
+        width = max(map(len, known), default=0)
+        for name, entry in gallery.select(command.names, known).items():
+            print(f"{name:<{width}}  {entry.paper}, {entry.figure}: {entry.caption}")
+        return
+    if command.set:
+        _with_settings(command)
+        return
+    out = command.out or drawing.default_folder(command.preset)
+    due = drawing.plans(command.names, command.preset, out, known, store)
+    if command.explain:
+        for each in due:
+            print(f"{each.name}: {'; '.join(each.reasons) or 'up to date'}")
+        return
+    wanted = {name for each in due if each.reasons or command.force for name in each.statuses}
+    configs = {name: store.preset(name, command.preset) for name in sorted(wanted)}
+    announce(store, {n: c for n, c in configs.items() if command.force or not store.status(n, c).fresh}, command.force)
+    drawing.draw_all(due, command.preset, out, known, store, Pool(command.jobs), force=command.force)
+
+
+def announce(store: Store, wanted: dict[str, Any], force: bool = False) -> None:
+    """Say how many models will be trained, about how long that takes, and how many runs there are."""
+    if wanted:
+        from synthetic import judging
+
+        print(f"to compute: {judging.Cost(frozenset(), tuple(wanted), *judging.costs_of(store, wanted, force))}")
+
+
+def explain(command: Explain, store: Store, known: Mapping[str, Entry]) -> int:
+    """Say what is known of a claim, an experiment or a figure."""
+    from unmasked import claim_commands
+    from unmasked.selection import index, own
+
+    name = command.name
+    if ":" in name:
+        return claim_commands.explain(own(name))
+    claims = index()
+    if name in claims:
+        return claim_commands.explain(claims[name])
+    if name not in known and name not in store.experiments:
+        raise unknown("claim, experiment or figure", name, {*claims, *known, *store.experiments})
+    if name in known:
+        entry = known[name]
+        print(f"figure {name}: {entry.paper}, {entry.figure}\n  {entry.caption}")
+        (due,) = drawing.plans([name], command.preset, drawing.default_folder(command.preset), known, store)
+        print(f"  {'; '.join(due.reasons) or 'up to date'}")
+    if name in store.experiments:
+        _explain_experiment(name, store.preset(name, command.preset), store)
+    return 0
+
+
+def describe(status: Status) -> str:
+    """Say in one line what a status means for its record."""
+    return "up to date" if status.fresh else f"to compute ({'; '.join(status.reasons)})"
+
+
+def _with_settings(command: Figures) -> None:
+    if len(command.names) != 1:
+        raise InvalidInput(f"--set changes one figure; {len(command.names)} are named: name one")
+    out = command.out or PROJECT / "build" / "figures"
+    found = drawing.draw(command.names[0], command.preset, out, **drawing.parsed(command.set))
+    print("\n".join(f"drawn in {path}" for path in found.paths))
+
+
+def _explain_experiment(name: str, config: Any, store: Store) -> None:
+    print(f"experiment {name}: {_summary(store.module(name), store)}")
+    print(f"  {describe(store.status(name, config))}")
+    parts, missing = store.parts(name, config), store.missing(name, config)
+    if parts:
+        print(f"  {len(parts) - len(missing)} of {len(parts)} runs are there")
+    for part in missing if parts else []:
+        chosen = ", ".join(f"{key} {value}" for key, value in encode_config(part).items() if _differs(key, part, parts))
+        print(f"  {chosen}: {'; '.join(store.status(name, part).reasons)}")
+
+
+def _differs(key: str, part: Any, parts: tuple[Any, ...]) -> bool:
+    return any(getattr(other, key) != getattr(part, key) for other in parts)
+
+
+def _summary(module: str, store: Store) -> str:
+    path = source_path(module, store.sources)
+    text = ast.get_docstring(syntax_tree(path)) if path else None
+    return text.splitlines()[0] if text else ""
