@@ -1,4 +1,4 @@
-"""Mask schedules and interpolation schedules, their derivatives, and the grids a sampler steps through.
+"""Mask schedules and interpolation schedules, and their derivatives.
 
 A schedule is an increasing map of generation time [0, 1] onto [0, 1]. As a *mask schedule* alpha it is
 the probability that a token is revealed at t; as an *interpolation schedule* gamma it is the weight of
@@ -14,11 +14,17 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
-from scipy import differentiate, special
+from scipy import special
 
+from theory import callables
+from theory.callables import Curve
 from theory.errors import InvalidInput, unknown
+from theory.grids import check_grid as check_grid
+from theory.grids import geometric_grid as geometric_grid
+from theory.grids import step_reveal_probabilities as step_reveal_probabilities
+from theory.grids import uniform_grid as uniform_grid
+from theory.tolerance import SLACK
 
-Curve = Callable[[ndarray], ndarray]
 HALF_PI = np.pi / 2
 
 
@@ -50,6 +56,33 @@ class Schedule:
     def __call__(self, t: object) -> ndarray:
         return np.asarray(self.value(np.asarray(t, dtype=float)))
 
+    def mirrored(self) -> Schedule:
+        """Return t -> 1 - alpha(1 - t): the end at t = 1 becomes the start, where floating-point numbers are dense."""
+        if self.recipe is not None and self.recipe[0] in MIRRORS:
+            return from_recipe(*MIRRORS[self.recipe[0]](*self.recipe[1:]))
+        return Schedule(
+            f"{self.name}, mirrored",
+            lambda s: self.complement(1.0 - s),
+            lambda s: self.value(1.0 - s),
+            lambda s: self.derivative(1.0 - s),
+        )
+
+    def start_order(self) -> tuple[float, float]:
+        """Return p where alpha starts like t^p, and how far off it may be; p is infinite where alpha is flat.
+
+        Measured as near to 0 as values allow, at powers of two, so that 1 - t is exact too.
+        """
+        for low, high, doubt in ((-500, -465, SLACK), (-130, -115, SLACK), (-30, -27, 1e-6), (-20, -17, 1e-4)):
+            first, second = float(self(2.0**low)), float(self(2.0**high))
+            if 0 < first < second:
+                return float(np.log2(second / first)) / (high - low), doubt
+        return float("inf"), 0.0
+
+    def nodes(self) -> tuple[float, ...]:
+        """Return the inner times at which the derivative jumps, where they are known."""
+        piecewise = self.recipe is not None and self.recipe[0] == "piecewise"
+        return tuple(self.recipe[2][1:-1]) if self.recipe is not None and piecewise else ()
+
     def grid(self, steps: int) -> Float[ndarray, "nodes"]:
         """Return alpha(k / K) for k = 0..K; both ends exact. Raises InvalidInput for K < 1."""
         t = uniform_grid(steps)
@@ -64,75 +97,17 @@ class Schedule:
         return step_reveal_probabilities(self.grid(steps), hidden)
 
 
-def uniform_grid(steps: int) -> Float[ndarray, "nodes"]:
-    """Return k / K for k = 0..K. Raises InvalidInput for K < 1."""
-    if steps != int(steps) or steps < 1:
-        raise InvalidInput(f"K = {steps} steps; expected a whole number K >= 1: a sampler needs at least one step")
-    return np.arange(steps + 1) / steps
-
-
-def geometric_grid(steps: int, ratio: float, ending: str = "masked") -> Float[ndarray, "nodes"]:
-    """Return a geometric grid (schedules notes, 7, consequence iv).
-
-    `ending="masked"`: the masked fraction shrinks by `ratio` a step, 1 - alpha_k = r^k for k < K (TC regime).
-    `ending="revealed"`: the revealed fraction grows by 1 / r a step, alpha_k = r^(K-k) for k >= 1 (DTC regime).
-    """
-    k = np.arange(steps + 1) if steps >= 1 else uniform_grid(steps)
-    if not 0.0 < ratio < 1.0:
-        raise InvalidInput(f"geometric ratio r = {ratio}; expected 0 < r < 1")
-    if ending not in ("masked", "revealed"):
-        raise InvalidInput(f"ending {ending!r}; expected 'masked' or 'revealed'")
-    grid = 1.0 - ratio**k if ending == "masked" else ratio ** (steps - k)
-    grid[0], grid[-1] = 0.0, 1.0
-    return np.asarray(grid, dtype=float)
-
-
-def check_grid(grid: object) -> Float[ndarray, "*batch nodes"]:
-    """Return the grid as float64; raise InvalidInput unless it climbs from exactly 0 to exactly 1."""
-    alpha = np.asarray(grid, dtype=float)
-    if alpha.ndim < 1 or alpha.shape[-1] < 2:
-        raise InvalidInput(f"grid of shape {alpha.shape}; expected K + 1 >= 2 points on the last axis")
-    if not np.isfinite(alpha).all():
-        raise InvalidInput("grid holds NaN or infinity; expected numbers from 0 to 1")
-    if (alpha[..., 0] != 0).any() or (alpha[..., -1] != 1).any():
-        ends = (float(alpha[..., 0].flat[0]), float(alpha[..., -1].flat[0]))
-        raise InvalidInput(f"grid runs from {ends[0]} to {ends[1]}; expected exactly 0 to exactly 1")
-    steps = np.diff(alpha, axis=-1)
-    if (steps < 0).any():
-        worst = int(np.argmin(steps.reshape(-1, steps.shape[-1]).min(0)))
-        raise InvalidInput(f"grid out of order at step {worst}: it falls by {-steps.min():.3g}; sort it")
-    return alpha
-
-
-def step_reveal_probabilities(
-    grid: object, complement: Float[ndarray, "*batch nodes"] | None = None
-) -> Float[ndarray, "*batch K"]:
-    """Return (alpha_{k+1} - alpha_k) / (1 - alpha_k), the last one exactly 1.
-
-    With `complement` = 1 - alpha the difference is taken from the smaller of the two numbers, so no
-    digits are lost at either end.
-    """
-    alpha = check_grid(grid)
-    hidden = 1.0 - alpha if complement is None else np.asarray(complement, dtype=float)
-    step = np.where(alpha[..., 1:] <= 0.5, np.diff(alpha, axis=-1), -np.diff(hidden, axis=-1))
-    reveal = np.ones_like(step)
-    np.divide(step, hidden[..., :-1], out=reveal, where=hidden[..., :-1] > 0)
-    reveal = np.clip(reveal, 0.0, 1.0)
-    reveal[..., -1] = 1.0
-    return reveal
-
-
 def optimal_mask(weight: Schedule) -> Schedule:
     """Return alpha = sin^2(pi gamma / 2), the energy-optimal mask schedule for a weight (Condition 3.4)."""
 
     def nearest_end(t: ndarray) -> ndarray:
-        return np.minimum(weight.value(t), weight.complement(t))
+        return np.asarray(np.minimum(weight.value(t), weight.complement(t)))
 
     return Schedule(
         f"squared sine of {weight.name}",
         lambda t: np.sin(HALF_PI * weight.value(t)) ** 2,
         lambda t: np.sin(HALF_PI * weight.complement(t)) ** 2,
-        lambda t: _product(HALF_PI * np.sin(np.pi * nearest_end(t)), weight.derivative(t)),
+        lambda t: _product(np.asarray(HALF_PI * np.sin(np.pi * nearest_end(t))), weight.derivative(t)),
     )
 
 
@@ -182,31 +157,68 @@ def beta_mask(a: float, b: float) -> Schedule:
     return Schedule(f"Beta mask ({a:g}, {b:g})", mask.value, mask.complement, derivative, recipe)
 
 
-def from_callable(value: Curve, derivative: Curve | None = None, name: str = "custom", points: int = 1025) -> Schedule:
-    """Wrap any increasing callable of [0, 1] onto [0, 1]; without `derivative` one is taken numerically.
+def from_callable(
+    value: Callable[..., Any],
+    derivative: Callable[..., Any] | None = None,
+    name: str | None = None,
+    points: int = 1025,
+    complement: Callable[..., Any] | None = None,
+) -> Schedule:
+    """Wrap any increasing function of [0, 1] onto [0, 1], of NumPy arrays, of torch tensors or of single numbers.
 
-    Raises InvalidInput when the callable misses its end points or falls on a grid of `points` times.
+    Without `derivative` torch's is taken, or finite differences; without `complement`, 1 - value is computed near t = 1
+    from the integral of the derivative (`theory.callables.complement_of`). Raises InvalidInput when the function misses
+    its end points or falls between two of `points` times; it may do so by its own rounding.
     """
+    name = name or str(getattr(value, "__name__", "custom")).replace("<lambda>", "custom")
+    on_arrays, automatic = callables.on_arrays(value, name)
     t = np.linspace(0.0, 1.0, points)
-    curve = np.asarray(value(t), dtype=float)
-    if curve.shape != t.shape or not np.isfinite(curve).all():
-        raise InvalidInput(f"schedule {name!r} must map an array of times to as many finite numbers")
+    with np.errstate(all="ignore"):
+        curve = np.asarray(on_arrays(t), dtype=float)
+    if not np.isfinite(curve).all():
+        raise InvalidInput(f"schedule {name!r} is not finite at t = {t[~np.isfinite(curve)][0]:.4g}; expected 0 to 1")
     if abs(curve[0]) > 1e-12 or abs(curve[-1] - 1.0) > 1e-12:
         raise InvalidInput(f"schedule {name!r} runs from {curve[0]:g} to {curve[-1]:g}; expected 0 to 1")
-    if (np.diff(curve) < 0).any():
+    if (np.diff(curve) < -8 * np.finfo(float).eps).any():
         k = int(np.argmin(np.diff(curve)))
         raise InvalidInput(f"schedule {name!r} falls between t = {t[k]:.4g} and {t[k + 1]:.4g}; expected monotone")
+    slope = automatic or callables.numeric_derivative(on_arrays)
+    if derivative is not None:
+        slope = callables.on_arrays(derivative, f"derivative of {name}")[0]
+    hidden = callables.complement_of(on_arrays, slope)
+    if complement is not None:
+        hidden = callables.on_arrays(complement, f"complement of {name}")[0]
+    return Schedule(name, on_arrays, hidden, slope)
 
-    def numeric(times: ndarray) -> ndarray:
-        inward = np.where(times < 0.01, 1, np.where(times > 0.99, -1, 0))
-        found = differentiate.derivative(value, times, step_direction=inward, initial_step=0.005)
-        return np.asarray(found.df)
 
-    return Schedule(name, value, lambda s: 1.0 - value(s), derivative or numeric)
+def as_schedule(source: object) -> Schedule:
+    """Return a schedule from whatever names or describes one.
+
+    A schedule as it is; one of the names in NAMED; an increasing function (`from_callable`); or the grid
+    alpha_0 = 0, ..., alpha_K = 1 as a list or array, linear between its nodes (`piecewise`). Raises InvalidInput.
+    """
+    if isinstance(source, Schedule):
+        return source
+    if isinstance(source, str):
+        if source not in NAMED:
+            raise unknown("schedule", source, NAMED)
+        return NAMED[source]
+    if callable(source):
+        return from_callable(source)
+    try:
+        grid = np.asarray(source, dtype=float)
+    except (TypeError, ValueError, RuntimeError):
+        grid = np.asarray(0.0)
+    if grid.ndim != 1:
+        raise InvalidInput(
+            f"schedule of type {type(source).__name__}; expected a Schedule, a name ({', '.join(NAMED)}), a function "
+            "of [0, 1] or a grid alpha_0 = 0, ..., alpha_K = 1"
+        )
+    return piecewise(grid)
 
 
 def piecewise(values: object, times: object = None, name: str | None = None) -> Schedule:
-    """Return the schedule that is linear between nodes: alpha = values[k] at times[k], k / K unless given.
+    """Return the schedule that is linear between its nodes: alpha = values[k] at times[k] (k / K unless given).
 
     `values` and `times` climb from exactly 0 to exactly 1. At a node the derivative is that of the piece after it.
     Raises InvalidInput.
@@ -273,8 +285,15 @@ RECIPES: dict[str, Callable[..., Schedule]] = {
 """What makes a schedule again from its recipe."""
 
 
+MIRRORS: dict[str, Callable[..., tuple[Any, ...]]] = {
+    "named": lambda name: ("named", {"sine": "one minus cosine", "one minus cosine": "sine"}.get(name, name)),
+    "beta": lambda a, b: ("beta", b, a),
+    "beta mask": lambda a, b: ("beta mask", b, a),
+    "piecewise": lambda values, times: ("piecewise", *(tuple(1.0 - x for x in xs[::-1]) for xs in (values, times))),
+}
+"""The recipe of t -> 1 - alpha(1 - t)."""
+
+
 def from_recipe(kind: str, *arguments: Any) -> Schedule:
-    """Return the schedule of a recipe. Raises InvalidInput for an unknown kind."""
-    if kind not in RECIPES:
-        raise unknown("kind of schedule", kind, RECIPES)
+    """Return the schedule of a recipe: a key of RECIPES and its arguments."""
     return RECIPES[kind](*arguments)

@@ -18,7 +18,7 @@ from torch import Tensor
 from theory.schedules import uniform_grid
 from theory.tolerance import SLACK
 from theory.unmasking import laws
-from theory.unmasking.optimal import beta_grids
+from theory.unmasking.beta_fit import beta_grids
 from theory.worlds import World, information
 
 

@@ -68,7 +68,7 @@ class Losses:
         """Return the grid of least mean path code length of the per-token sampler, on CELLS equal cells."""
         import numpy as np
 
-        from theory.unmasking.optimal import least_riemann_sums
+        from theory.unmasking.riemann import least_riemann_sums
 
         points = np.linspace(0.0, 1.0, CELLS + 1)
         nodes = least_riemann_sums(points, self.heights(points[:-1]).mean(0).numpy(), steps)[1][-1]

@@ -41,7 +41,7 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
 
     from synthetic.experiments import _mixed
     from theory import worlds
-    from theory.unmasking.optimal import best_beta, beta_plane
+    from theory.unmasking.beta_fit import best_beta, beta_plane
 
     axis = np.geomspace(config.low, config.high, config.resolution)
     a, b = (plane.ravel() for plane in np.meshgrid(axis, axis, indexing="ij"))

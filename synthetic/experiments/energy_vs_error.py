@@ -81,7 +81,7 @@ def schedules(config: Config) -> pd.DataFrame:
 
     from theory.energy.closed_forms import LEAST, beta_landscape, step_energy
     from theory.schedules import NAMED
-    from theory.unmasking.optimal import beta_grids
+    from theory.unmasking.beta_fit import beta_grids
 
     axis = np.geomspace(config.low, config.high, config.resolution)
     a, b = (plane.ravel() for plane in np.meshgrid(axis, axis, indexing="ij"))

@@ -56,8 +56,9 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
 def per_token_rows(curve: Tensor, most: int) -> Iterator[dict[str, Any]]:
     """Yield E_iid of the named schedules, the best Beta and the best grid for K = 1..most."""
     from theory.schedules import NAMED
+    from theory.unmasking.beta_fit import best_beta
     from theory.unmasking.curves import per_token_error
-    from theory.unmasking.optimal import best_beta, optimal_grid
+    from theory.unmasking.optimal import optimal_grid
 
     for k in range(1, most + 1):
         base = {"sampler": "per token", "steps": k, "a": float("nan"), "b": float("nan")}

@@ -29,7 +29,7 @@ from theory.reference import laws as reference
 from theory.reference import samplers as reference_samplers
 from theory.reference.energy import Problem
 from theory.unmasking import curves, laws
-from theory.unmasking.optimal import beta_grids
+from theory.unmasking.beta_fit import beta_grids
 from theory.worlds.information import dual_total_correlation, total_correlation
 
 NAMES = tuple(registry())

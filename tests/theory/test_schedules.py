@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+import warnings
+
 import mpmath
 import numpy as np
 import pytest
+import torch
 
 from theory import schedules
 from theory.errors import InvalidInput
@@ -78,6 +82,98 @@ def test_geometric_grids() -> None:
 
 
 @pytest.mark.parametrize(
+    "source",
+    [
+        lambda t: math.sin(math.pi * t / 2),
+        lambda t: np.sin(np.pi * t / 2),
+        lambda t: torch.sin(math.pi * t / 2),
+        schedules.SINE,
+        "sine",
+    ],
+    ids=["math", "numpy", "torch", "schedule", "name"],
+)
+def test_every_form_of_one_schedule(source: object) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = schedules.as_schedule(source)
+        slopes = found.derivative(np.linspace(0, 1, 101))
+        near = 1 - np.array([1e-2, 1e-4, 1e-6])
+        hidden = found.complement(near)
+    np.testing.assert_allclose(found(T), schedules.SINE(T), rtol=1e-15)
+    np.testing.assert_allclose(slopes, schedules.SINE.derivative(np.linspace(0, 1, 101)), rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(hidden, schedules.SINE.complement(near), rtol=1e-5, atol=1e-16)
+
+
+def test_a_slope_at_the_end_saves_the_digits_of_the_complement() -> None:
+    """1 - alpha ~ (1 - t): subtraction alone would leave 1e-16 / 1e-13, four digits."""
+    found = schedules.as_schedule(lambda t: torch.sin(math.pi * t / 2) ** 2 * 0.5 + 0.5 * t)
+    away = 1e-13
+    t = np.array([1 - away])
+    exact = 0.5 * math.sin(math.pi * (1 - t[0]) / 2) ** 2 + 0.5 * (1 - t[0])
+    assert float(found.complement(t)[0]) == pytest.approx(exact, rel=1e-12)
+
+
+def test_slopes_of_steep_functions_without_warnings() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = schedules.from_callable(np.sqrt)
+        slopes = found.derivative(np.array([0.0, 1e-9, 0.25, 1.0]))
+    assert slopes[1:].tolist() == pytest.approx([0.5 / math.sqrt(1e-9), 1.0, 0.5], rel=1e-6)
+    assert np.isfinite(slopes).all()
+
+
+def test_piecewise_grids() -> None:
+    found = schedules.as_schedule([0, 0.2, 1])
+    assert found.grid(2).tolist() == [0.0, 0.2, 1.0]
+    assert found(0.75) == pytest.approx(0.6)
+    assert found.derivative(np.array([0.1, 0.5, 1.0])).tolist() == pytest.approx([0.4, 1.6, 1.6])
+    assert schedules.as_schedule(torch.tensor([0.0, 0.5, 1.0]))(0.3) == pytest.approx(0.3)
+    assert repr(found) == "Schedule('piecewise linear, 2 pieces')"
+
+
+@pytest.mark.parametrize("schedule", [*ALL, schedules.piecewise([0, 0.3, 0.4, 1])], ids=lambda s: s.name)
+def test_mirrored_schedules(schedule: Schedule) -> None:
+    mirrored = schedule.mirrored()
+    np.testing.assert_allclose(mirrored(T), 1 - schedule(1 - T), atol=1e-15)
+    np.testing.assert_allclose(mirrored.derivative(T), schedule.derivative(1 - T), rtol=1e-12)
+
+
+def test_recipes_make_schedules_again() -> None:
+    for schedule in (
+        *NAMED.values(),
+        schedules.beta(2, 3),
+        schedules.beta_mask(0.4, 1),
+        schedules.piecewise([0, 0.1, 1]),
+    ):
+        assert schedules.from_recipe(*schedule.recipe or ()) == schedule
+    assert schedules.beta(2, 3) != schedules.beta_mask(2, 3)
+    assert schedules.from_callable(np.sqrt) != schedules.from_callable(np.sqrt)
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("cosine", "unknown schedule 'cosine'"),
+        (3, "schedule of type int; expected a Schedule, a name"),
+        (None, "schedule of type NoneType"),
+        ([[0, 1]], "schedule of type list"),
+        ([0, 2, 1], "out of order at step 1"),
+        ([0.1, 1], r"grid runs from 0\.1"),
+        (lambda t: 1 / 0, "ZeroDivisionError"),
+        (lambda t: "x", "as many finite numbers"),
+        (lambda: 3, "TypeError"),
+        (lambda t: [1, 2, 3], "as many finite numbers"),
+        (lambda t: 1 + np.log(t), "not finite at t = 0"),
+        (lambda t: 2 * t, "runs from 0 to 2"),
+    ],
+)
+def test_what_is_no_schedule_is_named_in_one_line(source: object, message: str) -> None:
+    with pytest.raises(InvalidInput, match=message) as caught:
+        schedules.as_schedule(source)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: LINEAR.grid(0), "K = 0 steps; expected a whole number K >= 1"),
@@ -93,7 +189,7 @@ def test_geometric_grids() -> None:
             lambda: schedules.from_callable(lambda t: t + np.sin(2 * np.pi * t)),
             "falls between t = 0.5|falls between t = 0.49",
         ),
-        (lambda: schedules.from_callable(lambda t: 0.5), "as many finite numbers"),
+        (lambda: schedules.from_callable(lambda t: 0.5), "runs from 0.5 to 0.5"),
     ],
 )
 def test_bad_schedules_are_named(call: object, message: str) -> None:

@@ -54,9 +54,9 @@ def per_token(grid: object, n: int) -> Float[Tensor, "*batch K counts counts"]:
     return torch.where(a <= m, reveal**a * (1 - reveal) ** (m - a).clamp(min=0), 0.0)
 
 
-def fixed_size(sizes: Sequence[int], n: int) -> Float[Tensor, "K counts counts"]:
+def fixed_size(sizes: Sequence[float], n: int) -> Float[Tensor, "K counts counts"]:
     """Return the steps of the fixed-size sampler: a uniformly random subset of size s_k at step k."""
-    check_sizes(sizes, n)
+    sizes = check_sizes(sizes, n)
     steps = torch.zeros(len(sizes), n + 1, n + 1, dtype=torch.float64)
     left = n
     for k, size in enumerate(sizes):
@@ -65,10 +65,17 @@ def fixed_size(sizes: Sequence[int], n: int) -> Float[Tensor, "K counts counts"]
     return steps
 
 
-def check_sizes(sizes: Sequence[int], n: int) -> None:
-    """Raise InvalidInput unless the sizes are nonnegative, at least one, and sum to n."""
-    if len(sizes) < 1 or any(s != int(s) or s < 0 for s in sizes) or sum(sizes) != n:
-        raise InvalidInput(f"sizes {list(sizes)} sum to {sum(sizes)}; expected nonnegative integers summing to n = {n}")
+def check_sizes(sizes: Sequence[float], n: int) -> list[int]:
+    """Return the sizes as integers. Raises InvalidInput unless they are whole, nonnegative and sum to n."""
+    try:
+        found = [int(s) for s in sizes]
+        whole = all(s == float(given) for s, given in zip(found, sizes, strict=True))
+    except (TypeError, ValueError, OverflowError) as error:
+        raise InvalidInput(f"sizes {sizes!r:.80}; expected nonnegative integers summing to n = {n}") from error
+    if not found or not whole or min(found) < 0 or sum(found) != n:
+        total = f"sum to {sum(float(s) for s in sizes):g}"
+        raise InvalidInput(f"sizes {list(sizes)} {total}; expected nonnegative integers summing to n = {n}")
+    return found
 
 
 def reveal_kernel(conditionals: Conditionals, n: int, d: int) -> Kernel:

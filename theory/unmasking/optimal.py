@@ -1,31 +1,41 @@
-"""Provably optimal K-step schedules: block sizes and grids by dynamic programming; the best Beta schedule.
+"""Provably optimal K-step schedules: block sizes by dynamic programming, grids by the same and Newton's method.
 
-Both problems are one: choose nodes 0 = a_0 < ... < a_K of given points x to minimise the left Riemann sum
-sum_k (x[a_{k+1}] - x[a_k]) g[a_k]. For sizes x counts tokens and g = -Z (or a model's cross-entropy); for
-grids x = alpha and g = -Z~. With g nonincreasing the cost is Monge, so the best node moves right with the
-end point and divide and conquer needs O(K n log n).
+For sizes the points of the Riemann sum (`theory.unmasking.riemann`) count tokens and its heights are -Z, or a model's
+cross-entropy; for grids the points are values of alpha and the heights -Z~.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from numpy import ndarray
-from scipy import optimize, special
+from scipy import interpolate, linalg
 from torch import Tensor
 
 from theory.errors import InvalidInput
-from theory.unmasking.curves import fixed_size_error, per_token_error, total
-from theory.worlds.information import check_curve, smoothed_curve, smoothed_curve_derivative
+from theory.unmasking.curves import per_token_error
+from theory.unmasking.riemann import least_nodes, least_riemann_sums
+from theory.worlds.information import check_curve
+from theory.worlds.smoothing import mean, with_derivatives
 
-FIRST_ROWS = 32
-LayerSearch = Callable[[ndarray, ndarray, ndarray, int], tuple[ndarray, ndarray]]
+LATTICE = 192
+"""Cells of the lattice on which a grid is first sought; three a step where there are more steps."""
+
+ROUGH, FINE = (20.0, 1e-9), (30.0, 1e-14)
+"""What the lattice and its spline, and then Newton's method on Z~ itself, leave out: of the binomial weights e^-20 and
+e^-30, and as relative gain of a last step 1e-9 and 1e-14. The error itself is computed in full."""
+
+ROUNDS = 60
+"""Newton steps at most; they converge quadratically, mostly in fewer than ten."""
+
+Smooth = Callable[[Float[ndarray, "K"]], tuple[ndarray, ...]]
+"""Points to a smooth curve's values, slopes and second derivatives there."""
 
 
 @dataclass(frozen=True)
@@ -36,50 +46,11 @@ class Sizes:
     error: float
 
 
-@dataclass(frozen=True)
-class BetaFit:
-    """The best Beta(a, b) mask schedule found for K steps, its grid and its exact error in nats."""
+class Grid(NamedTuple):
+    """The best per-token grid found, alpha_0 = 0 to alpha_K = 1, and its exact error E_iid in nats."""
 
-    a: float
-    b: float
     grid: Float[ndarray, "nodes"]
     error: float
-
-
-def least_riemann_sums(
-    points: Float[ndarray, "counts"], heights: Float[ndarray, "n"], steps: int
-) -> tuple[Float[ndarray, "K"], list[Int[ndarray, "nodes"]]]:
-    """Return for each k = 1..K the least left Riemann sum with k cells and its nodes.
-
-    Raises InvalidInput unless 1 <= K <= n. Heights that are not nonincreasing are not Monge: then every
-    candidate is tried, O(K n^2).
-    """
-    search = _monotone_layer if (np.diff(heights) <= 0).all() else _dense_layer
-    return _programme(points, heights, steps, search)
-
-
-def least_riemann_sums_densely(
-    points: Float[ndarray, "counts"], heights: Float[ndarray, "n"], steps: int
-) -> Float[ndarray, "K"]:
-    """Return the same least sums by trying every node for every end point, O(K n^2): the reference route."""
-    return _programme(points, heights, steps, _dense_layer)[0]
-
-
-def _programme(
-    points: Float[ndarray, "counts"], heights: Float[ndarray, "n"], steps: int, search: LayerSearch
-) -> tuple[Float[ndarray, "K"], list[Int[ndarray, "nodes"]]]:
-    n = len(heights)
-    if not 1 <= steps <= n:
-        raise InvalidInput(f"K = {steps} steps for {n} cells; expected 1 <= K <= {n}")
-    value = np.full(n + 1, np.inf)
-    value[1:] = (points[1:] - points[0]) * heights[0]
-    best, back = [value[n]], [np.zeros(n + 1, dtype=np.intp)]
-    for k in range(2, steps + 1):
-        intercept = value[:-1] - points[:-1] * heights
-        value, chosen = search(intercept, heights, points, k)
-        best.append(value[n])
-        back.append(chosen)
-    return np.array(best), [_trace(back[: k + 1], n) for k in range(steps)]
 
 
 def optimal_sizes(curve: object, steps: int) -> list[Sizes]:
@@ -108,22 +79,63 @@ def optimal_sizes_learned(cross_entropy: Float[Tensor, "n"], entropy: float, ste
     return [Sizes(tuple(int(s) for s in np.diff(a)), float(v) - entropy) for v, a in zip(sums, nodes, strict=True)]
 
 
-def optimal_grid(curve: object, steps: int, cells: int = 2000) -> tuple[Float[ndarray, "nodes"], float]:
-    """Return the per-token grid of least E_iid and its error: dynamic programming, then polishing.
+def optimal_grid(curve: object, steps: int, cells: int | None = None) -> Grid:
+    """Return the per-token grid of least E_iid and its error: dynamic programming, then Newton's method.
 
-    The programme is exact on `cells` equal cells; SLSQP with the closed-form gradient then moves the
-    nodes off that lattice. The better of the two is returned, so the result is never worse than the first.
+    The programme is exact on a lattice of `cells` cells (192, and at least three a step, unless given), which lie
+    closer together where Z~ rises (`_lattice`). Newton's method then moves the nodes off the lattice, first on a spline
+    through the lattice, then on Z~ itself; the result is never worse than the lattice's. Raises InvalidInput.
     """
     z = check_curve(curve)
-    points = np.linspace(0.0, 1.0, cells + 1)
-    heights = -np.maximum.accumulate(smoothed_curve(z, torch.from_numpy(points[:-1])).numpy())
-    nodes = least_riemann_sums(points, heights, steps)[1][-1]
-    grids = [points[nodes]]
-    if steps > 1:
-        grids.append(_polish(z, points[nodes]))
-    errors = [float(per_token_error(z, g)) for g in grids]
-    k = int(np.argmin(errors))
-    return grids[k], errors[k]
+    height = float(z.max())
+    scaled = z / height if height > 0 else z
+    points = _lattice(scaled, max(LATTICE, 3 * steps) if cells is None else cells)
+    heights = _heights(scaled, points)
+    nodes = least_nodes(points, -heights[:-1], steps)
+    grid = points[nodes]
+    if steps > 1 and height > 0:
+        grid = _polished(scaled, points, heights, nodes)
+    return Grid(grid, float(per_token_error(z, grid)))
+
+
+def _polished(
+    curve: Float[Tensor, "n"],
+    points: Float[ndarray, "counts"],
+    heights: Float[ndarray, "counts"],
+    nodes: Int[ndarray, "nodes"],
+) -> Float[ndarray, "nodes"]:
+    """Return the lattice's grid after Newton's method on a cubic spline and then on the curve itself."""
+    spline = interpolate.CubicSpline(points, heights)
+
+    def exactly(alpha: Float[ndarray, "K"]) -> tuple[ndarray, ...]:
+        return tuple(part.numpy() for part in with_derivatives(curve, torch.from_numpy(alpha), FINE[0]))
+
+    grid = points[nodes]
+    near = _newton(lambda alpha: tuple(spline(alpha, order) for order in range(3)), grid, ROUGH[1])[0]
+    found, gain = _newton(exactly, near, FINE[1])
+    return found if gain >= float(np.diff(grid) @ heights[nodes[:-1]]) else _newton(exactly, grid, FINE[1])[0]
+
+
+def _heights(curve: Float[Tensor, "n"], points: Float[ndarray, "counts"]) -> Float[ndarray, "counts"]:
+    """Return Z~ at the points, nondecreasing, up to e^-20."""
+    return np.maximum.accumulate(mean(curve, torch.from_numpy(points), ROUGH[0]).numpy())
+
+
+def _lattice(curve: Float[Tensor, "n"], cells: int) -> Float[ndarray, "counts"]:
+    """Return a lattice of [0, 1], half of its density that of arcsin sqrt(alpha) and half that of int sqrt Z~'.
+
+    Z~ varies on the first scale at any curve; the second is the density of the best grid of many steps (section 8).
+    """
+    share = np.linspace(0, 1, cells // 3 + 1)
+    coarse = np.sin(share * np.pi / 2) ** 2
+    coarse[-1] = 1.0
+    rise = np.diff(_heights(curve, coarse))
+    clock = np.concatenate(([0.0], np.cumsum(np.sqrt(rise * np.diff(coarse)))))
+    mixed = (share + clock / clock[-1]) / 2 if clock[-1] > 0 else share
+    angle = np.interp(np.linspace(0, 1, cells + 1), mixed, share)
+    points = np.sin(angle * np.pi / 2) ** 2
+    points[0], points[-1] = 0.0, 1.0
+    return points
 
 
 def greedy_sizes(curve: object, steps: int) -> list[Sizes]:
@@ -144,134 +156,59 @@ def greedy_sizes(curve: object, steps: int) -> list[Sizes]:
     return found
 
 
-def beta_grids(a: object, b: object, times: Float[ndarray, "T"]) -> Float[ndarray, "*plane T"]:
-    """Return sin^2(pi BetaCDF(t; a, b) / 2) for all pairs of shapes and all times."""
-    shape_a, shape_b = (np.asarray(x, dtype=float)[..., None] for x in (a, b))
-    return np.asarray(np.sin(np.pi / 2 * special.betainc(shape_a, shape_b, times)) ** 2)
+def _newton(z: Smooth, grid: Float[ndarray, "nodes"], settled: float) -> tuple[Float[ndarray, "nodes"], float]:
+    """Maximise sum_k (alpha_{k+1} - alpha_k) Z~(alpha_k) over the inner nodes by damped Newton steps; return both.
+
+    The Hessian is tridiagonal. Damping grows until minus the damped Hessian is positive definite and the step, cut
+    short so that no cell loses more than nine tenths of its width, does not lose. It ends when a step promises less
+    than the share `settled` of the sum.
+    """
+    alpha, state, damping = grid, _gain(z, grid), 0.0
+    for _ in range(ROUNDS):
+        gain, gradient, diagonal, beside = state
+        floor = 1e-3 * float(np.abs(diagonal).max()) or 1.0
+        step = _ascent(gradient, diagonal + damping, beside)
+        if step is not None and damping == 0 and gradient @ step <= 2 * settled * gain:
+            break
+        trial = None if step is None else _moved(alpha, step)
+        after = None if trial is None else _gain(z, trial)
+        if trial is not None and after is not None and after[0] >= gain:
+            alpha, state = trial, after
+            damping = damping / 10 if damping > floor else 0.0
+        elif damping > 1e12 * floor:
+            break
+        else:
+            damping = max(10 * damping, floor)
+    return alpha, state[0]
 
 
-def beta_plane(curve: object, a: object, b: object, steps: Iterable[int]) -> dict[int, Float[ndarray, "*plane"]]:
-    """Return E_iid of the Beta(a, b) schedules for every K: one distribution-function call per distinct time."""
-    z = check_curve(curve)
-    wanted = sorted(set(steps))
-    times = sorted({Fraction(k, count) for count in wanted for k in range(count + 1)})
-    place = {t: i for i, t in enumerate(times)}
-    alpha = beta_grids(a, b, np.array([float(t) for t in times]))
-    alpha[..., 0], alpha[..., -1] = 0.0, 1.0
-    heights = smoothed_curve(z, torch.from_numpy(alpha)).numpy()
-    errors = {}
-    for count in wanted:
-        columns = [place[Fraction(k, count)] for k in range(count + 1)]
-        cells = np.diff(alpha[..., columns], axis=-1)
-        kept = np.einsum("...k,...k->...", cells, heights[..., columns[:-1]])
-        errors[count] = np.asarray(float(total(z)) - len(z) * kept)
-    return errors
+def _gain(
+    z: Smooth, alpha: Float[ndarray, "nodes"]
+) -> tuple[float, Float[ndarray, "inner"], Float[ndarray, "inner"], Float[ndarray, "between"]]:
+    """Return the Riemann sum, its gradient at the inner nodes, and both diagonals of minus its Hessian."""
+    value, slope, bend = z(alpha[:-1])
+    width = np.diff(alpha)
+    gradient = value[:-1] - value[1:] + width[1:] * slope[1:]
+    return float(width @ value), gradient, 2 * slope[1:] - width[1:] * bend[1:], -slope[1:-1]
 
 
-def best_beta(curve: object, steps: int, low: float = 0.1, high: float = 12.0, resolution: int = 40) -> BetaFit:
-    """Return the best Beta(a, b) in [low, high]^2: a logarithmic plane, then Nelder-Mead from its best point."""
-    z = check_curve(curve)
-    axis = np.geomspace(low, high, resolution)
-    plane = beta_plane(z, axis[:, None], axis[None, :], [steps])[steps]
-    i, j = np.unravel_index(int(np.argmin(plane)), plane.shape)
-    bounds = [(np.log(low), np.log(high))] * 2
-
-    def objective(logs: ndarray) -> float:
-        return float(beta_plane(z, np.exp(logs[0]), np.exp(logs[1]), [steps])[steps])
-
-    found = optimize.minimize(
-        objective,
-        np.log([axis[i], axis[j]]),
-        method="Nelder-Mead",
-        bounds=bounds,
-        options={"xatol": 1e-6, "fatol": 1e-13},
-    )
-    shapes = np.exp(found.x) if found.fun <= plane[i, j] else np.array([axis[i], axis[j]])
-    grid = beta_grids(shapes[0], shapes[1], np.arange(steps + 1) / steps)
-    grid[0], grid[-1] = 0.0, 1.0
-    return BetaFit(float(shapes[0]), float(shapes[1]), grid, float(per_token_error(z, grid)))
+def _ascent(
+    gradient: Float[ndarray, "inner"], diagonal: Float[ndarray, "inner"], beside: Float[ndarray, "between"]
+) -> Float[ndarray, "inner"] | None:
+    """Solve the tridiagonal system, or return None where it is not positive definite."""
+    banded = np.stack((np.concatenate(([0.0], beside)), diagonal))[-min(2, len(diagonal)) :]
+    try:
+        return np.asarray(linalg.solveh_banded(banded, gradient, check_finite=False))
+    except (linalg.LinAlgError, ValueError):
+        return None
 
 
-def rounded_beta_family(n: int, steps: int, axis: Float[ndarray, "r"]) -> set[tuple[int, ...]]:
-    """Return the block sizes that Beta(a, b) schedules, a and b on `axis`, round to (zeros dropped)."""
-    alpha = beta_grids(axis[:, None], axis[None, :], np.arange(steps + 1) / steps)
-    alpha[..., 0], alpha[..., -1] = 0.0, 1.0
-    nodes = np.unique(np.floor(n * alpha + 0.5).astype(int).reshape(-1, steps + 1), axis=0)
-    return {tuple(int(s) for s in np.diff(row) if s) for row in nodes}
-
-
-def best_rounded_beta(curve: object, steps: int, axis: Float[ndarray, "r"] | None = None) -> Sizes:
-    """Return the best sizes among those that Beta schedules round to, searched over a plane of shapes."""
-    z = check_curve(curve)
-    shapes = np.geomspace(0.1, 12.0, 120) if axis is None else axis
-    found = [Sizes(s, float(fixed_size_error(z, s))) for s in rounded_beta_family(len(z), steps, shapes)]
-    return min(found, key=lambda candidate: candidate.error)
-
-
-def _monotone_layer(
-    intercept: Float[ndarray, "n"], slope: Float[ndarray, "n"], points: Float[ndarray, "counts"], k: int
-) -> tuple[Float[ndarray, "counts"], Int[ndarray, "counts"]]:
-    """Return min and argmin over a in [k - 1, b - 1] of intercept[a] + points[b] slope[a], for every b >= k."""
-    n = len(slope)
-    value, chosen = np.full(n + 1, np.inf), np.zeros(n + 1, dtype=np.intp)
-    stride = 1 << max(0, ((n - k) // FIRST_ROWS).bit_length())
-    rows = np.arange(n, k - 1, -stride)[::-1]
-    table = intercept[k - 1 :] + points[rows, None] * slope[k - 1 :]
-    table[np.arange(k - 1, n) >= rows[:, None]] = np.inf
-    chosen[rows] = table.argmin(1) + k - 1
-    value[rows] = table.min(1)
-    while stride > 1:
-        half = stride // 2
-        rows = np.arange(n - half, k - 1, -stride)[::-1]
-        below = np.where(rows - half >= k, chosen[np.maximum(rows - half, 0)], k - 1)
-        above = np.minimum(chosen[rows + half], rows - 1)
-        value[rows], chosen[rows] = _ragged_minimum(intercept, slope, points[rows], below, above)
-        stride = half
-    return value, chosen
-
-
-def _ragged_minimum(
-    intercept: ndarray, slope: ndarray, x: ndarray, low: ndarray, high: ndarray
-) -> tuple[ndarray, ndarray]:
-    """Return min and first argmin of intercept[a] + x slope[a] over a in [low, high], a row for each x."""
-    lengths = high - low + 1
-    ends = lengths.cumsum()
-    starts = ends - lengths
-    candidates = np.arange(ends[-1]) + (low - starts).repeat(lengths)
-    values = intercept[candidates] + x.repeat(lengths) * slope[candidates]
-    least = np.minimum.reduceat(values, starts)
-    hits = np.flatnonzero(values == least.repeat(lengths))
-    return least, candidates[hits[hits.searchsorted(starts)]]
-
-
-def _dense_layer(
-    intercept: Float[ndarray, "n"], slope: Float[ndarray, "n"], points: Float[ndarray, "counts"], k: int
-) -> tuple[Float[ndarray, "counts"], Int[ndarray, "counts"]]:
-    table = np.where(np.isinf(intercept), np.inf, intercept) + points[:, None] * slope
-    table[np.arange(len(slope)) >= np.arange(len(points))[:, None]] = np.inf
-    return table.min(1), table.argmin(1)
-
-
-def _trace(back: list[Int[ndarray, "counts"]], end: int) -> Int[ndarray, "nodes"]:
-    nodes = [end]
-    for chosen in reversed(back):
-        nodes.append(int(chosen[nodes[-1]]))
-    return np.array(nodes[::-1])
-
-
-def _polish(curve: Float[Tensor, "n"], grid: Float[ndarray, "nodes"]) -> Float[ndarray, "nodes"]:
-    def loss(inner: ndarray) -> tuple[float, ndarray]:
-        alpha = torch.from_numpy(np.concatenate(([0.0], inner, [1.0])))
-        z, slope = smoothed_curve(curve, alpha), smoothed_curve_derivative(curve, alpha)
-        value = -(alpha.diff() * z[:-1]).sum()
-        gradient = z[1:-1] - z[:-2] - (alpha[2:] - alpha[1:-1]) * slope[1:-1]
-        return float(value), gradient.numpy()
-
-    steps = len(grid) - 1
-    ordered = {"type": "ineq", "fun": lambda x: np.diff(np.concatenate(([0.0], x, [1.0])))}
-    found = optimize.minimize(
-        loss, grid[1:-1], jac=True, method="SLSQP", bounds=[(0, 1)] * (steps - 1), constraints=[ordered],
-        options={"ftol": 1e-16, "maxiter": 500},
-    )  # fmt: skip
-    inner = np.maximum.accumulate(np.clip(found.x, 0.0, 1.0))
-    return np.concatenate(([0.0], inner, [1.0]))
+def _moved(alpha: Float[ndarray, "nodes"], step: Float[ndarray, "inner"]) -> Float[ndarray, "nodes"] | None:
+    """Return the nodes moved by the step, or by the share of it that keeps a tenth of every cell."""
+    shift = np.concatenate(([0.0], step, [0.0]))
+    width, change = np.diff(alpha), np.diff(shift)
+    if not np.isfinite(change).all():
+        return None
+    shrinking = change < 0
+    share = min(1.0, 0.9 * float((width[shrinking] / -change[shrinking]).min())) if shrinking.any() else 1.0
+    return np.asarray(alpha + share * shift)

@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from theory.errors import InvalidInput
+from theory.worlds.smoothing import bernstein, derivative
 from theory.worlds.states import marginal_table
 
 CHUNK = 2**22
@@ -103,30 +104,17 @@ def dual_total_correlation(law: Float[Tensor, "*batch cells"], n: int, d: int) -
 
 
 def smoothed_curve(curve: Float[Tensor, "*batch n"], alpha: Float[Tensor, "*points"]) -> Tensor:
-    """Return the Bernstein polynomial Z~(alpha) of the curve, shape (*batch, *points).
+    """Return the Bernstein polynomial Z~(alpha) of the curve, shape (*batch, *points), at any length n.
 
     Z~ is the mean of E I(X_i; X_S) when S holds every other index independently with probability alpha
-    (schedules notes, 7). Horner in alpha / (1 - alpha), or its inverse above one half:
-    all terms of a nonnegative curve are nonnegative, so nothing cancels.
+    (schedules notes, 7). All terms of a nonnegative curve are nonnegative, so nothing cancels.
     """
-    degree = curve.shape[-1] - 1
-    below = alpha <= 0.5
-    small, large = torch.where(below, alpha, 1 - alpha), torch.where(below, 1 - alpha, alpha)
-    ratio = small / large
-    shape = (*curve.shape[:-1], *[1] * alpha.ndim)
-    total = torch.zeros((*curve.shape[:-1], *alpha.shape), dtype=curve.dtype)
-    for m in range(degree, -1, -1):
-        ends = torch.where(below, curve[..., m].reshape(shape), curve[..., degree - m].reshape(shape))
-        total = total * ratio + math.comb(degree, m) * ends
-    return total * large**degree
+    return bernstein(curve, alpha)
 
 
 def smoothed_curve_derivative(curve: Float[Tensor, "*batch n"], alpha: Float[Tensor, "*points"]) -> Tensor:
     """Return dZ~/dalpha: the Bernstein polynomial of (n - 1)(Z_{j+1} - Z_j)."""
-    n = curve.shape[-1]
-    if n < 2:
-        return torch.zeros((*curve.shape[:-1], *alpha.shape), dtype=curve.dtype)
-    return smoothed_curve((n - 1) * curve.diff(dim=-1), alpha)
+    return derivative(curve, alpha)
 
 
 def check_curve(curve: object) -> Float[Tensor, "*batch n"]:

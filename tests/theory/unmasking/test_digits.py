@@ -10,7 +10,7 @@ import torch
 from scipy import optimize
 
 from theory import schedules
-from theory.unmasking import bounds, curves, laws, optimal
+from theory.unmasking import beta_fit, bounds, curves, laws, optimal
 from theory.unmasking.claims.examples import JUMPS
 from theory.worlds import beta_toy_left, copied_pairs, even_parity, repetition
 from theory.worlds.tree import sticky_chain
@@ -43,13 +43,13 @@ def test_section_8_table(steps: int) -> None:
     named = (schedules.LINEAR, schedules.SQUARED_SINE, schedules.ONE_MINUS_COSINE)
     errors = [float(curves.per_token_error(CHAIN, s.grid(steps))) for s in named]
     assert errors == pytest.approx([linear, squared, cosine], **FOUR)
-    assert optimal.best_rounded_beta(CHAIN, steps).error == pytest.approx(error, **FOUR)
+    assert beta_fit.best_rounded_beta(CHAIN, steps).error == pytest.approx(error, **FOUR)
 
 
 @pytest.mark.parametrize("steps", BETA_COLUMN)
 def test_section_8_beta_column_is_not_the_optimum_beyond_two_steps(steps: int) -> None:
     """An earlier computation searched a lattice of shapes; a continuous search does strictly better from K = 3 on."""
-    found = optimal.best_beta(CHAIN, steps).error
+    found = beta_fit.best_beta(CHAIN, steps).error
     assert found <= BETA_COLUMN[steps] + 5e-5
     if steps > 2:
         assert found < BETA_COLUMN[steps] - 1e-3
@@ -86,20 +86,20 @@ def test_section_8_logit_like_curve_squared_sine_beats_linear_and_cosine() -> No
 @pytest.mark.parametrize(("n", "steps", "missed"), [(6, 3, 0), (6, 4, 0), (8, 4, 6)])
 def test_section_8_rounded_beta_family(n: int, steps: int, missed: int) -> None:
     """All compositions at n = 6; at n = 8, K = 4 an earlier search said 8 of 35 are missed: two of them are reached."""
-    family = optimal.rounded_beta_family(n, steps, np.geomspace(0.02, 60, 800))
+    family = beta_fit.rounded_beta_family(n, steps, np.geomspace(0.02, 60, 800))
     every = [c for c in laws.compositions(n, steps) if min(c) > 0]
     assert len([c for c in every if c not in family]) == missed
     assert len(every) == math.comb(n - 1, steps - 1)
 
 
 def test_section_8_rounded_beta_family_reaches_two_that_a_lattice_misses() -> None:
-    family = optimal.rounded_beta_family(8, 4, np.geomspace(0.5, 1.0, 200))
+    family = beta_fit.rounded_beta_family(8, 4, np.geomspace(0.5, 1.0, 200))
     assert {(2, 1, 3, 2), (2, 3, 1, 2)} <= family
 
 
 def test_section_8_witness_1524_lies_outside_by_0_031() -> None:
     def violation(logs: np.ndarray) -> float:
-        alpha = optimal.beta_grids(np.exp(logs[0]), np.exp(logs[1]), np.array([0.25, 0.5, 0.75]))
+        alpha = beta_fit.beta_grids(np.exp(logs[0]), np.exp(logs[1]), np.array([0.25, 0.5, 0.75]))
         return float((np.abs(alpha - np.array([1, 6, 8]) / 12) - 1 / 24).max())
 
     axis = np.linspace(-3, 3, 41)
@@ -113,7 +113,7 @@ def test_section_8_witness_1524_lies_outside_by_0_031() -> None:
 
 def test_section_8_jump_curve_costs_every_beta_two_bits() -> None:
     assert optimal.optimal_sizes(JUMPS, 4)[-1].error == pytest.approx(0, abs=1e-13)
-    assert optimal.best_rounded_beta(JUMPS, 4).error == pytest.approx(2 * math.log(2))
+    assert beta_fit.best_rounded_beta(JUMPS, 4).error == pytest.approx(2 * math.log(2))
 
 
 def test_section_7_uniform_grid_is_half_the_bound_asymptotically() -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from theory.errors import InvalidInput
-from theory.unmasking import bounds, curves, optimal
+from theory.unmasking import beta_fit, bounds, curves, optimal, riemann
 
 
 def random_curve(n: int, seed: int = 0) -> np.ndarray:
@@ -20,7 +20,7 @@ def random_curve(n: int, seed: int = 0) -> np.ndarray:
 def test_divide_and_conquer_is_the_dense_programme(n: int) -> None:
     curve, steps = random_curve(n, n), min(n, 20)
     found = optimal.optimal_sizes(curve, steps)
-    dense = optimal.least_riemann_sums_densely(np.arange(n + 1.0), -curve, steps) + curve.sum()
+    dense = riemann.least_riemann_sums_densely(np.arange(n + 1.0), -curve, steps) + curve.sum()
     assert [s.error for s in found] == pytest.approx(dense.tolist(), abs=1e-10)
     for k, s in enumerate(found, 1):
         assert (len(s.sizes), sum(s.sizes), min(s.sizes) > 0) == (k, n, True)
@@ -51,7 +51,7 @@ def test_beta_plane_is_each_schedule_alone() -> None:
     from theory import schedules
 
     curve = torch.from_numpy(random_curve(7))
-    plane = optimal.beta_plane(curve, np.array([[0.4], [1.3]]), np.array([[0.5, 2.0, 1.0]]), [2, 3, 6])
+    plane = beta_fit.beta_plane(curve, np.array([[0.4], [1.3]]), np.array([[0.5, 2.0, 1.0]]), [2, 3, 6])
     for steps in (2, 3, 6):
         alone = float(curves.per_token_error(curve, schedules.beta_mask(1.3, 2.0).grid(steps)))
         assert plane[steps][1, 1] == pytest.approx(alone, abs=1e-13)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from theory import schedules
 from theory.ledger import Claim, Evidence, Instance, at_least, at_most, equal, rounding, strategies
-from theory.unmasking import bounds, curves, laws, optimal
+from theory.unmasking import beta_fit, bounds, curves, laws, optimal, riemann
 from theory.unmasking.claims.curve import COPIED_PAIRS, ROUNDING, laws_and_sizes, tolerance
 from theory.unmasking.claims.optimal import CURVE_SUMS
 from theory.worlds import (
@@ -74,7 +74,7 @@ def one_minimiser(n: int, d: int, weights: Sequence[float], steps: int) -> Itera
     parts = [s for s in laws.compositions(n, min(steps, n)) if min(s) > 0]
     outputs = laws.output_law(kernel, torch.stack([laws.fixed_size(s, n) for s in parts]))
     mixed = information.kullback_leibler(q.expand_as(outputs), outputs)
-    errors = torch.stack([curves.fixed_size_error(curve, s) for s in parts])
+    errors = torch.tensor([curves.fixed_size_error(curve, s) for s in parts], dtype=torch.float64)
     slack = tolerance(n, d, n)
     chosen = mixed[errors <= errors.min() + slack].min()
     yield at_most("enumeration", chosen, mixed.min(), 1e-9, effective=len(parts) > 1 and float(errors.max()) > 1e-6)
@@ -84,20 +84,20 @@ def beta_within(world: str, steps: int, percent: float) -> Iterator[Evidence]:
     """Compare the best Beta grid with the best grid of K steps; both are exact values of a search's result."""
     curve = WORLDS[world].information_curve().clamp(min=0)
     best = optimal.optimal_grid(curve, steps)[1]
-    yield at_most("closed form", optimal.best_beta(curve, steps).error, (1 + percent / 100) * best, 1e-9)
+    yield at_most("closed form", beta_fit.best_beta(curve, steps).error, (1 + percent / 100) * best, 1e-9)
 
 
 def beta_within_on_curve(curve: Sequence[float], steps: int, percent: float) -> Iterator[Evidence]:
     """Compare the best Beta grid with the best grid on any curve."""
     best = optimal.optimal_grid(curve, steps)[1]
-    beta = optimal.best_beta(curve, steps).error
+    beta = beta_fit.best_beta(curve, steps).error
     yield at_most("closed form", beta, (1 + percent / 100) * best, 1e-9, effective=best > 1e-6)
 
 
 def rounded_beta_attains(curve: Sequence[float], steps: int) -> Iterator[Evidence]:
     """Compare the best sizes that Beta schedules round to with the programme's optimum."""
     best = optimal.optimal_sizes(curve, steps)[-1]
-    found = optimal.best_rounded_beta(curve, steps)
+    found = beta_fit.best_rounded_beta(curve, steps)
     note = f"Beta {found.sizes}, optimum {best.sizes}"
     yield at_most("closed form", found.error, best.error, 1e-9, effective=sum(curve) > 1e-9, note=note)
 
@@ -125,7 +125,7 @@ def measured_schedule(
     cross = torch.stack([costs[n - k, 1] for k in range(n)]) + means.diff()
     points = np.linspace(0, 1, 401)
     heights = information.smoothed_curve(cross, torch.from_numpy(points[:-1])).numpy()
-    nodes = optimal.least_riemann_sums(points, -heights if truth else heights, steps)[1][-1]
+    nodes = riemann.least_riemann_sums(points, -heights if truth else heights, steps)[1][-1]
     own = float(laws.path_divergence(costs, laws.per_token(points[nodes], n)))
     named = [s.grid(steps) for s in schedules.NAMED.values()]
     others = [float(laws.path_divergence(costs, laws.per_token(g, n))) for g in named]
@@ -143,7 +143,7 @@ def measured_schedule(
 def toy_plane(world: str, steps: int = 3, resolution: int = 21) -> tuple[np.ndarray, np.ndarray]:
     """Return the axis and KL(mu || nu-bar) over the (a, b) plane for a toy target of Fig. 4."""
     q, axis = WORLDS[world].law(), np.geomspace(0.2, 5.0, resolution)
-    grids = optimal.beta_grids(axis[:, None], axis[None, :], np.arange(steps + 1) / steps)
+    grids = beta_fit.beta_grids(axis[:, None], axis[None, :], np.arange(steps + 1) / steps)
     grids[..., 0], grids[..., -1] = 0.0, 1.0
     output = laws.multinomial_mixture(q, grids, 5, 2)
     return axis, information.kullback_leibler(q.expand_as(output), output).numpy()

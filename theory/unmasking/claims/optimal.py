@@ -15,7 +15,7 @@ from hypothesis.strategies import DrawFn
 
 from theory import schedules
 from theory.ledger import EPSILON, Claim, Evidence, Instance, at_least, at_most, equal, rounding, shannon, strategies
-from theory.unmasking import curves, laws, optimal
+from theory.unmasking import curves, laws, optimal, riemann
 from theory.worlds import information, states
 
 SECTION_8 = "schedules notes, 8, after Chen, Cong, Li, arXiv 2511.04647"
@@ -51,7 +51,7 @@ def convex_decreasing(curve: Sequence[float], sign: int = 1) -> Iterator[Evidenc
     yield at_most("closed form", np.diff(fast), 0.0, slack, effective=effective, note="decreasing")
     if n > 2:
         yield at_least("closed form", sign * np.diff(fast, 2), 0.0, slack, effective=effective, note="convex")
-    dense = optimal.least_riemann_sums_densely(points, heights, n) + sum(curve)
+    dense = riemann.least_riemann_sums_densely(points, heights, n) + sum(curve)
     yield equal("enumeration", fast, dense, slack, effective=effective, note="against trying every node")
 
 
