@@ -70,10 +70,14 @@ class Samples(Shown):
         """Return what drew them."""
         return f"drawn by {self.rule}"
 
+    @property
+    def calls(self) -> float:
+        """Return the mean number of denoiser calls of a sequence."""
+        return float(self.nfe.double().mean())
+
     def _facts(self) -> dict[str, object]:
         rows, n = self.tokens.shape
-        calls = float(self.nfe.double().mean()) if rows else math.nan
-        return {"sequences": rows, "n": n, "calls a sequence": calls, "sequences evaluated": self.evaluated}
+        return {"sequences": rows, "n": n, "calls": self.calls, "evaluated": self.evaluated}
 
 
 def sample(
