@@ -277,11 +277,10 @@ figure, axes = pyplot.subplots(figsize=(5.2, 3.2))
 marks = ("o", "s", "D", "^")
 for mark, name in zip(marks, ("Markov chain", "even parity", "digit patches", "six atoms"), strict=True):
     world = small(name)
-    z, marginals = states.all_states(world.n, world.d), states.marginal_table(world.law, world.n, world.d)
-    log_p = states.table_conditionals(marginals, z, world.d).log()
+    log_p = world(states.all_states(world.n, world.d))
     sweeps = {window: masked.sweep(log_p, window) for window in range(1, world.n + 1)}
     for window, found in sweeps.items():
-        assert (found.law - world.law).abs().max() < 1e-12
+        assert (found.law - world.law()).abs().max() < 1e-12
         assert found.rounds <= bounds.rounds_ceiling(world.n, window, found.rejections) + 1e-12
     axes.plot(list(sweeps), [found.rounds for found in sweeps.values()], marker=mark, label=f"{name}, $n$ = {world.n}")
 windows = np.arange(1, 7)

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from synthetic.tasks import Task
+    from theory.denoisers import Denoiser
     from theory.remasking.predictor import Predictor
-    from theory.unmasking.rules.base import Denoise
 
 Plan = tuple[Step, ...]
 MOST_STEPS = 512
@@ -84,10 +84,13 @@ class Exact:
 
     def one_by_one(self) -> dict[str, list[float]]:
         """Measure the law of random order, one token a step."""
-        from theory.unmasking.walks import table_model, walk
+        from theory.denoisers import TableDenoiser
+        from theory.unmasking.walks import walk
+        from theory.worlds import TableWorld
 
         n, d = self.table.shape[1:]
-        return self._measures(walk(RandomOne(), self.law, n, d, table_model(self.table[None])).output[0])
+        found = walk(RandomOne(), TableWorld(self.law, n, d), TableDenoiser(self.table))
+        return self._measures(found.output.law())
 
     def refinement(self, predictor: Predictor) -> chain.Refinement:
         """Tabulate a predictor's choices."""
@@ -104,7 +107,7 @@ class Sampled:
     """The share of successes of every chunk of the samples. Predictors map tokens to logits."""
 
     task: Task
-    denoise: Denoise
+    denoise: Denoiser
     samples: int
     chunks: int
     seed: int
@@ -118,10 +121,9 @@ class Sampled:
 
     def one_by_one(self) -> dict[str, list[float]]:
         """Sample one token a step."""
-        from synthetic.sampling import sample
+        from theory.unmasking.sampling import sample
 
-        start = torch.full((self.samples, self.task.n), self.task.d)
-        return self._measures(sample(self.denoise, RandomOne(), start, self.task.d, seed=self.seed).tokens)
+        return self._measures(sample(RandomOne(), self.denoise, self.samples, seed=self.seed).tokens)
 
     def _measures(self, tokens: Tensor) -> dict[str, list[float]]:
         from synthetic.tasks import unconditional

@@ -10,7 +10,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from synthetic.experiments._small import Small
 from theory import worlds
 from theory.errors import unknown
 from theory.remasking import chain, predictor
@@ -36,8 +35,12 @@ a uniform subset of ceil((1 - alpha) n) positions, "guided" one drawn by the opt
 
 
 @dataclass(frozen=True)
-class Exact(Small):
+class Exact:
     """A small law with its exact denoiser and the Bayes-optimal error predictor."""
+
+    law: Float[Tensor, " cells"]
+    n: int
+    d: int
 
     @cached_property
     def log_p(self) -> Float[Tensor, "states n d"]:

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from synthetic.experiments._refinement import Bench, Plan
     from synthetic.models import ModelSpec
     from synthetic.tasks import Task
+    from theory.denoisers import Denoiser
     from theory.remasking.predictor import Predictor
-    from theory.unmasking.rules.base import Denoise
 
 SMALL = "small/"
 HEAD_RATE = 5e-2
@@ -164,14 +164,14 @@ def sampled(
     return rows, {"n": float(task.n)}
 
 
-def conditionals(model: Any) -> Denoise:
+def conditionals(model: Any) -> Denoiser:
     """Return a network as a denoiser of states on the CPU, where all else is computed."""
-    device = next(model.parameters()).device
-    denoise = _trained.conditionals(model)
-    return lambda z: denoise(z.to(device)).cpu()
+    from synthetic.denoisers import exact
+
+    return exact(model)
 
 
-def fitted(config: Config, task: Task, model: Any, denoise: Denoise) -> dict[str, Predictor]:
+def fitted(config: Config, task: Task, model: Any, denoise: Denoiser) -> dict[str, Predictor]:
     """Return the trained predictors by the part that was trained; small laws are drawn afresh, without end."""
     import torch
 
@@ -190,7 +190,7 @@ def fitted(config: Config, task: Task, model: Any, denoise: Denoise) -> dict[str
 
 
 def auc_rows(
-    config: Config, task: Task, denoise: Denoise, predictors: dict[str, Predictor], progress: Progress
+    config: Config, task: Task, denoise: Denoiser, predictors: dict[str, Predictor], progress: Progress
 ) -> list[tuple[Any, ...]]:
     """Return the AUC of every predictor, chunk by chunk of held-out rows, on one-step and on its iterated drafts."""
     from synthetic.itemised import pack
@@ -208,7 +208,7 @@ def auc_rows(
 
 
 def held_out_drafts(
-    config: Config, tokens: Tensor, d: int, denoise: Denoise, predictor: Predictor, rounds: int
+    config: Config, tokens: Tensor, d: int, denoise: Denoiser, predictor: Predictor, rounds: int
 ) -> Tensor:
     """Return drafts after `rounds` guided steps that end at grid times rounds..grid - 1, in turn over the chunks."""
     import torch

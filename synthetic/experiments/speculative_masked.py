@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Generator
 
-    from synthetic.experiments._small import Small
     from theory.speculation.masked import Priority
+    from theory.worlds import TableWorld
 
 RANDOM = {"dense laws": 1.0, "sparse laws": 0.05}
 """Concentration of the Dirichlet laws of five bits, by name."""
@@ -71,24 +71,24 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     return table, scalars
 
 
-def worlds(config: Config, name: str, generator: Generator) -> list[Small]:
+def worlds(config: Config, name: str, generator: Generator) -> list[TableWorld]:
     """Return the law of a named world, or the random laws of a family."""
-    from synthetic.experiments._small import Small, small
+    from synthetic.experiments._small import small
     from theory.worlds import dirichlet
 
     if name in RANDOM:
-        return [Small.of(dirichlet(5, 2, RANDOM[name], generator)) for _ in range(config.laws)]
+        return [dirichlet(5, 2, RANDOM[name], generator) for _ in range(config.laws)]
     return [small(name)]
 
 
-def measured(config: Config, laws: list[Small], generator: Generator) -> Iterator[dict[str, Any]]:
+def measured(config: Config, laws: list[TableWorld], generator: Generator) -> Iterator[dict[str, Any]]:
     """Yield one row for each order and window: means over laws and permutations."""
     import numpy as np
 
     from theory.worlds import states
 
     n = laws[0].n
-    tables = [law.denoiser()(states.all_states(n, law.d)) for law in laws]
+    tables = [law(states.all_states(n, law.d)) for law in laws]
     for order, priorities in orders(config, n, generator).items():
         for window in range(1, n + 1):
             found = np.array([swept(table, window, priority) for table in tables for priority in priorities])

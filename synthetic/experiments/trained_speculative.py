@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from synthetic.models import ModelSpec
     from synthetic.tasks import Task
+    from theory.denoisers import Denoiser
     from theory.speculation.masked import Priority
-    from theory.unmasking.rules.base import Denoise
 
 LISTS = (
     "rounds", "rejections", "mismatches", "calls", "evaluations", "expected", "quality", "kl", "tv", "naive",
@@ -82,7 +82,7 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     task, denoise = _trained.denoiser(config, progress)
     (name,), (seed,) = config.tasks, config.seeds
     small = name.startswith("small/")
-    sides: list[tuple[str, Denoise]] = [("trained", denoise)]
+    sides: list[tuple[str, Denoiser]] = [("trained", denoise)]
     if task.world is not None:
         sides.append(("exact", task.world))
     rows: list[dict[str, Any]] = []
@@ -109,7 +109,7 @@ def orders(n: int, seed: int) -> dict[str, Priority]:
 
 
 def decoded(
-    config: Config, task: Task, denoise: Denoise, windows: tuple[int, ...], count: int, seed: int
+    config: Config, task: Task, denoise: Denoiser, windows: tuple[int, ...], count: int, seed: int
 ) -> Iterator[dict[str, Any]]:
     """Yield every order with every window, and Top-k of every size."""
     import torch
@@ -129,7 +129,7 @@ def decoded(
                 "expected": found.expected_rejections.tolist(), **_of(task, found.sequences),
             }  # fmt: skip
     for k in (k for k in config.sizes if k < task.n):
-        top = draw(denoise, TopK(k, "confidence"), torch.full((count, task.n), task.d), task.d, seed + 1)
+        top = draw(denoise, TopK(k, "confidence"), torch.full((count, task.n), task.d), seed + 1)
         calls = top.calls.tolist()
         counted = {"rounds": calls, "calls": calls, "evaluations": calls}
         yield {"part": "parallel", "order": "confidence", "parameter": k, **counted, **_of(task, top.tokens)}
@@ -145,7 +145,7 @@ def _of(task: Task, tokens: Tensor) -> dict[str, list[float]]:
     return {"quality": surprisal.tolist(), "kl": (surprisal - pooled_markov_entropy(tokens, task.d)).tolist()}
 
 
-def laws(config: Config, task: Task, denoise: Denoise, seed: int) -> Iterator[dict[str, Any]]:
+def laws(config: Config, task: Task, denoise: Denoiser, seed: int) -> Iterator[dict[str, Any]]:
     """Yield the exact law of the speculative sampler against that of one-token decoding, for every order and window."""
     from theory.speculation.masked import sequential_law, sweep
     from theory.worlds import information, states

@@ -122,7 +122,7 @@ def test_wrong_samples_are_named() -> None:
         task.success(task.test.tokens[:3], task.test)
     with pytest.raises(InvalidInput, match=r"expected 0\.\.3, or 4 for the mask"):
         task.success(task.test.tokens + 3, task.test)
-    with pytest.raises(InvalidInput, match="expected integer tokens"):
+    with pytest.raises(InvalidInput, match=r"expected torch\.int64 tokens"):
         task.success(task.test.tokens.double(), task.test)
 
 
