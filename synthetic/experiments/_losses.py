@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from synthetic.tasks import Examples
+    from theory.denoisers import Denoiser
     from theory.schedules import Schedule
-    from theory.unmasking.rules.base import Denoise
 
 
-def by_count(denoise: Denoise, examples: Examples, d: int, repeats: int, seed: int) -> Float[Tensor, "rows counts"]:
+def by_count(denoiser: Denoiser, examples: Examples, repeats: int, seed: int) -> Float[Tensor, "rows counts"]:
     """Return at [r, m] the mean of -ln p over the masked tokens of row r when m of its free tokens are revealed.
 
     Averaged over `repeats` uniformly random orders of revealing; 0 where m reaches the
@@ -35,12 +35,12 @@ def by_count(denoise: Denoise, examples: Examples, d: int, repeats: int, seed: i
         for m in range(total.shape[1]):
             rows = (count > m).nonzero()[:, 0]
             masked = free[rows] & (rank[rows] >= m)
-            total[rows, m] += surprise(denoise, examples.tokens[rows], masked, d) / (count[rows] - m)
+            total[rows, m] += surprise(denoiser, examples.tokens[rows], masked) / (count[rows] - m)
     return total / repeats
 
 
 def by_time(
-    denoise: Denoise, examples: Examples, d: int, schedule: Schedule, draws: int, seed: int
+    denoiser: Denoiser, examples: Examples, schedule: Schedule, draws: int, seed: int
 ) -> Float[Tensor, " rows"]:
     """Return an unbiased estimate of each row's NELBO with masks drawn by a mask schedule at random times.
 
@@ -58,16 +58,18 @@ def by_time(
         hidden = torch.from_numpy(schedule.complement(time.numpy()))
         weight = torch.from_numpy(schedule.derivative(time.numpy())) / hidden
         masked = (noise < hidden[:, None]) & ~examples.given
-        total += weight * surprise(denoise, examples.tokens, masked, d)
+        total += weight * surprise(denoiser, examples.tokens, masked)
     return total / draws
 
 
 def surprise(
-    denoise: Denoise, tokens: Int[Tensor, "rows n"], masked: Bool[Tensor, "rows n"], d: int
+    denoiser: Denoiser, tokens: Int[Tensor, "rows n"], masked: Bool[Tensor, "rows n"]
 ) -> Float[Tensor, " rows"]:
     """Return the sum over masked positions of -ln p of the true token."""
     import torch
 
-    log_p = denoise(tokens.masked_fill(masked, d))
+    from theory.unmasking.rules.base import ask
+
+    log_p = ask(denoiser, tokens.masked_fill(masked, denoiser.d))
     own = log_p.gather(-1, tokens[..., None])[..., 0]
     return torch.where(masked, -own, 0.0).sum(-1)
