@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -46,10 +47,23 @@ def world(name: str) -> World:
     return WORLDS[name]()
 
 
+def chosen(worlds_: Mapping[str, Any] | Sequence[str], name: str, shared: Callable[[str], World] = world) -> World:
+    """Return the world of a name: one of the researcher's own where names are mapped to laws, else a shared one."""
+    if not isinstance(worlds_, Mapping):
+        return shared(name)
+    law = worlds_[name]
+    return law if isinstance(law, World) else worlds.TableWorld(law, name=name)
+
+
 @functools.cache
 def curve(name: str) -> Float[Tensor, " n"]:
     """Return the information curve of a shared world, or the logit-like one."""
     return logit_like_curve(40) if name == LOGIT_LIKE else world(name).information_curve()
+
+
+def chosen_curve(worlds_: Mapping[str, Any] | Sequence[str], name: str) -> Float[Tensor, " n"]:
+    """Return the information curve of a researcher's own world, or of a shared one."""
+    return chosen(worlds_, name).information_curve() if isinstance(worlds_, Mapping) else curve(name)
 
 
 def logit_like_curve(n: int) -> Float[Tensor, " n"]:

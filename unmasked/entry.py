@@ -13,7 +13,7 @@ from typing import Any
 from theory.errors import InvalidInput, unknown
 from theory.schedules import Schedule, as_schedule
 from theory.unmasking.rules.base import Rule, SetRule, ValueRule
-from theory.unmasking.rules.function import FunctionRule
+from theory.unmasking.rules.function import as_rule
 from theory.worlds import TableWorld, World
 
 
@@ -43,10 +43,8 @@ def sampler(what: Any) -> Rule | Schedule:
         return what
     if isinstance(what, World):
         raise InvalidInput(f"{what!r:.60} where a rule or schedule belongs; the order is measure(rule, world)")
-    if inspect.isclass(what) and issubclass(what, SetRule | ValueRule):
-        return _built(what)
-    if callable(what) and _arguments(what) == 2:
-        return FunctionRule(what, getattr(what, "__name__", "function"))
+    if inspect.isclass(what) or (callable(what) and _arguments(what) == 2):
+        return as_rule(what)
     return as_schedule(what)
 
 
@@ -59,14 +57,6 @@ def named(target: str, kind: str) -> Any:
     if not hasattr(module, name):
         raise unknown(f"{kind} in {module_name}", name, [key for key in vars(module) if not key.startswith("_")])
     return getattr(module, name)
-
-
-def _built(rule: type[Any]) -> Rule:
-    try:
-        found: Rule = rule()
-    except TypeError as error:
-        raise InvalidInput(f"{rule.__name__} cannot be built without arguments ({error}); give an instance") from error
-    return found
 
 
 def _arguments(function: Any) -> int:

@@ -6,8 +6,9 @@ j-th token). Scalars, per world: TC, DTC, the area between the two (the least er
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from synthetic.progress import Progress
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 class Config:
     """The worlds and the number of steps K."""
 
-    worlds: tuple[str, ...] = (
+    worlds: tuple[str, ...] | Mapping[str, Any] = (
         "Markov chain", "hidden Markov model", "copied pairs", "repetition", "even parity", "MDS code",
         "Dirichlet", "4x4 Sudoku", "a x b = c", "digit patches", "English 4-grams",
     )  # fmt: skip
@@ -38,14 +39,14 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     import numpy as np
     import pandas as pd
 
-    from synthetic.worlds import curve
+    from synthetic.worlds import chosen_curve
     from theory.unmasking.curves import dual_total, total
     from theory.unmasking.optimal import optimal_sizes
 
     parts: list[pd.DataFrame] = []
     scalars: dict[str, float | str] = {}
     for world in progress.track(config.worlds, "worlds"):
-        z = curve(world)
+        z = chosen_curve(config.worlds, world)
         best = optimal_sizes(z, min(config.steps, len(z)))[-1]
         block = np.repeat(np.arange(len(best.sizes)), best.sizes)
         starts = np.cumsum((0, *best.sizes))[block]

@@ -28,7 +28,7 @@ PROXIES = ("confidence", "entropy", "margin")
 class Config:
     """The worlds; EB's budgets and PUNT's eps in nats; confidences of the thresholds; Info-Gain's N."""
 
-    worlds: tuple[str, ...] = (
+    worlds: tuple[str, ...] | Mapping[str, Any] = (
         "Markov chain", "copied pairs", "even parity", "MDS code", "Dirichlet(1)", "Dirichlet(0.05)",
         "digit patches", "English 3-grams", "six atoms",
     )  # fmt: skip
@@ -36,6 +36,8 @@ class Config:
     eps: tuple[float, ...] = (0.0, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
     confidences: tuple[float, ...] = (0.99, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.3)
     candidates: tuple[int, ...] = (2, 8)
+    rules: tuple[Any, ...] = ()
+    """Rules of one's own, drawn beside the others."""
 
 
 PRESETS = {
@@ -56,11 +58,13 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     import pandas as pd
 
     from synthetic.experiments._small import small
+    from synthetic.worlds import chosen
+    from theory.worlds.table import table_of
 
     rows: list[dict[str, Any]] = []
     scalars = {}
     for name in progress.track(config.worlds, "worlds"):
-        world = small(name)
+        world = table_of(chosen(config.worlds, name, small))
         found = [*optimal(world), *(measured(world, *each) for each in rules(config, world.n))]
         rows += [{"world": name, "n": world.n, **row} for row in found]
         scalars[f"{name}/TC"] = float(world.total_correlation())
@@ -70,6 +74,7 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
 
 def rules(config: Config, n: int) -> Iterator[tuple[str, float, str, Rule]]:
     """Yield family, parameter, proxy and rule."""
+    from theory.unmasking.rules.function import as_rule
     from theory.unmasking.rules.info_gain import InfoGain, SampledInfoGain
     from theory.unmasking.rules.punt import Punt
     from theory.unmasking.rules.sets import Dilated, EntropyBounded, LeftToRight, RandomOne, Threshold, TopK
@@ -91,6 +96,8 @@ def rules(config: Config, n: int) -> Iterator[tuple[str, float, str, Rule]]:
     yield "Info-Gain", 1, "drawn", InfoGain("mean", "drawn")
     for count in config.candidates:
         yield "Info-Gain", count, "sampled", SampledInfoGain(count)
+    for own in config.rules:
+        yield "own", 0, "", as_rule(own)
 
 
 def measured(world: TableWorld, family: str, parameter: float, by: str, rule: Rule) -> dict[str, Any]:

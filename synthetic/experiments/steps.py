@@ -7,7 +7,7 @@ their error is 0. Scalars: total correlation per world, which is the error of on
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Config:
     """The worlds, and K = 1..most."""
 
-    worlds: tuple[str, ...] = (
+    worlds: tuple[str, ...] | Mapping[str, Any] = (
         "Markov chain", "hidden Markov model", "copied pairs", "repetition", "even parity", "Dirichlet",
         "4x4 Sudoku", "digit patches", "English 4-grams",
     )  # fmt: skip
@@ -40,13 +40,13 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     """Read every error off the information curve."""
     import pandas as pd
 
-    from synthetic.worlds import curve
+    from synthetic.worlds import chosen_curve
     from theory.unmasking.curves import total
 
     rows: list[dict[str, Any]] = []
     scalars = {}
     for world in progress.track(config.worlds, "worlds"):
-        z = curve(world)
+        z = chosen_curve(config.worlds, world)
         found = [*per_token_rows(z, config.most), *fixed_size_rows(z, config.most)]
         rows += [{"world": world, "n": len(z), **row} for row in found]
         scalars[f"{world}/TC"] = float(total(z))

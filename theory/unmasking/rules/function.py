@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Generator, Tensor
 
 from theory.errors import InvalidInput
-from theory.unmasking.rules.base import SetRule
+from theory.unmasking.rules.base import Rule, SetRule, ValueRule
 
 
 @dataclass(frozen=True)
@@ -36,3 +37,22 @@ class FunctionRule(SetRule):
                 f"{tuple(masked.shape)}, like `masked`"
             )
         return chosen
+
+
+def as_rule(source: Any) -> Rule:
+    """Return a rule itself, a rule class built without arguments, or a function of (log_p, masked) as a rule.
+
+    Raises InvalidInput for anything else.
+    """
+    if isinstance(source, SetRule | ValueRule):
+        return source
+    if inspect.isclass(source) and issubclass(source, SetRule | ValueRule):
+        try:
+            found: Rule = source()
+        except TypeError as error:
+            given = source.__name__
+            raise InvalidInput(f"{given} cannot be built without arguments ({error}); give an instance") from error
+        return found
+    if callable(source):
+        return FunctionRule(source, getattr(source, "__name__", "function"))
+    raise InvalidInput(f"{source!r:.60} is no rule; expected a function (log_p, masked) -> positions, or a rule")
