@@ -9,38 +9,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Int
+    from jaxtyping import Float
     from torch import Tensor
 
     from synthetic.tasks import Examples
+    from theory.denoisers import Denoiser
     from theory.schedules import Schedule
-    from theory.unmasking.rules.base import Denoise
 
 
-def by_count(denoise: Denoise, examples: Examples, d: int, repeats: int, seed: int) -> Float[Tensor, "rows counts"]:
-    """Return at [r, m] the mean of -ln p over the masked tokens of row r when m of its free tokens are revealed.
-
-    Averaged over `repeats` uniformly random orders of revealing; 0 where m reaches the
-    number of free tokens. Nats; a row's sum over m is an unbiased estimate of its NELBO.
-    """
+def by_count(denoise: Denoiser, examples: Examples, d: int, repeats: int, seed: int) -> Float[Tensor, "rows counts"]:
+    """Return each row's mean cross-entropy of a masked token by the number of revealed ones (`losses_by_count`)."""
     import torch
 
-    free = ~examples.given
-    count = free.sum(-1)
+    from theory.unmasking.losses import losses_by_count
+
     generator = torch.Generator().manual_seed(seed)
-    total = torch.zeros(len(examples), int(count.max()), dtype=torch.float64)
-    for _ in range(repeats):
-        noise = torch.rand(free.shape, dtype=torch.float64, generator=generator)
-        rank = torch.where(free, noise, torch.inf).argsort(-1).argsort(-1)
-        for m in range(total.shape[1]):
-            rows = (count > m).nonzero()[:, 0]
-            masked = free[rows] & (rank[rows] >= m)
-            total[rows, m] += surprise(denoise, examples.tokens[rows], masked, d) / (count[rows] - m)
-    return total / repeats
+    return losses_by_count(denoise, examples.tokens, examples.given, d, repeats, generator)
 
 
 def by_time(
-    denoise: Denoise, examples: Examples, d: int, schedule: Schedule, draws: int, seed: int
+    denoise: Denoiser, examples: Examples, d: int, schedule: Schedule, draws: int, seed: int
 ) -> Float[Tensor, " rows"]:
     """Return an unbiased estimate of each row's NELBO with masks drawn by a mask schedule at random times.
 
@@ -49,6 +37,8 @@ def by_time(
     are compared with common random numbers.
     """
     import torch
+
+    from theory.unmasking.losses import surprise
 
     generator = torch.Generator().manual_seed(seed)
     total = torch.zeros(len(examples), dtype=torch.float64)
@@ -60,14 +50,3 @@ def by_time(
         masked = (noise < hidden[:, None]) & ~examples.given
         total += weight * surprise(denoise, examples.tokens, masked, d)
     return total / draws
-
-
-def surprise(
-    denoise: Denoise, tokens: Int[Tensor, "rows n"], masked: Bool[Tensor, "rows n"], d: int
-) -> Float[Tensor, " rows"]:
-    """Return the sum over masked positions of -ln p of the true token."""
-    import torch
-
-    log_p = denoise(tokens.masked_fill(masked, d))
-    own = log_p.gather(-1, tokens[..., None])[..., 0]
-    return torch.where(masked, -own, 0.0).sum(-1)
