@@ -12,7 +12,7 @@ from theory.unmasking.rules import compiled
 from theory.unmasking.rules.proxies import PROXIES, token_entropy
 from theory.unmasking.rules.sets import EntropyBounded
 from theory.unmasking.walks import walk
-from theory.worlds import states
+from theory.worlds import TableWorld, states
 
 BUDGETS = (0.0, 0.01, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0, 2.0)
 
@@ -29,7 +29,7 @@ def walk_against_conditionals(n: int, d: int) -> Timing:
     def conditionals() -> torch.Tensor:
         return token_entropy(states.table_conditionals(states.marginal_table(law, n, d), z, d).log())
 
-    return ratio(lambda: walk(EntropyBounded(0.1), law, n, d), conditionals, repeats=5)
+    return ratio(lambda: walk(EntropyBounded(0.1), TableWorld(law, n, d)), conditionals, repeats=5)
 
 
 @benchmark(at_most=5)
@@ -74,9 +74,9 @@ def rule_select_eager() -> Timing:
 @benchmark(at_most=30)
 def many_worlds() -> Timing:
     """seconds for 200 random worlds x 9 budgets x 3 proxies at n = 5, d = 3 (a time, not a ratio)"""
-    laws = random_laws(200, 5, 3)
+    worlds = TableWorld(random_laws(200, 5, 3), 5, 3)
     start = time.perf_counter()
     for by in PROXIES:
         for budget in BUDGETS:
-            walk(EntropyBounded(budget, by), laws, 5, 3)
+            walk(EntropyBounded(budget, by), worlds)
     return Timing(time.perf_counter() - start, 1.0)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import torch
 
 from benchmarks.harness import Timing, benchmark, ratio
-from synthetic.denoisers import Architecture, Denoiser
-from synthetic.experiments._trained import conditionals
-from synthetic.sampling import sample
+from synthetic.denoisers import Architecture, Transformer, exact
 from theory.unmasking.rules.sets import EntropyBounded
+from theory.unmasking.sampling import sample
 
 ROWS, D = 512, 9
 
@@ -17,14 +16,14 @@ ROWS, D = 512, 9
 def sampling() -> Timing:
     """512 9x9 grids by EB, each leaving when finished (width 128, depth 4), over mean NFE x one forward of all 512"""
     torch.manual_seed(0)
-    model = Denoiser(Architecture(width=128, depth=4, heads=4), (9, 9), D).eval()
+    model = Transformer(Architecture(width=128, depth=4, heads=4), (9, 9), D).eval()
     torch.nn.init.normal_(model.head.weight, std=0.3)
     generator = torch.Generator().manual_seed(0)
     masks = torch.randint(4, 25, (ROWS,), generator=generator)
     place = torch.rand(ROWS, 81, generator=generator).argsort(-1).argsort(-1)
     start = torch.where(place < masks[:, None], D, torch.randint(D, (ROWS, 81), generator=generator))
-    denoise, rule = conditionals(model), EntropyBounded(1.0)
+    denoiser, rule = exact(model), EntropyBounded(1.0)
     with torch.no_grad():
-        calls = float(sample(denoise, rule, start, D, seed=0).nfe.double().mean())
-        timing = ratio(lambda: sample(denoise, rule, start, D, seed=0), lambda: model(start), repeats=2)
+        calls = sample(rule, denoiser, start, seed=0).calls
+        timing = ratio(lambda: sample(rule, denoiser, start, seed=0), lambda: model(start), repeats=2)
     return Timing(timing.numerator, timing.denominator * calls)

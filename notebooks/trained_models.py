@@ -31,14 +31,16 @@ from figures import decomposition, eb_trained
 from figures.stamps import STYLE
 from synthetic import claims, models, tasks
 from synthetic.claims.base import judge
+from synthetic.denoisers import exact
 from synthetic.experiments import _trained
 from synthetic.progress import Silent
 from synthetic.records import Store
-from synthetic.sampling import sample
+from theory.denoisers import TableDenoiser
 from theory.errors import InvalidInput
 from theory.unmasking.long_walks import sample_walk
 from theory.unmasking.rules.sets import EntropyBounded, LeftToRight, RandomOne, Threshold, TopK
-from theory.unmasking.walks import SAMPLER, table_model, walk
+from theory.unmasking.sampling import sample
+from theory.unmasking.walks import walk
 from theory.worlds import states
 
 PRESET = os.environ.get("UNMASKED_PRESET", "laptop")
@@ -53,7 +55,7 @@ def record(experiment):
 
 def denoiser(task):
     """Return the trained denoiser of a task (seed 0) as log-conditionals in float64."""
-    return _trained.conditionals(models.trained(_trained.spec(task, PRESET, 0), Silent()))
+    return exact(models.trained(_trained.spec(task, PRESET, 0), Silent()))
 
 
 # %% [markdown]
@@ -81,22 +83,20 @@ pyplot.show()
 
 # %%
 task, denoise = tasks.task(TASK), denoiser(TASK)
-table = denoise(states.all_states(task.n, task.d))
-law = task.world.law()
+table = TableDenoiser(denoise(states.all_states(task.n, task.d)))
 rows = []
 for rule in (TopK(1), TopK(2), EntropyBounded(0.3), EntropyBounded(1.0), LeftToRight(2)):
-    found = walk(rule, law, task.n, task.d, table_model(table[None]))
-    exact = float(found.path_divergence[0])
-    assert abs(exact - float(found.divergence[0])) < 1e-10
+    found = walk(rule, task.world, table)
+    assert abs(found.path_divergence - found.divergence) < 1e-10
     drawn = sample_walk(rule, task.world, 4000, torch.Generator().manual_seed(0), denoise).path_divergence
-    assert abs(drawn.mean - exact) <= 5 * drawn.standard_error + 1e-9
+    assert abs(drawn.mean - found.path_divergence) <= 5 * drawn.standard_error + 1e-9
     rows.append(
         {
             "rule": rule.name,
-            "E[NFE]": float(found.mean_nfe[SAMPLER, 0]),
-            "model error": float(found.total(found.model_error)[0]),
-            "joint dependence": float(found.total(found.joint_dependence)[0]),
-            "entropy bound": float(found.total(found.bound)[0]),
+            "E[NFE]": found.calls,
+            "model error": found.model_error,
+            "joint dependence": found.joint_dependence,
+            "entropy bound": found.bound,
             "Monte Carlo": f"{drawn.mean:.4f} ± {1.96 * drawn.standard_error:.4f}",
         }
     )
@@ -132,9 +132,8 @@ def draw_decoding(axes, tokens, given, call):
 
 def decode(budget):
     """Solve three puzzles by EB and draw when each cell was revealed."""
-    found = sample(
-        solver, EntropyBounded(budget), _trained.blank(puzzles, 4), 4, seed=0, temperature=0, keep_trace=True
-    )
+    start = _trained.blank(puzzles, 4)
+    found = sample(EntropyBounded(budget), solver, start, seed=0, temperature=0, keep_trace=True)
     call = torch.zeros(3, 16, dtype=torch.long)
     for row, step, revealed in zip(found.trace.row, found.trace.step, found.trace.revealed, strict=True):
         call[row, revealed] = int(step) + 1
@@ -178,15 +177,14 @@ SMALL = list(record("decomposition").table["task"].unique())
 def explore(name=SMALL[0], rule="EB", budget=0.5):
     """Draw the two errors of one rule with the trained model and with the exact conditionals."""
     chosen, model = tasks.task(name), denoiser(name)
-    law = chosen.world.law()
-    tabulated = model(states.all_states(chosen.n, chosen.d))[None]
+    tabulated = TableDenoiser(model(states.all_states(chosen.n, chosen.d)))
     _, axes = pyplot.subplots(figsize=(5, 2))
-    for y, source in enumerate((None, table_model(tabulated))):
-        found = walk(RULES[rule](budget), law, chosen.n, chosen.d, source)
-        parts = [float(found.total(each)[0]) for each in (found.model_error, found.joint_dependence)]
+    for y, source in enumerate((None, tabulated)):
+        found = walk(RULES[rule](budget), chosen.world, source)
+        parts = [found.model_error, found.joint_dependence]
         axes.barh(y, parts[0], color="#0072B2")
         axes.barh(y, parts[1], left=parts[0], color="#56B4E9")
-        axes.text(sum(parts), y, f"  {sum(parts):.4f} nats, {float(found.mean_nfe[SAMPLER, 0]):.2f} calls", va="center")
+        axes.text(sum(parts), y, f"  {sum(parts):.4f} nats, {found.calls:.2f} calls", va="center")
     axes.set(yticks=[0, 1], yticklabels=["exact", "trained"], xlabel="path KL (nats)", title=f"{rule} on {name}")
     axes.margins(x=0.8)
     pyplot.show()

@@ -37,7 +37,7 @@ from theory.unmasking.best_rules import frontier
 from theory.unmasking.rules.base import SetRule
 from theory.unmasking.rules.punt import Punt
 from theory.unmasking.rules.sets import Dilated, EntropyBounded, LeftToRight, RandomOne, Threshold, TopK
-from theory.unmasking.walks import DATA, SAMPLER, walk
+from theory.unmasking.walks import walk
 
 PRESET = os.environ.get("UNMASKED_PRESET", "laptop")
 STORE = Store()
@@ -68,12 +68,11 @@ figure, table = eb_explained.draw({"eb_explained": record("eb_explained")})
 
 # %%
 world = small("six atoms")
-found = walk(EntropyBounded(0.4), world.law, world.n, world.d)
-nodes = pd.DataFrame({"visits": found.visits[DATA, 0], "error": found.joint_dependence[0], "bound": found.bound[0]})[
-    (found.visits[DATA, 0] * found.several[0] > 0).numpy()
-]
+found = walk(EntropyBounded(0.4), world)
+columns = {"visits": found.visits_of_data, "error": found.nodes.joint_dependence, "bound": found.nodes.bound}
+nodes = pd.DataFrame(columns)[(found.visits_of_data * found.nodes.several > 0).numpy()]
 assert (nodes["error"] <= nodes["bound"] + 1e-12).all() and (nodes["bound"] <= 0.4).all()
-assert abs((nodes["visits"] * nodes["error"]).sum() - float(found.divergence[0])) < 1e-12
+assert abs((nodes["visits"] * nodes["error"]).sum() - found.divergence) < 1e-12
 nodes.round(4)
 
 # %% [markdown]
@@ -106,16 +105,14 @@ GRID = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.85, 1.0, 1.5, 2.5)
 
 def point(found):
     """Return E[NFE] under the sampler and KL(data || output law)."""
-    return float(found.mean_nfe[SAMPLER, 0]), max(0.0, float(found.divergence[0]))
+    return found.calls, max(0.0, found.divergence)
 
 
 def draw_frontier(axes, world, chosen):
     """Draw the optimal frontier, Top-k, EB over budgets, and the chosen rule."""
-    hull = np.array(
-        [point(walk(best.rule, world.law, world.n, world.d)) for best in frontier(world.law, world.n, world.d)]
-    )
-    tops = np.array([point(walk(TopK(k), world.law, world.n, world.d)) for k in range(1, world.n + 1)])
-    bounded = np.array([point(walk(EntropyBounded(b), world.law, world.n, world.d)) for b in GRID])
+    hull = np.array([point(walk(best.rule, world)) for best in frontier(world)])
+    tops = np.array([point(walk(TopK(k), world)) for k in range(1, world.n + 1)])
+    bounded = np.array([point(walk(EntropyBounded(b), world)) for b in GRID])
     axes.plot(*hull.T, color="black", label="optimal frontier")
     axes.plot(*tops.T, "o", color="#D55E00", label="Top-$k$, confidence")
     axes.plot(*bounded.T, "D", color="#0072B2", markersize=3.5, label="EB, entropy")
@@ -126,7 +123,7 @@ def draw_frontier(axes, world, chosen):
 
 def draw_calls(axes, chosen):
     """Draw the distribution of denoiser calls."""
-    share = chosen.nfe[SAMPLER, 0].numpy()
+    share = chosen.call_law.numpy()
     used = np.flatnonzero(share > 1e-12)
     axes.bar(used, share[used], color="#56B4E9", edgecolor="black", hatch="//")
     axes.set(xlabel="denoiser calls", ylabel="probability", ylim=(0, 1.05))
@@ -136,14 +133,14 @@ def draw_calls(axes, chosen):
 
 def draw_nodes(axes, chosen):
     """Draw bound against error where several tokens are revealed; rules that look at drawn values have none."""
-    weight = chosen.visits[DATA, 0] * chosen.several[0]
+    weight = chosen.visits_of_data * chosen.nodes.several
     mine = torch.nan_to_num(weight) > 0
     if not bool(mine.any()):
-        why = "it looks at drawn tokens" if bool(chosen.several.isnan().any()) else "one token a step"
+        why = "it looks at drawn tokens" if bool(chosen.nodes.several.isnan().any()) else "one token a step"
         axes.annotate(f"no blocks: {why}", (0.5, 0.5), xycoords="axes fraction", ha="center")
         axes.set_axis_off()
         return
-    bound, error = chosen.bound[0][mine], chosen.joint_dependence[0][mine]
+    bound, error = chosen.nodes.bound[mine], chosen.nodes.joint_dependence[mine]
     top = 1.05 * max(float(bound.max()), 0.01)
     axes.scatter(bound, error, s=4 + 40 * weight[mine] ** 0.5, color="#0072B2", edgecolors="black", linewidths=0.4)
     axes.plot([0, top], [0, top], color="black", linewidth=1, linestyle="-")
@@ -153,7 +150,7 @@ def draw_nodes(axes, chosen):
 def explore(world="digit patches", rule="EB, entropy", budget=0.5):
     """Draw one rule on one world: where it lies, the calls it takes, its bound and error at every state."""
     chosen_world = small(world)
-    chosen = walk(RULES[rule](budget), chosen_world.law, chosen_world.n, chosen_world.d)
+    chosen = walk(RULES[rule](budget), chosen_world)
     figure, (left, middle, right) = pyplot.subplots(1, 3, figsize=(10, 3.4))
     draw_frontier(left, chosen_world, chosen)
     draw_calls(middle, chosen)
@@ -206,6 +203,6 @@ rows = []
 for name in ("Markov chain", "even parity", "digit patches", "six atoms"):
     world = small(name)
     for rule in (EverySecond(), TopK(2), EntropyBounded(0.3)):
-        calls, error = point(walk(rule, world.law, world.n, world.d))
+        calls, error = point(walk(rule, world))
         rows.append({"world": name, "rule": rule.name, "E[NFE]": calls, "KL (nats)": error})
 pd.DataFrame(rows).pivot(index="world", columns="rule", values=["E[NFE]", "KL (nats)"]).round(4)

@@ -82,8 +82,8 @@ class Block(nn.Module):
         return mixed.transpose(1, 2).reshape(batch, n, width)
 
 
-class Denoiser(nn.Module):
-    """A map from states to log-conditionals, for sequences of one `shape` over `d` symbols.
+class Transformer(nn.Module):
+    """A denoiser: a map from states to log-conditionals, for sequences of one `shape` over `d` symbols.
 
     `shape` is (n,) or (rows, columns), read row by row. Built with the global generator: seed it before.
     """
@@ -128,6 +128,43 @@ class Denoiser(nn.Module):
         return total.reshape(self.n, -1)
 
 
+@dataclass(frozen=True, eq=False)
+class ExactDenoiser:
+    """A network in float64, exactly normalised, without gradients: what rules, engines and samplers are given.
+
+    States are asked about in batches on the network's device, and the answers come back to the states' device.
+    """
+
+    model: Transformer
+    batch: int = 2048
+
+    @property
+    def n(self) -> int:
+        """Return the number of positions."""
+        return self.model.n
+
+    @property
+    def d(self) -> int:
+        """Return the number of symbols; d itself is the mask."""
+        return self.model.d
+
+    @torch.no_grad()
+    def __call__(self, z: Int[Tensor, "batch n"]) -> Float[Tensor, "batch n d"]:
+        """Return ln p(x_i = v | z). Raises InvalidInput for states that are not of this network."""
+        device = next(self.model.parameters()).device
+        tokens = check_states(z, self.n, self.d)
+        found = [self.model(part.to(device)).double().log_softmax(-1) for part in torch.split(tokens, self.batch)]
+        return torch.cat(found).to(z.device)
+
+    def __repr__(self) -> str:
+        return f"denoiser 'transformer' (n = {self.n}, d = {self.d}, log-probabilities)"
+
+
+def exact(model: Transformer, batch: int = 2048) -> ExactDenoiser:
+    """Return a network as a denoiser of float64 log-conditionals, exactly normalised, asked in batches of states."""
+    return ExactDenoiser(model, batch)
+
+
 def parameter_count(module: nn.Module) -> int:
     """Return the number of trainable numbers."""
     return sum(parameter.numel() for parameter in module.parameters() if parameter.requires_grad)
@@ -140,7 +177,7 @@ class ErrorPredictor(nn.Module):
     "block" and norm with it, or the "full" network. The denoiser given is copied, never changed.
     """
 
-    def __init__(self, denoiser: Denoiser, trainable: str = "head") -> None:
+    def __init__(self, denoiser: Transformer, trainable: str = "head") -> None:
         super().__init__()
         if trainable not in PARTS:
             raise unknown("trainable part", trainable, PARTS)

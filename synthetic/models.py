@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from synthetic import checkpoints, provenance, tasks
-from synthetic.denoisers import Architecture, Denoiser, preset
+from synthetic.denoisers import Architecture, Transformer, preset
 from synthetic.devices import device as choose_device
 from synthetic.digest import PROJECT, code_digest
 from synthetic.encoding import canonical, encode_config
@@ -59,7 +59,7 @@ class ModelSpec:
         return dataclasses.replace(self, architecture=_architecture(self))
 
 
-def trained(spec: ModelSpec, progress: Progress, device: str | None = None, root: Path | None = None) -> Denoiser:
+def trained(spec: ModelSpec, progress: Progress, device: str | None = None, root: Path | None = None) -> Transformer:
     """Return the averaged denoiser of a spec in eval mode, trained first where it is not on disk.
 
     Raises InvalidInput as `synthetic.training.train` does.
@@ -127,7 +127,7 @@ def _stored(spec: ModelSpec, where: Path, device: str | None) -> Trained | None:
     if found is None or found.step < spec.training.steps:
         return None
     with torch.random.fork_rng(devices=[]):
-        denoiser = Denoiser(_architecture(spec), tuple(found.config["shape"]), found.config["d"])
+        denoiser = Transformer(_architecture(spec), tuple(found.config["shape"]), found.config["d"])
     prefix = "average/"
     denoiser.load_state_dict({k.removeprefix(prefix): v for k, v in found.tensors.items() if k.startswith(prefix)})
     return Trained.of(denoiser.to(choose_device(device)).requires_grad_(False).eval(), found.facts)

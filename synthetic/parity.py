@@ -32,7 +32,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor, nn
 
 from synthetic import devices
-from synthetic.denoisers import Block, Denoiser
+from synthetic.denoisers import Block, Transformer
 from theory.errors import InvalidInput
 from theory.tolerance import SLACK
 from theory.unmasking.rules.proxies import PROXIES, token_entropy, trusted_first
@@ -90,11 +90,11 @@ class Agreement:
 
 
 def compare(
-    model: Denoiser,
+    model: Transformer,
     z: Int[Tensor, "batch n"],
     precision: Precision,
     rules: Sequence[Selecting],
-    other: Denoiser | None = None,
+    other: Transformer | None = None,
 ) -> Agreement:
     """Compare a model in a precision with itself in float64; `other`, where given, is what runs in its place.
 
@@ -116,14 +116,14 @@ def compare(
     return Agreement(precision, difference, budget, len(z), *counts)
 
 
-def reference(model: Denoiser) -> Callable[[Int[Tensor, "batch n"]], Float[Tensor, "batch n d"]]:
+def reference(model: Transformer) -> Callable[[Int[Tensor, "batch n"]], Float[Tensor, "batch n d"]]:
     """Return the model in float64 on the CPU, its logits not rounded to float32 on the way out."""
     wide = copy.deepcopy(model).cpu().double().eval()
     return torch.no_grad()(lambda z: _log_conditionals(wide, z.cpu()))
 
 
 @torch.no_grad()
-def evaluate(model: Denoiser, z: Int[Tensor, "batch n"], precision: Precision) -> Float[Tensor, "batch n d"]:
+def evaluate(model: Transformer, z: Int[Tensor, "batch n"], precision: Precision) -> Float[Tensor, "batch n d"]:
     """Return the log-conditionals that a model gives in a precision, as float64 on the CPU, normalised there."""
     where = devices.device(precision.device)
     own = copy.deepcopy(model).to(where).float().eval()
@@ -133,7 +133,7 @@ def evaluate(model: Denoiser, z: Int[Tensor, "batch n"], precision: Precision) -
 
 @torch.no_grad()
 def error_budget(
-    model: Denoiser, z: Int[Tensor, "batch n"], precision: Precision, draws: int = DRAWS, seed: int = 0
+    model: Transformer, z: Int[Tensor, "batch n"], precision: Precision, draws: int = DRAWS, seed: int = 0
 ) -> float:
     """Return SAFETY times the largest change of a masked log-conditional under `draws` injections of local errors."""
     wide = copy.deepcopy(model).cpu().double().eval()
@@ -186,12 +186,12 @@ def _apart(ranked: Tensor, slack: Tensor, count: Tensor) -> Bool[Tensor, " batch
     return (lowest - highest > 2 * SLACK) | (lowest == torch.inf)
 
 
-def _log_conditionals(model: Denoiser, z: Tensor) -> Tensor:
+def _log_conditionals(model: Transformer, z: Tensor) -> Tensor:
     return model.head(model.features(z)).double().log_softmax(-1)
 
 
 @contextmanager
-def _injecting(model: Denoiser, precision: Precision, generator: Generator) -> Iterator[None]:
+def _injecting(model: Transformer, precision: Precision, generator: Generator) -> Iterator[None]:
     """Add the local errors of a precision after every operation of a float64 model while the context is open."""
     inject = _Injection(precision, generator)
     hooks = [model.blocks[0].register_forward_pre_hook(inject.embedding(model.symbols))]

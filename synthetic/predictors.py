@@ -17,7 +17,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from synthetic.denoisers import Denoiser, ErrorPredictor
+from synthetic.denoisers import ErrorPredictor, Transformer
 from synthetic.optimisation import Optimiser, Schedule
 from synthetic.training import Sequences, step_generator
 from theory import denoisers
@@ -49,7 +49,7 @@ class Fitting:
 
 
 def fit(
-    network: Denoiser,
+    network: Transformer,
     denoiser: denoisers.Denoiser,
     examples: Sequences,
     fitting: Fitting,

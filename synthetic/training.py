@@ -21,7 +21,7 @@ from torch import Generator, Tensor
 
 from synthetic import checkpoints
 from synthetic.checkpoints import Checkpoint
-from synthetic.denoisers import Architecture, Denoiser, parameter_count
+from synthetic.denoisers import Architecture, Transformer, parameter_count
 from synthetic.devices import device as choose_device
 from synthetic.devices import keep_freed_memory
 from synthetic.losses import FORMS, Form, HeldOut, draw_masks, held_out_losses, held_out_nelbo, masked_loss
@@ -102,7 +102,7 @@ class Trained:
     that of NELBO - entropy.
     """
 
-    denoiser: Denoiser
+    denoiser: Transformer
     history: pd.DataFrame
     entropy: float | None
 
@@ -113,7 +113,7 @@ class Trained:
         return HeldOut(float(last["nelbo"]), float(last["standard_error"]), int(last["rows"]))
 
     @classmethod
-    def of(cls, denoiser: Denoiser, facts: Mapping[str, Any]) -> Trained:
+    def of(cls, denoiser: Transformer, facts: Mapping[str, Any]) -> Trained:
         """Return the run whose last checkpoint keeps these facts."""
         columns = ["step", "loss", "nelbo", "standard_error", "rows"]
         history = pd.DataFrame(facts["history"]).astype({"step": int, "rows": int})
@@ -172,7 +172,9 @@ def run_config(task: Trainable, architecture: Architecture, training: Training, 
     }
 
 
-def nelbo_objective(module: Denoiser, z: Tensor, tokens: Tensor, masked: Tensor, weight: Tensor) -> Float[Tensor, ""]:
+def nelbo_objective(
+    module: Transformer, z: Tensor, tokens: Tensor, masked: Tensor, weight: Tensor
+) -> Float[Tensor, ""]:
     """Return the batch's mean NELBO estimate in nats per token; in bfloat16 on a GPU."""
     with torch.autocast("cuda", torch.bfloat16, enabled=z.is_cuda):
         log_p = module(z)
@@ -199,7 +201,7 @@ class Run:
             _check(examples, math.prod(task.shape), task.d)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            module = Denoiser(architecture, task.shape, task.d).to(device)
+            module = Transformer(architecture, task.shape, task.d).to(device)
         fields = {name: getattr(training, name) for name in Schedule.__dataclass_fields__}
         compiled = _worth_compiling(module, training, device) if training.compile is None else training.compile
         self.optimiser = Optimiser(module, nelbo_objective, Schedule(**fields), compiled=compiled)
@@ -297,7 +299,7 @@ def _check(examples: Sequences, n: int, d: int) -> None:
         raise InvalidInput("every token is given; leave some to predict")
 
 
-def _worth_compiling(module: Denoiser, training: Training, device: torch.device) -> bool:
+def _worth_compiling(module: Transformer, training: Training, device: torch.device) -> bool:
     if device.type != "cpu":
         return training.steps >= COMPILED_STEPS
     work = 6.0 * parameter_count(module) * module.n * training.batch * training.steps

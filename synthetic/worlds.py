@@ -21,7 +21,7 @@ def noisy_chain() -> World:
     """Return the hidden Markov model: a binary state that stays with 0.95 and is seen rightly with 0.9."""
     stay, see = torch.tensor([0.95, 0.05]).double(), torch.tensor([0.9, 0.1]).double()
     rows = [torch.stack((p, p.flip(0))) / p.sum() for p in (stay, see)]
-    return worlds.hidden_markov_model(10, *rows)
+    return worlds.hidden_markov_model(*rows, 10)
 
 
 WORLDS: dict[str, Callable[[], World]] = {

@@ -195,16 +195,16 @@ def denoiser(
 
 
 def for_world(source: Any, world: Any) -> Denoiser:
-    """Return what predicts beside a world: the world itself for None, else the source once n and d agree."""
+    """Return what predicts beside a world (or a batch of states): the world for None, else a source of its n and d."""
     if source is None or source is world:
         own: Denoiser = world
         return own
     if not callable(source) and not hasattr(source, "d"):
         source = denoiser(source)
     if hasattr(source, "d"):
-        listed = getattr(source, "worlds", ())
-        if listed not in ((), world.worlds):
-            raise InvalidInput(f"conditionals of {listed} worlds beside {world.worlds}; give one table, or one a world")
+        listed, worlds = getattr(source, "worlds", ()), getattr(world, "worlds", ())
+        if listed not in ((), worlds):
+            raise InvalidInput(f"conditionals of {listed} worlds beside {worlds}; give one table, or one a world")
         return _agreeing(source, world.n, world.d)
     return FunctionDenoiser(source, world.d, world.n, outputs="log-probabilities")
 

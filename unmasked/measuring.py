@@ -155,7 +155,7 @@ def _sampled(
 def _over_best_rule(found: walks.Walk, denoiser: Any) -> float:
     best = best_rules.frontier(found.world, denoiser=denoiser)
     height = hull.height([(o.calls, o.divergence) for o in best], float(found.calls_of_data))
-    return evaluation.settled(float(found.path_divergence) - height)
+    return evaluation.whole(float(found.path_divergence) - height)
 
 
 def _pairs(world: World) -> int:

@@ -60,8 +60,8 @@ def _table(found: evaluation.Report) -> Table:
         "better built-in rules",
     )
     table = Table(*columns, title=found.name)
-    for standing in found.standings():
-        own, names = standing.score, standing.dominated_by
+    for own in found.mine():
+        names = own.dominated_by
         better = [*names[:SHOWN], *([f"and {len(names) - SHOWN} more"] if len(names) > SHOWN else [])]
         excess = ["at an end" if own.at_end else shown(value) for value in (own.excess, own.excess_calls)]
         table.add_row(own.world, shown(own.calls), shown(own.divergence), *excess, "; ".join(better) or "none")

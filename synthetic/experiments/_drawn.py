@@ -11,11 +11,12 @@ from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
 from theory.errors import InvalidInput
-from theory.unmasking.rules.base import SetRule, check_conditionals, check_selection
+from theory.unmasking.rules.base import SetRule, ask, check_selection, draw_candidates
 from theory.unmasking.rules.proxies import token_entropy
+from theory.unmasking.sampling import started, unmask
 
 if TYPE_CHECKING:
-    from theory.unmasking.rules.base import Denoise
+    from theory.denoisers import Denoiser
     from theory.unmasking.rules.punt import Punt
 
 Watch = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], None]
@@ -39,43 +40,37 @@ class Drawn:
 
 
 def draw(
-    denoise: Denoise, rule: SetRule | Punt, start: Int[Tensor, "rows n"], d: int, seed: int, watch: Watch | None = None
+    denoiser: Denoiser, rule: SetRule | Punt, start: Int[Tensor, "rows n"], seed: int, watch: Watch | None = None
 ) -> Drawn:
     """Complete every row at temperature 1; each denoiser call evaluates one sequence, so calls are the compute too."""
     generator = Generator(start.device).manual_seed(seed)
-    z, counts = start.clone(), torch.zeros(2, len(start), dtype=torch.long, device=start.device)
+    z, counts = started(denoiser, start), torch.zeros(2, len(start), dtype=torch.long, device=start.device)
     sums = torch.zeros(2, len(start), dtype=torch.float64, device=start.device)
-    while len(rows := (z == d).any(-1).nonzero()[:, 0]):
-        here = z[rows]
-        log_p = check_conditionals(denoise(here), here, d)
-        y = candidates(log_p, here, d, generator)
-        kept, spent = _kept(denoise, rule, here, y, d, log_p, generator)
+
+    def advance(number: int, rows: Tensor, here: Tensor) -> tuple[Tensor, Tensor]:
+        log_p = ask(denoiser, here)
+        y = draw_candidates(log_p, here, generator)
+        kept, spent = _kept(denoiser, rule, here, y, log_p, generator)
         if watch is not None:
             watch(rows, here, y, kept, log_p)
-        own = log_p.gather(-1, y.clamp(max=d - 1)[..., None])[..., 0]
+        own = log_p.gather(-1, y.clamp(max=denoiser.d - 1)[..., None])[..., 0]
         found = torch.stack((own, token_entropy(log_p))).double()
         sums[:, rows] += torch.where(kept, found, 0.0).sum(-1)
-        counts[:, rows] += torch.stack((spent, torch.ones_like(spent)))
-        z[rows] = torch.where(kept, y, here)
+        return torch.where(kept, y, here), spent
+
+    for step in unmask(z, denoiser.d, advance):
+        counts[:, step.rows] += torch.stack((step.calls, torch.ones_like(step.calls)))
     return Drawn(z, counts[0], counts[1], sums[0], sums[1])
 
 
-def candidates(
-    log_p: Float[Tensor, "rows n d"], z: Int[Tensor, "rows n"], d: int, generator: Generator
-) -> Int[Tensor, "rows n"]:
-    """Return a token drawn at every masked position, and the tokens that are there."""
-    weights = torch.where((z == d)[..., None], log_p, 0.0).exp().reshape(-1, d)
-    y = torch.multinomial(weights, 1, generator=generator).reshape(z.shape)
-    return torch.where(z == d, y, z)
-
-
 def _kept(
-    denoise: Denoise, rule: SetRule | Punt, z: Tensor, y: Tensor, d: int, log_p: Tensor, generator: Generator
+    denoiser: Denoiser, rule: SetRule | Punt, z: Tensor, y: Tensor, log_p: Tensor, generator: Generator
 ) -> tuple[Bool[Tensor, "rows n"], Int[Tensor, " rows"]]:
     if not isinstance(rule, SetRule):
-        return rule.keep(denoise, z, y, d, log_p)
-    chosen = rule.for_states(z).select(log_p, z == d, generator)
-    return check_selection(rule.name, chosen, z == d, z), torch.ones(len(z), dtype=torch.long, device=z.device)
+        return rule.keep(denoiser, z, y, log_p)
+    masked = z == denoiser.d
+    chosen = rule.for_states(z).select(log_p, masked, generator)
+    return check_selection(rule.name, chosen, masked, z), torch.ones(len(z), dtype=torch.long, device=z.device)
 
 
 def markov_entropy(x: Int[Tensor, "rows n"], d: int) -> Float[Tensor, " rows"]:

@@ -17,18 +17,18 @@ if TYPE_CHECKING:
     from theory.schedules import Schedule
 
 
-def by_count(denoise: Denoiser, examples: Examples, d: int, repeats: int, seed: int) -> Float[Tensor, "rows counts"]:
+def by_count(denoiser: Denoiser, examples: Examples, repeats: int, seed: int) -> Float[Tensor, "rows counts"]:
     """Return each row's mean cross-entropy of a masked token by the number of revealed ones (`losses_by_count`)."""
     import torch
 
     from theory.unmasking.losses import losses_by_count
 
     generator = torch.Generator().manual_seed(seed)
-    return losses_by_count(denoise, examples.tokens, examples.given, d, repeats, generator)
+    return losses_by_count(denoiser, examples.tokens, examples.given, repeats, generator)
 
 
 def by_time(
-    denoise: Denoiser, examples: Examples, d: int, schedule: Schedule, draws: int, seed: int
+    denoiser: Denoiser, examples: Examples, schedule: Schedule, draws: int, seed: int
 ) -> Float[Tensor, " rows"]:
     """Return an unbiased estimate of each row's NELBO with masks drawn by a mask schedule at random times.
 
@@ -48,5 +48,5 @@ def by_time(
         hidden = torch.from_numpy(schedule.complement(time.numpy()))
         weight = torch.from_numpy(schedule.derivative(time.numpy())) / hidden
         masked = (noise < hidden[:, None]) & ~examples.given
-        total += weight * surprise(denoise, examples.tokens, masked, d)
+        total += weight * surprise(denoiser, examples.tokens, masked)
     return total / draws

@@ -84,11 +84,9 @@ class Exact:
 
     def one_by_one(self) -> dict[str, list[float]]:
         """Measure the law of random order, one token a step."""
-        from theory.unmasking.walks import table_model, walk
+        from theory.unmasking.walks import walk
 
-        n, d = self.world.n, self.world.d
-        found = walk(RandomOne(), self.world.law(), n, d, table_model(self.denoiser.log_p[None])).output[0]
-        return self._measures(TableWorld(found, n, d))
+        return self._measures(walk(RandomOne(), self.world, self.denoiser).output)
 
     def refinement(self, predictor: Predictor) -> drafts.Refinement:
         """Tabulate a predictor's choices."""
@@ -118,10 +116,9 @@ class Sampled:
 
     def one_by_one(self) -> dict[str, list[float]]:
         """Sample one token a step."""
-        from synthetic.sampling import sample
+        from theory.unmasking.sampling import sample
 
-        start = torch.full((self.samples, self.task.n), self.task.d)
-        return self._measures(sample(self.denoiser, RandomOne(), start, self.task.d, seed=self.seed).tokens)
+        return self._measures(sample(RandomOne(), self.denoiser, self.samples, seed=self.seed).tokens)
 
     def _measures(self, tokens: Tensor) -> dict[str, list[float]]:
         from synthetic.tasks import unconditional

@@ -81,7 +81,7 @@ class Exact:
 
 def _chain(n: int) -> worlds.World:
     moves = torch.tensor([[STAY, 1 - STAY], [1 - STAY, STAY]], dtype=torch.float64)
-    return markov_chain(n, moves, torch.tensor(START, dtype=torch.float64))
+    return markov_chain(moves, n, torch.tensor(START, dtype=torch.float64))
 
 
 def _product() -> worlds.World:

@@ -1,4 +1,4 @@
-"""What the experiments on trained models share: which models, their conditionals in float64, their start states.
+"""What the experiments on trained models share: which models, and their start states.
 
 One table of models, so that experiments that ask the same task at the same scale share the same weights.
 """
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from synthetic.models import ModelSpec
     from synthetic.progress import Progress
     from synthetic.tasks import Examples, Task
-    from theory.unmasking.rules.base import Denoise
+    from theory.denoisers import Denoiser
 
 C = TypeVar("C")
 
@@ -75,30 +75,14 @@ def specs(config: Any) -> tuple[ModelSpec, ...]:
     return tuple(spec(task, config.scale, seed) for task in config.tasks for seed in config.seeds)
 
 
-def denoiser(config: Any, progress: Progress) -> tuple[Task, Denoise]:
+def denoiser(config: Any, progress: Progress) -> tuple[Task, Denoiser]:
     """Return the task and the trained denoiser of a run: one task, one seed."""
+    from synthetic.denoisers import exact
     from synthetic.models import trained
     from synthetic.tasks import task
 
     (name,), (seed,) = config.tasks, config.seeds
-    return task(name), conditionals(trained(spec(name, config.scale, seed), progress))
-
-
-def conditionals(model: Any, batch: int = 2048) -> Denoise:
-    """Return a network as a denoiser of the rules: log-conditionals in float64, exactly normalised.
-
-    States are moved to the network's device and their conditionals back.
-    """
-    import torch
-
-    device = next(model.parameters()).device
-
-    @torch.no_grad()
-    def denoise(z: Tensor) -> Tensor:
-        found = [model(part.to(device)).double().log_softmax(-1) for part in z.split(batch)]
-        return torch.cat(found).to(z.device)
-
-    return denoise
+    return task(name), exact(trained(spec(name, config.scale, seed), progress))
 
 
 def blank(examples: Examples, d: int) -> Tensor:

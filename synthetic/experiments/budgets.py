@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
+    from theory.worlds import TableWorld
+
 
 @dataclass(frozen=True)
 class Config:
@@ -50,59 +52,63 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     rows: list[dict[str, Any]] = []
     scalars = {}
     for budget in progress.track(grid, "budgets"):
-        nfe, kl = measured(fixture.law[None], fixture.n, fixture.d, budget)
-        found = {"nfe": float(nfe[0, 0]), "nfe_data": float(nfe[1, 0]), "kl": float(kl[0])}
+        nfe, kl = measured(fixture, budget)
+        found = {"nfe": float(nfe[0]), "nfe_data": float(nfe[1]), "kl": float(kl)}
         rows.append({"part": "sweep", "family": "six atoms", "budget": budget, **found, "above": 0.0, "below": 0.0})
         if budget in (0.4, 0.45):
             scalars |= {f"{budget:.2f}/{name}": value for name, value in found.items()}
-    for name, (laws, n, d) in progress.track(families(config).items(), "families"):
-        found, summary = rates(config, laws, n, d)
+    for name, worlds in progress.track(families(config).items(), "families"):
+        found, summary = rates(config, worlds)
         rows += [{"part": "rates", "family": name, **row} for row in found]
         scalars |= {f"{name}/{what}": value for what, value in summary.items()}
     return pd.DataFrame(rows), scalars
 
 
-def measured(laws: Tensor, n: int, d: int, budget: float) -> tuple[Tensor, Tensor]:
-    """Return E[NFE] of both chains and KL(q || output law) of EB for a batch of laws."""
+def measured(worlds: TableWorld, budget: float) -> tuple[Tensor, Tensor]:
+    """Return E[NFE] under the sampler and under the data, and KL(q || output law), of EB on a batch of laws."""
+    import torch
+
     from theory.unmasking.rules.sets import EntropyBounded
     from theory.unmasking.walks import walk
 
-    found = walk(EntropyBounded(budget), laws, n, d)
-    return found.mean_nfe, found.divergence.clamp(min=0)
+    found = walk(EntropyBounded(budget), worlds)
+    calls = torch.stack([torch.as_tensor(c, dtype=torch.float64) for c in (found.calls, found.calls_of_data)])
+    return calls, torch.as_tensor(found.divergence, dtype=torch.float64).clamp(min=0)
 
 
-def families(config: Config) -> dict[str, tuple[Tensor, int, int]]:
-    """Return random laws by family, with n and d."""
+def families(config: Config) -> dict[str, TableWorld]:
+    """Return batches of random laws by family."""
     import torch
 
     from theory import worlds
 
     generator = torch.Generator().manual_seed(config.seed)
 
-    def stacked(concentration: float, support: int | None = None) -> Tensor:
+    def stacked(concentration: float, support: int | None = None) -> TableWorld:
         made = (worlds.dirichlet(5, 2, concentration, generator, support) for _ in range(config.laws))
-        return torch.stack([world.law() for world in made])
+        return worlds.TableWorld(torch.stack([world.law() for world in made]), 5, 2)
 
     return {
-        "Dirichlet(1)": (stacked(1.0), 5, 2),
-        "Dirichlet(0.1)": (stacked(0.1), 5, 2),
-        "six random atoms": (stacked(1.0, 6), 5, 2),
+        "Dirichlet(1)": stacked(1.0),
+        "Dirichlet(0.1)": stacked(0.1),
+        "six random atoms": stacked(1.0, 6),
     }
 
 
-def rates(config: Config, laws: Tensor, n: int, d: int) -> tuple[list[dict[str, Any]], dict[str, float]]:
+def rates(config: Config, worlds: TableWorld) -> tuple[list[dict[str, Any]], dict[str, float]]:
     """Return mean calls and KL by budget with the share above the Top-k hull; the rates over the whole grid."""
     import torch
 
     from theory.tolerance import SLACK
     from theory.unmasking.rules.sets import TopK
-    from theory.unmasking.walks import SAMPLER, walk
+    from theory.unmasking.walks import walk
 
-    found = [measured(laws, n, d, budget) for budget in config.budgets]
+    n = worlds.n
+    found = [measured(worlds, budget) for budget in config.budgets]
     nfe, kl = torch.stack([pair[0] for pair in found]), torch.stack([pair[1] for pair in found])
-    tops = [walk(TopK(k, "entropy"), laws, n, d) for k in range(1, n + 1)]
-    corners = torch.stack([torch.stack((top.mean_nfe[SAMPLER], top.divergence)) for top in tops])
-    calls = nfe[:, SAMPLER]
+    tops = [walk(TopK(k, "entropy"), worlds) for k in range(1, n + 1)]
+    points = [(torch.as_tensor(top.calls), torch.as_tensor(top.divergence)) for top in tops]
+    corners, calls = torch.stack([torch.stack(point) for point in points]), nfe[:, 0]
     inside = (calls > 1 + SLACK) & (calls < n - SLACK)
     gap = torch.where(inside, kl - heights(corners, calls), 0.0)
     above, below, count = gap > SLACK, gap < -SLACK, inside.sum(-1).clamp(min=1)
@@ -113,7 +119,7 @@ def rates(config: Config, laws: Tensor, n: int, d: int) -> tuple[list[dict[str, 
         for k, budget in enumerate(config.budgets)
     ]  # fmt: skip
     return rows, {
-        "laws": float(len(laws)),
+        "laws": float(len(worlds)),
         "nfe rises": float((calls.diff(dim=0) > SLACK).any(0).double().mean()),
         "kl falls": float((kl.diff(dim=0) < -SLACK).any(0).double().mean()),
         "above hull": float(above.sum() / inside.sum().clamp(min=1)),

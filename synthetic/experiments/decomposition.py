@@ -23,8 +23,10 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from synthetic.models import ModelSpec
-    from theory.unmasking.rules.base import Denoise, SetRule
+    from theory.denoisers import Denoiser, TableDenoiser
+    from theory.unmasking.rules.base import SetRule
     from theory.unmasking.walks import Walk
+    from theory.worlds import TableWorld, World
 
 PROXIES = ("confidence", "entropy", "margin")
 
@@ -63,19 +65,20 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     """Tabulate one model and walk every rule."""
     import pandas as pd
 
+    from theory.denoisers import TableDenoiser
     from theory.worlds import states
+    from theory.worlds.table import table_of
 
-    task, denoise = _trained.denoiser(config, progress)
+    task, denoiser = _trained.denoiser(config, progress)
     (name,), (seed,) = config.tasks, config.seeds
     assert task.world is not None
-    table = denoise(states.all_states(task.n, task.d))
-    law = task.world.law()
+    world, table = table_of(task.world), TableDenoiser(denoiser(states.all_states(task.n, task.d)))
     found = [
-        {"task": name, "seed": seed, "family": family, "parameter": parameter, "by": by, **measured(rule, law, table)}
-        | estimated(rule, task.world, looked_up(table), config.samples, 1000 * seed + k)
+        {"task": name, "seed": seed, "family": family, "parameter": parameter, "by": by, **measured(rule, world, table)}
+        | estimated(rule, task.world, table, config.samples, 1000 * seed + k)
         for k, (family, parameter, by, rule) in enumerate(progress.track(list(rules(config, task.n)), "rules"))
     ]
-    return pd.DataFrame(found), {f"{name}/{seed}/NELBO - entropy": nelbo_gap(law, table)}
+    return pd.DataFrame(found), {f"{name}/{seed}/NELBO - entropy": nelbo_gap(world, table)}
 
 
 def rules(config: Config, n: int) -> Iterator[tuple[str, float, str, SetRule]]:
@@ -92,23 +95,20 @@ def rules(config: Config, n: int) -> Iterator[tuple[str, float, str, SetRule]]:
             yield "EB", budget, by, EntropyBounded(budget, by)
 
 
-def measured(rule: SetRule, law: Tensor, table: Tensor) -> dict[str, Any]:
+def measured(rule: SetRule, world: TableWorld, table: TableDenoiser) -> dict[str, Any]:
     """Return the exact errors of one rule with one tabulated model."""
-    from theory.unmasking.walks import SAMPLER, table_model, walk
+    from theory.unmasking.walks import walk
 
-    n, d = table.shape[1:]
-    found = walk(rule, law, n, d, table_model(table[None]))
-    bound = model_bounds(rule, table)
+    found, bound = walk(rule, world, table), model_bounds(rule, table)
     return {
-        "rule": rule.name, "nfe": float(found.mean_nfe[SAMPLER, 0]), "kl": float(found.divergence[0]),
-        "model_error": float(found.total(found.model_error)[0]),
-        "joint_dependence": float(found.total(found.joint_dependence)[0]), "bound": float(found.total(found.bound)[0]),
-        "model_bound": float(found.total(bound[None])[0]), "slack": _slack(found),
+        "rule": rule.name, "nfe": found.calls, "kl": found.divergence, "model_error": found.model_error,
+        "joint_dependence": found.joint_dependence, "bound": found.bound, "model_bound": found.total(bound),
+        "slack": _slack(found),
         **_against_budget(rule, found, bound),
     }  # fmt: skip
 
 
-def model_bounds(rule: SetRule, table: Tensor) -> Tensor:
+def model_bounds(rule: SetRule, table: TableDenoiser) -> Tensor:
     """Return at every state the entropy bound of the block that the rule reveals, by the model's own entropies.
 
     Complete states have bound 0.
@@ -118,65 +118,53 @@ def model_bounds(rule: SetRule, table: Tensor) -> Tensor:
     from theory.unmasking.rules.proxies import token_entropy
     from theory.worlds import states
 
-    n, d = table.shape[1:]
+    n, d, log_p = table.n, table.d, table.log_p
     masked = states.all_states(n, d) == d
     complete = states.sequence_index(n, d)
     masked[complete] = True  # rules want a masked position
-    weight, chosen = rule.choices(table, masked)
-    h = torch.where(chosen, token_entropy(table)[:, None], 0.0)
+    weight, chosen = rule.choices(log_p, masked)
+    h = torch.where(chosen, token_entropy(log_p)[:, None], 0.0)
     return (weight * (h.sum(-1) - h.amax(-1))).sum(-1).index_fill(0, complete, 0.0)
 
 
 def _slack(found: Walk) -> float:
     """Return the least of entropy bound minus joint dependence over the states on paths of the data."""
-    from theory.unmasking.walks import DATA
-
-    visited = found.visits[DATA, 0] > 0
-    return float((found.bound - found.joint_dependence)[0, visited].min())
+    visited = found.visits_of_data > 0
+    return float((found.nodes.bound - found.nodes.joint_dependence)[visited].min())
 
 
 def _against_budget(rule: SetRule, found: Walk, bound: Tensor) -> dict[str, float]:
     """Compare joint dependence, over the multi-token steps on paths of the data, with the budget and the bound."""
     import torch
 
-    from theory.unmasking.walks import DATA
-
     budget = getattr(rule, "budget", float("inf"))
-    weight = found.visits[DATA, 0] * found.several[0]
+    weight, dependence = found.visits_of_data * found.nodes.several, found.nodes.joint_dependence
     total = float(weight.sum())
     if total < 1e-12:
         return {"exceeds": float("nan"), "correlation": float("nan")}
     several = weight > 0
-    pair = torch.stack((bound[several], found.joint_dependence[0, several]))
+    pair = torch.stack((bound[several], dependence[several]))
     covariance = torch.cov(pair, aweights=weight[several], correction=0)
     spread = (covariance[0, 0] * covariance[1, 1]).sqrt()
     return {
-        "exceeds": float((weight * (found.joint_dependence[0] > budget)).sum() / total),
+        "exceeds": float((weight * (dependence > budget)).sum() / total),
         "correlation": float(covariance[0, 1] / spread) if spread > 1e-15 else float("nan"),
     }
 
 
-def looked_up(table: Tensor) -> Denoise:
-    """Return a table of log-conditionals at every state as a denoiser."""
-    from theory.worlds import states
-
-    return lambda z: table[states.index_of(z, table.shape[-1])]
-
-
-def estimated(rule: SetRule, world: Any, denoise: Any, samples: int, seed: int) -> dict[str, float]:
+def estimated(rule: SetRule, world: World, denoiser: Denoiser, samples: int, seed: int) -> dict[str, float]:
     """Return a teacher-forced Monte-Carlo estimate of the path KL and its standard error."""
     import torch
 
     from theory.unmasking.long_walks import sample_walk
 
-    found = sample_walk(rule, world, samples, torch.Generator().manual_seed(seed), denoise).path_divergence
+    found = sample_walk(rule, world, samples, torch.Generator().manual_seed(seed), denoiser).path_divergence
     return {"mc_path": found.mean, "mc_error": found.standard_error}
 
 
-def nelbo_gap(law: Tensor, table: Tensor) -> float:
+def nelbo_gap(world: TableWorld, table: TableDenoiser) -> float:
     """Return NELBO minus entropy by the sum over all states: the mean over orders of the model error."""
     from theory.unmasking.rules.sets import RandomOne
-    from theory.unmasking.walks import table_model, walk
+    from theory.unmasking.walks import walk
 
-    n, d = table.shape[1:]
-    return float(walk(RandomOne(), law, n, d, table_model(table[None])).path_divergence[0])
+    return float(walk(RandomOne(), world, table).path_divergence)

@@ -10,7 +10,6 @@ confidence < log uniform, best mixture > best rule, oracle > data; the range of 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,10 @@ from synthetic.progress import Progress
 
 if TYPE_CHECKING:
     import pandas as pd
-    from torch import Generator, Tensor
+    from torch import Generator
+
+    from theory.denoisers import TableDenoiser
+    from theory.worlds import TableWorld
 
 
 @dataclass(frozen=True)
@@ -51,51 +53,48 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     cases = [(noise, k) for noise in config.noises for k in range(config.tables)]
     rows, sums = [], {}
     for noise, number in progress.track(cases, "tables"):
-        law = worlds.dirichlet(config.n, config.d, 1.0, generator).law()
-        values, sums[noise, number] = scores(config, law, perturbed(config, law, noise, generator))
+        world = worlds.dirichlet(config.n, config.d, 1.0, generator)
+        values, sums[noise, number] = scores(config, world, perturbed(world, noise, generator))
         rows += [{"noise": noise, "table": number, "quantity": name, "value": value} for name, value in values.items()]
     table = pd.DataFrame(rows)
     return table, summary(table, sums)
 
 
-def perturbed(config: Config, law: Tensor, noise: float, generator: Generator) -> Callable[[Tensor], Tensor]:
+def perturbed(world: TableWorld, noise: float, generator: Generator) -> TableDenoiser:
     """Return the exact conditionals with every log-probability moved by its own normal error, as a denoiser."""
     import torch
 
-    from synthetic.experiments._small import Small
+    from theory.denoisers import TableDenoiser
     from theory.worlds import states
 
-    n, d = config.n, config.d
-    exact = Small(law, n, d).denoiser()(states.all_states(n, d))
+    exact = world(states.all_states(world.n, world.d))
     error = noise * torch.randn(exact.shape, generator=generator, dtype=torch.float64)
-    table = (exact + error).log_softmax(-1)
-    return lambda z: table[states.index_of(z, d)]
+    return TableDenoiser((exact + error).log_softmax(-1))
 
 
-def scores(config: Config, law: Tensor, denoise: Callable[[Tensor], Tensor]) -> tuple[dict[str, float], float]:
+def scores(config: Config, world: TableWorld, denoiser: TableDenoiser) -> tuple[dict[str, float], float]:
     """Return every quantity's average over the data, and the sum over sequences of the oracle's probability."""
     from theory.unmasking import best_rules, likelihood
     from theory.unmasking.rules.sets import LeftToRight, TopK
-    from theory.worlds import information, states
+    from theory.worlds import states
 
-    n, d = config.n, config.d
-    x = states.all_sequences(n, d)
-    terms = likelihood.order_terms(denoise, x, d)
+    law, x = world.law(), states.all_sequences(world.n, world.d)
+    terms = likelihood.order_terms(denoiser, x)
     rules = {"left to right": LeftToRight(1), **{by: TopK(1, by) for by in ("confidence", "entropy", "margin")}}
-    best = best_rules.best_rule(law, n, d, denoise=denoise, largest=1)
+    best = best_rules.best_rule(world, denoiser=denoiser, largest=1)
     values = {
         "worst order": likelihood.worst_order(terms)[0],
         "elbo": likelihood.elbo(terms),
         "log uniform": likelihood.log_uniform(terms),
-        **{name: likelihood.log_likelihood(rule, denoise, x, d).log_likelihood for name, rule in rules.items()},
+        **{name: likelihood.log_likelihood(rule, denoiser, x).log_likelihood for name, rule in rules.items()},
         "oracle": likelihood.best_order(terms)[0],
     }
     return {
         **{name: float(law @ value) for name, value in values.items()},
-        "best order": best_rules.best_fixed_order(terms, law)[0],
-        "best rule": best_rules.expected_log_likelihood(best, law),
-        "best mixture": best_rules.best_mixture(terms, law, config.gap).value,
-        "data": -float(information.entropy(law)),
+        "best order": best_rules.best_fixed_order(terms, world)[0],
+        "best rule": best_rules.expected_log_likelihood(best, world),
+        "best mixture": best_rules.best_mixture(terms, world, config.gap).value,
+        "data": -float(world.entropy()),
     }, likelihood.oracle_sum(terms)
 
 

@@ -14,7 +14,7 @@ Scalars per task and seed: calls of one-token decoding, tokens masked, and the i
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from synthetic.experiments import _trained
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 
     from synthetic.models import ModelSpec
     from synthetic.tasks import Examples, Task
-    from theory.unmasking.rules.base import Denoise, SetRule
+    from theory.denoisers import Denoiser
+    from theory.unmasking.rules.base import SetRule
 
 PROXIES = ("confidence", "entropy", "margin")
 
@@ -89,13 +90,13 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, Any
 
     from synthetic.itemised import pack
 
-    task, denoise = _trained.denoiser(config, progress)
+    task, denoiser = _trained.denoiser(config, progress)
     (name,), (seed,), (count,) = config.tasks, config.seeds, config.items
     items = chosen(task, count)
     listed = list(rules(config, task))
     values: list[list[list[float]]] = [[[], [], []] for _ in listed]
     for where in progress.track(list(_trained.chunks(len(items), config.chunk)), f"{name}, items"):
-        asked = remembered(denoise)
+        asked = remembered(denoiser)
         for (*_, rule), kept in zip(listed, values, strict=True):
             for all_, new in zip(kept, measured(task, asked, rule, items.rows(where), seed + where.start), strict=True):
                 all_ += new
@@ -141,36 +142,48 @@ def chosen(task: Task, count: int) -> Examples:
 
 
 def measured(
-    task: Task, denoise: Denoise, rule: SetRule, items: Examples, seed: int
+    task: Task, denoiser: Denoiser, rule: SetRule, items: Examples, seed: int
 ) -> tuple[list[float], list[float], list[float]]:
     """Return success, calls and path negative log-likelihood of each item."""
-    from synthetic.sampling import sample
     from theory.unmasking.likelihood import log_likelihood
+    from theory.unmasking.sampling import sample
 
     puzzle = is_puzzle(items)
-    found = sample(
-        denoise, rule, _trained.blank(items, task.d), task.d, seed=seed, temperature=0.0 if puzzle else 1.0
-    )  # fmt: skip
+    found = sample(rule, denoiser, _trained.blank(items, task.d), seed=seed, temperature=0.0 if puzzle else 1.0)
     nll: list[float] = []
     if not puzzle and rule.name != "random one":
-        nll = (-log_likelihood(rule, denoise, items.tokens, task.d).log_likelihood).tolist()
+        nll = (-log_likelihood(rule, denoiser, items.tokens).log_likelihood).tolist()
     return task.success(found.tokens, items).tolist(), found.nfe.tolist(), nll
 
 
-def remembered(denoise: Denoise) -> Denoise:
+def remembered(denoiser: Denoiser) -> Denoiser:
     """Return the denoiser with a memory: rules that meet at a state share its conditionals, to the last bit."""
-    import torch
+    return _Memory(denoiser)
 
-    known: dict[bytes, Tensor] = {}
 
-    def ask(z: Tensor) -> Tensor:
+@dataclass(frozen=True, eq=False)
+class _Memory:
+    """A denoiser that asks about each state once."""
+
+    denoiser: Denoiser
+    known: dict[bytes, Tensor] = field(default_factory=dict)
+
+    @property
+    def n(self) -> int | None:
+        return self.denoiser.n
+
+    @property
+    def d(self) -> int:
+        return self.denoiser.d
+
+    def __call__(self, z: Tensor) -> Tensor:
+        import torch
+
         keys = [row.tobytes() for row in z.cpu().to(torch.int16).numpy()]
-        new = {key: k for k, key in enumerate(keys) if key not in known}
+        new = {key: k for k, key in enumerate(keys) if key not in self.known}
         if new:
-            known.update(zip(new, denoise(z[list(new.values())]), strict=True))
-        return torch.stack([known[key] for key in keys])
-
-    return ask
+            self.known.update(zip(new, self.denoiser(z[list(new.values())]), strict=True))
+        return torch.stack([self.known[key] for key in keys])
 
 
 def facts(task: Task, items: Examples, label: str) -> dict[str, Any]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Generator, Tensor
 
+    from theory.worlds import TableWorld
+
 
 @dataclass(frozen=True)
 class Config:
@@ -42,50 +44,51 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
 
     tables = []
     scalars = {}
-    for name, (laws, n, d) in progress.track(families(config).items(), "families"):
-        found = pd.concat(nodes(config, laws, n, d), ignore_index=True)
+    for name, worlds in progress.track(families(config).items(), "families"):
+        found = pd.concat(nodes(config, worlds), ignore_index=True)
         scalars |= {f"{name}/{what}": value for what, value in summary(found).items()}
         tables.append(found.assign(family=name))
     return pd.concat(tables, ignore_index=True), scalars
 
 
-def families(config: Config) -> Mapping[str, tuple[Tensor, int, int]]:
-    """Return laws by family, with n and d."""
+def families(config: Config) -> Mapping[str, TableWorld]:
+    """Return batches of laws by family."""
     import torch
 
     from synthetic.experiments._small import small
     from theory import worlds
+    from theory.worlds import TableWorld
 
     generator = torch.Generator().manual_seed(config.seed)
 
     def several(make: Callable[[Generator], Tensor]) -> Tensor:
         return torch.stack([make(generator) for _ in range(config.laws)])
 
-    def dirichlet(concentration: float) -> Tensor:
-        return several(lambda g: worlds.dirichlet(4, 3, concentration, g).law())
+    def dirichlet(concentration: float) -> TableWorld:
+        return TableWorld(several(lambda g: worlds.dirichlet(4, 3, concentration, g).law()), 4, 3)
 
     patches = small("digit patches")
     return {
-        "Dirichlet(1)": (dirichlet(1.0), 4, 3),
-        "Dirichlet(0.05)": (dirichlet(0.05), 4, 3),
-        "Markov chains": (several(_chain), 6, 2),
-        "noisy copies": (several(_copies), 6, 2),
-        "digit patches": (patches.law[None], patches.n, patches.d),
+        "Dirichlet(1)": dirichlet(1.0),
+        "Dirichlet(0.05)": dirichlet(0.05),
+        "Markov chains": TableWorld(several(_chain), 6, 2),
+        "noisy copies": TableWorld(several(_copies), 6, 2),
+        "digit patches": TableWorld(patches.law()[None], patches.n, patches.d),
     }
 
 
-def nodes(config: Config, laws: Tensor, n: int, d: int) -> Iterator[pd.DataFrame]:
+def nodes(config: Config, worlds: TableWorld) -> Iterator[pd.DataFrame]:
     """Yield one table a rule: every world's states at which several tokens are revealed."""
     import pandas as pd
 
     from theory.unmasking.rules.sets import EntropyBounded, TopK
-    from theory.unmasking.walks import DATA, walk
+    from theory.unmasking.walks import walk
 
     for rule in (*(TopK(k, "entropy") for k in config.sizes), *(EntropyBounded(b) for b in config.budgets)):
-        found = walk(rule, laws, n, d)
-        weight = found.visits[DATA] * found.several
-        world, state = ((weight > 0) & (found.bound > 1e-12)).nonzero(as_tuple=True)
-        columns = {"weight": weight, "bound": found.bound, "dependence": found.joint_dependence.clamp(min=0)}
+        found = walk(rule, worlds)
+        weight, bound = found.visits_of_data * found.nodes.several, found.nodes.bound
+        world, state = ((weight > 0) & (bound > 1e-12)).nonzero(as_tuple=True)
+        columns = {"weight": weight, "bound": bound, "dependence": found.nodes.joint_dependence.clamp(min=0)}
         values = {name: column[world, state].numpy() for name, column in columns.items()}
         yield pd.DataFrame({"world": world.numpy(), "rule": rule.name, "state": state.numpy(), **values})
 

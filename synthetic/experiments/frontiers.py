@@ -18,8 +18,8 @@ from synthetic.progress import Progress
 if TYPE_CHECKING:
     import pandas as pd
 
-    from synthetic.experiments._small import Small
     from theory.unmasking.rules.base import Rule
+    from theory.worlds import TableWorld
 
 PROXIES = ("confidence", "entropy", "margin")
 
@@ -56,7 +56,6 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     import pandas as pd
 
     from synthetic.experiments._small import small
-    from theory.worlds.information import total_correlation
 
     rows: list[dict[str, Any]] = []
     scalars = {}
@@ -64,7 +63,7 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
         world = small(name)
         found = [*optimal(world), *(measured(world, *each) for each in rules(config, world.n))]
         rows += [{"world": name, "n": world.n, **row} for row in found]
-        scalars[f"{name}/TC"] = float(total_correlation(world.law[None], world.n, world.d)[0])
+        scalars[f"{name}/TC"] = float(world.total_correlation())
         scalars[f"{name}/least excess"] = least_excess(found)
     return pd.DataFrame(rows), scalars
 
@@ -94,23 +93,22 @@ def rules(config: Config, n: int) -> Iterator[tuple[str, float, str, Rule]]:
         yield "Info-Gain", count, "sampled", SampledInfoGain(count)
 
 
-def measured(world: Small, family: str, parameter: float, by: str, rule: Rule) -> dict[str, Any]:
+def measured(world: TableWorld, family: str, parameter: float, by: str, rule: Rule) -> dict[str, Any]:
     """Return one rule's exact KL and calls."""
-    from theory.unmasking.walks import DATA, SAMPLER, walk
+    from theory.unmasking.walks import walk
 
-    found = walk(rule, world.law, world.n, world.d)
-    nfe = found.mean_nfe[:, 0]
+    found = walk(rule, world)
     return {
-        "family": family, "rule": rule.name, "parameter": float(parameter), "by": by, "nfe": float(nfe[SAMPLER]),
-        "nfe_data": float(nfe[DATA]) if rule.value_free else 0.0, "kl": max(0.0, float(found.divergence[0])),
+        "family": family, "rule": rule.name, "parameter": float(parameter), "by": by, "nfe": float(found.calls),
+        "nfe_data": float(found.calls_of_data) if rule.value_free else 0.0, "kl": max(0.0, float(found.divergence)),
     }  # fmt: skip
 
 
-def optimal(world: Small) -> Iterator[dict[str, Any]]:
+def optimal(world: TableWorld) -> Iterator[dict[str, Any]]:
     """Yield the vertices of the hull, walked like every other rule."""
     from theory.unmasking.best_rules import frontier
 
-    for vertex in frontier(world.law, world.n, world.d):
+    for vertex in frontier(world):
         price = 0.0 if vertex.price == float("inf") else vertex.price
         yield measured(world, "optimal", price, "", vertex.rule)
 

@@ -163,12 +163,9 @@ def sampled(
 
 def conditionals(model: Any) -> Denoiser:
     """Return a network as a denoiser of states on the CPU, where all else is computed."""
-    from theory.denoisers import denoiser
+    from synthetic.denoisers import exact
 
-    device, found = next(model.parameters()).device, _trained.conditionals(model)
-    return denoiser(
-        lambda z: found(z.to(device)).cpu(), d=model.d, n=model.n, outputs="log-probabilities", name="network"
-    )
+    return exact(model)
 
 
 def fitted(config: Config, task: Task, model: Any, denoiser: Denoiser) -> dict[str, Predictor]:

@@ -71,14 +71,14 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
 def measured(rule: SampledInfoGain, world: World) -> dict[str, float]:
     """Return E[cumulative entropy], the output law's entropy and KL(p_out || q)."""
     from theory.unmasking.rules.info_gain import immediate_cost
-    from theory.unmasking.walks import SAMPLER, walk
+    from theory.unmasking.walks import walk
     from theory.worlds import information, states
 
-    found = walk(rule, world.law(), world.n, world.d)
-    z, mass = states.all_states(world.n, world.d), found.visits[SAMPLER, 0]
+    found = walk(rule, world)
+    z, mass = states.all_states(world.n, world.d), found.visits
     open_ = (z == world.d).any(-1) & (mass > 0)
     return {
-        "tilde": float(mass[open_] @ immediate_cost(rule, world, z[open_], world.d)),
-        "entropy": float(information.entropy(found.output)[0]),
-        "kl": float(information.kullback_leibler(found.output, found.law).clamp(min=0)[0]),
+        "tilde": float(mass[open_] @ immediate_cost(rule, world, z[open_])),
+        "entropy": float(found.output.entropy()),
+        "kl": float(information.kullback_leibler(found.output.law(), found.world.law()).clamp(min=0)),
     }

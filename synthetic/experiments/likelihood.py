@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from synthetic.models import ModelSpec
     from synthetic.tasks import Task
-    from theory.unmasking.rules.base import Denoise, SetRule
+    from theory.denoisers import Denoiser
+    from theory.unmasking.rules.base import SetRule
 
 SMALL = "small/"
 SHAPES = (0.3, 0.9)
@@ -76,14 +77,14 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     """Score the test items of one task with one model in every way."""
     import pandas as pd
 
-    task, denoise = _trained.denoiser(config, progress)
+    task, denoiser = _trained.denoiser(config, progress)
     (name,), (seed,) = config.tasks, config.seeds
     found: dict[str, float] = {}
     if name.startswith(SMALL):
-        rows, scalars = enumerated(config, task, denoise)
+        rows, scalars = enumerated(config, task, denoiser)
         found = {f"{name}/{seed}/{key}": value for key, value in scalars.items()}
     else:
-        rows = sampled(config, task, denoise, progress)
+        rows = sampled(config, task, denoiser, progress)
     table = pd.DataFrame(rows, columns=["item", "kind", "rule", "parameter", "value", "calls"])
     table.insert(0, "task", name)
     table.insert(1, "seed", seed)
@@ -110,7 +111,7 @@ def rules(config: Config, d: int) -> Iterator[tuple[str, float, SetRule]]:
         yield "EB", budget, EntropyBounded(budget)
 
 
-def sampled(config: Config, task: Task, denoise: Denoise, progress: Progress) -> list[tuple[Any, ...]]:
+def sampled(config: Config, task: Task, denoiser: Denoiser, progress: Progress) -> list[tuple[Any, ...]]:
     """Return the rows of a task whose ELBO is estimated: by count, by time, and DUEL of every rule."""
     from synthetic.experiments import _losses
     from theory import schedules
@@ -118,39 +119,36 @@ def sampled(config: Config, task: Task, denoise: Denoise, progress: Progress) ->
 
     (seed,) = config.seeds
     examples = _trained.some(task.test, items(config, task))
-    rows = _rows("elbo", "by count", 1.0, -_losses.by_count(denoise, examples, task.d, 1, 2 * seed).sum(-1))
+    rows = _rows("elbo", "by count", 1.0, -_losses.by_count(denoiser, examples, 1, 2 * seed).sum(-1))
     if task.world is not None:
         rows += _rows("data", "exact law", 1.0, task.world.log_prob(examples.tokens))
     masks = (schedules.LINEAR, schedules.SQUARED_SINE, schedules.beta_mask(*SHAPES))
     for mask in progress.track(masks, "schedules"):
-        found = _losses.by_time(denoise, examples, task.d, mask, config.draws, 2 * seed + 1)
+        found = _losses.by_time(denoiser, examples, mask, config.draws, 2 * seed + 1)
         rows += _rows("time", mask.name, float(config.draws), -found)
     for family, parameter, rule in progress.track(list(rules(config, task.d)), "rules"):
-        score = log_likelihood(rule, denoise, examples.tokens, task.d)
+        score = log_likelihood(rule, denoiser, examples.tokens)
         rows += _rows("duel", family, parameter, score.log_likelihood, score.calls)
     return rows
 
 
-def enumerated(config: Config, task: Task, denoise: Denoise) -> tuple[list[tuple[Any, ...]], dict[str, float]]:
+def enumerated(config: Config, task: Task, denoiser: Denoiser) -> tuple[list[tuple[Any, ...]], dict[str, float]]:
     """Return the rows of a task whose sequences fit in a list, every one exact, and the averages over its law."""
     import torch
 
+    from theory.denoisers import TableDenoiser
     from theory.unmasking import best_rules, likelihood
     from theory.unmasking.rules.sets import LeftToRight
     from theory.worlds import states
+    from theory.worlds.table import table_of
 
     assert task.world is not None
     n, d = task.n, task.d
-    table, law = denoise(states.all_states(n, d)), task.world.law()
-
-    def look_up(z: Tensor) -> Tensor:
-        return table[states.index_of(z, d)]
-
-    x = states.all_sequences(n, d)
-    terms = likelihood.order_terms(look_up, x, d)
+    table, world = TableDenoiser(denoiser(states.all_states(n, d))), table_of(task.world)
+    law, terms = world.law(), likelihood.order_terms(table, states.all_sequences(n, d))
     oracle = likelihood.best_order(terms)[0]
     along = likelihood.along(terms, torch.arange(n))
-    best = best_rules.best_rule(law, n, d, denoise=look_up, largest=1)
+    best = best_rules.best_rule(world, denoiser=table, largest=1)
     tokens = _trained.some(task.test, config.items).tokens
     own = tokens @ _places(n, d)
     rows = _rows("elbo", "all orders", 1.0, likelihood.elbo(terms)[own])
@@ -158,13 +156,13 @@ def enumerated(config: Config, task: Task, denoise: Denoise) -> tuple[list[tuple
     rows += _rows("random order", "ln mean", 1.0, likelihood.log_uniform(terms)[own])
     rows += _rows("oracle", "best order", 1.0, oracle[own])
     for family, rule in {"left to right": LeftToRight(1), **_adaptive(d)}.items():
-        score = likelihood.log_likelihood(rule, look_up, tokens, d)
+        score = likelihood.log_likelihood(rule, table, tokens)
         rows += _rows("duel", family, 1.0, score.log_likelihood, score.calls)
     return rows, {
         "log oracle sum": float(oracle.logsumexp(0)),
         "law/oracle": float(law @ oracle),
         "law/left to right": float(law @ along),
-        "law/best rule": best_rules.expected_log_likelihood(best, law),
+        "law/best rule": best_rules.expected_log_likelihood(best, world),
         "law/data": float(torch.xlogy(law, law).sum()),
     }
 

@@ -18,10 +18,9 @@ from synthetic.progress import Progress
 
 if TYPE_CHECKING:
     import pandas as pd
-    from torch import Tensor
 
-    from theory.unmasking.rules.base import Denoise
     from theory.unmasking.rules.punt import Punt
+    from theory.worlds import World
 
 Tests = Literal["binary", "in-order"]
 BOTH: tuple[Tests, Tests] = ("binary", "in-order")
@@ -68,7 +67,7 @@ def fixtures() -> Iterator[dict[str, Any]]:
     import torch
 
     from theory.unmasking.rules.punt import Punt
-    from theory.worlds import states
+    from theory.worlds import TableWorld, states
 
     x = states.all_sequences(4, 2)
     parity = (x[:, 3] == x[:, 1] ^ x[:, 2]).double() / 8
@@ -78,38 +77,43 @@ def fixtures() -> Iterator[dict[str, Any]]:
     anchored = fair[y[:, 0]] * first[y[:, 1]] * second[y[:, 1], y[:, 2]] * fair[y[:, 3]]
     for case, law, d in (("G1", parity, 2), ("G2", anchored, 3)):
         for tests in BOTH:
-            yield {"part": "fixture", "case": case, **exact(Punt(0.0, "index", tests), law / law.sum(), 4, d)}
+            yield {
+                "part": "fixture",
+                "case": case,
+                **exact(Punt(0.0, "index", tests), TableWorld(law / law.sum(), 4, d)),
+            }
 
 
 def random_tables(config: Config, progress: Progress) -> Iterator[dict[str, Any]]:
     """Yield every random table at every threshold, both ways of testing."""
     import numpy as np
-    import torch
 
     from theory.unmasking.rules.punt import Punt
+    from theory.worlds import TableWorld
 
     laws = np.random.default_rng(config.seed).dirichlet([1.0] * 16, config.tables)
     for number, weights in enumerate(progress.track(laws, "tables")):
         for eps in config.eps:
             for tests in BOTH:
-                found = exact(Punt(eps, "confidence", tests), torch.from_numpy(weights), 4, 2)
+                found = exact(Punt(eps, "confidence", tests), TableWorld(weights, 4, 2))
                 yield {"part": "tables", "case": str(number), **found}
 
 
-def exact(rule: Punt, law: Tensor, n: int, d: int) -> dict[str, Any]:
-    """Return calls, steps, TV, KL(p_out || q) and E sum delta of PUNT on a law."""
-    from theory.unmasking.walks import SAMPLER, walk
-    from theory.worlds import TableWorld, information, states
+def exact(rule: Punt, world: World) -> dict[str, Any]:
+    """Return calls, steps, TV, KL(p_out || q) and E sum delta of PUNT on a world."""
+    from theory.unmasking.walks import walk
+    from theory.worlds import information, states
 
-    found = walk(rule, law, n, d)
-    z, mass = states.all_states(n, d), found.visits[SAMPLER, 0]
-    open_ = (z == d).any(-1) & (mass > 0)
-    errors = mass[open_] @ rule.step_error(TableWorld(law, n, d), z[open_], d)
-    missed = bool(((found.output > 0) & (found.law <= 0)).any())
+    found = walk(rule, world)
+    z, mass = states.all_states(world.n, world.d), found.visits
+    open_ = (z == world.d).any(-1) & (mass > 0)
+    errors = mass[open_] @ rule.step_error(found.world, z[open_])
+    output, law = found.output.law(), found.world.law()
+    missed = bool(((output > 0) & (law <= 0)).any())
     return {
-        "tests": rule.tests, "eps": rule.eps, "n": n, "calls": float(found.mean_nfe[SAMPLER, 0]),
-        "steps": float(mass[open_].sum()), "tv": float(information.total_variation(found.output, found.law)[0]),
-        "kl": 0.0 if missed else float(information.kullback_leibler(found.output, found.law).clamp(min=0)[0]),
+        "tests": rule.tests, "eps": rule.eps, "n": world.n, "calls": float(found.calls),
+        "steps": float(mass[open_].sum()), "tv": float(information.total_variation(output, law)),
+        "kl": 0.0 if missed else float(information.kullback_leibler(output, law).clamp(min=0)),
         "errors": 0.0 if missed else float(errors.clamp(min=0)),
     }  # fmt: skip
 
@@ -133,19 +137,19 @@ def lengths(config: Config, progress: Progress) -> Iterator[dict[str, Any]]:
         for case, world in makers.items():
             for tests in BOTH:
                 rule = Punt(config.long_eps, "confidence", tests)
-                calls, steps = sampled(rule, world, n, config.sequences, generator)
+                calls, steps = sampled(rule, world, config.sequences, generator)
                 yield {"part": "length", "case": case, "tests": tests, "eps": config.long_eps, "n": n, "calls": calls,
                        "steps": steps, "tv": 0.0, "kl": 0.0, "errors": 0.0}  # fmt: skip
 
 
-def sampled(rule: Punt, denoise: Denoise, n: int, sequences: int, generator: Any) -> tuple[float, float]:
+def sampled(rule: Punt, world: World, sequences: int, generator: Any) -> tuple[float, float]:
     """Return mean denoiser calls and steps of binary sequences drawn from all masked."""
     import torch
 
-    z = torch.full((sequences, n), 2)
+    z = torch.full((sequences, world.n), 2)
     calls = steps = 0.0
     while bool((z == 2).any()):
         steps += float((z == 2).any(-1).double().mean())
-        z, spent = rule.step(denoise, z, 2, generator)
+        z, spent = rule.step(world, z, generator)
         calls += float(spent.double().mean())
     return calls, steps

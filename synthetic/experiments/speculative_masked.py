@@ -73,14 +73,13 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
 
 
 def worlds(config: Config, name: str, generator: Generator) -> list[TableWorld]:
-    """Return a named world, or the random ones of a family."""
+    """Return the law of a named world, or the random laws of a family."""
     from synthetic.experiments._small import small
-    from theory.worlds import TableWorld, dirichlet
+    from theory.worlds import dirichlet
 
     if name in RANDOM:
         return [dirichlet(5, 2, RANDOM[name], generator) for _ in range(config.laws)]
-    found = small(name)
-    return [TableWorld(found.law, found.n, found.d, name)]
+    return [small(name)]
 
 
 def measured(config: Config, laws: list[TableWorld], generator: Generator) -> Iterator[dict[str, Any]]:

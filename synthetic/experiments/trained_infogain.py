@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
     from synthetic.models import ModelSpec
     from synthetic.tasks import Task
-    from theory.unmasking.rules.base import Denoise, ValueRule
+    from theory.denoisers import Denoiser
+    from theory.unmasking.rules.base import ValueRule
     from theory.unmasking.rules.info_gain import SampledInfoGain
 
 CASE = "small/a x b = c"
@@ -79,19 +80,19 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     """Decode with one model and with the exact conditionals of its task."""
     import pandas as pd
 
+    from theory.denoisers import TableDenoiser
     from theory.errors import InvalidInput
     from theory.worlds import states
 
-    task, denoise = _trained.denoiser(config, progress)
+    task, denoiser = _trained.denoiser(config, progress)
     (name,), (seed,) = config.tasks, config.seeds
     if task.world is None:
         raise InvalidInput(f"task {name!r} has no law to measure quality by; choose one with a world")
     small, rows = name.startswith("small/"), []
-    sides = [("trained", denoise), ("exact", task.world)]
+    sides: list[tuple[str, Denoiser]] = [("trained", denoiser), ("exact", task.world)]
     for side, asked in progress.track(sides[: 1 if small and seed else 2], f"{name}, {seed}"):
         if small:
-            table = asked(states.all_states(task.n, task.d))
-            asked = lambda z, table=table: table[states.index_of(z, task.d)]  # noqa: E731
+            asked = TableDenoiser(asked(states.all_states(task.n, task.d)))
         found = [*decoded(config, task, asked, seed)]
         found += walked(config, task, asked) if small else sampled(config, task, asked, side, seed)
         found += case(config, task, asked) if name == CASE else []
@@ -100,7 +101,7 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     return pd.DataFrame([_listed(row) for row in rows]), {f"{name}/{seed}/entropy": float(entropy or 0.0)}
 
 
-def decoded(config: Config, task: Task, denoise: Denoise, seed: int) -> Iterator[dict[str, Any]]:
+def decoded(config: Config, task: Task, denoiser: Denoiser, seed: int) -> Iterator[dict[str, Any]]:
     """Yield the decoders with most probable tokens, from test rows with random masks."""
     import torch
 
@@ -115,7 +116,7 @@ def decoded(config: Config, task: Task, denoise: Denoise, seed: int) -> Iterator
     rules: list[tuple[str, str, ValueRule]] = [("entropy-greedy", "", SampledInfoGain(1, greedy=True))]
     rules += [("Info-Gain", form, InfoGain(form, "argmax")) for form in FORMS]  # type: ignore[arg-type]
     for rule, form, used in rules:
-        tokens, surprise, steps = follow(denoise, used, start, task.d, seed)
+        tokens, surprise, steps = follow(denoiser, used, start, seed)
         masked = (start == task.d).sum(-1)
         evaluated = masked * (masked + 1) // 2 if form else masked
         quality = shown - task.world.log_prob(tokens)
@@ -126,28 +127,51 @@ def decoded(config: Config, task: Task, denoise: Denoise, seed: int) -> Iterator
         }  # fmt: skip
 
 
-def follow(denoise: Denoise, rule: ValueRule, start: Tensor, d: int, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+def follow(denoiser: Denoiser, rule: ValueRule, start: Tensor, seed: int) -> tuple[Tensor, Tensor, Tensor]:
     """Return the sequences that a rule completes, their cumulative entropy and the steps taken."""
     import torch
 
     from theory.unmasking.rules.proxies import token_entropy
+    from theory.unmasking.sampling import started, unmask
 
-    generator, z = torch.Generator().manual_seed(seed), start.clone()
+    generator, z, d = torch.Generator().manual_seed(seed), started(denoiser, start), denoiser.d
     surprise, steps = torch.zeros(len(z), dtype=torch.float64), torch.zeros(len(z), dtype=torch.long)
-    while len(rows := (z == d).any(-1).nonzero()[:, 0]):
-        here = z[rows]
-        log_p = denoise(here)
 
-        def asked(states_: Tensor, here: Tensor = here, log_p: Tensor = log_p) -> Tensor:
-            return log_p if torch.equal(states_, here) else denoise(states_)
+    def advance(number: int, rows: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
+        known = denoiser(before)
+        asked = _Remembered(denoiser, before, known)
+        after, calls = rule.step(asked, before, generator)
+        surprise[rows] += torch.where((before == d) & (after != d), token_entropy(known), 0.0).sum(-1)
+        return after, calls
 
-        z[rows] = rule.step(asked, here, d, generator)[0]  # type: ignore[attr-defined]
-        surprise[rows] += torch.where((here == d) & (z[rows] != d), token_entropy(log_p), 0.0).sum(-1)
-        steps[rows] += 1
+    for step in unmask(z, d, advance):
+        steps[step.rows] += 1
     return z, surprise, steps
 
 
-def sampled(config: Config, task: Task, denoise: Denoise, side: str, seed: int) -> Iterator[dict[str, Any]]:
+@dataclass(frozen=True, eq=False)
+class _Remembered:
+    """A denoiser that knows its answer at some states."""
+
+    denoiser: Denoiser
+    states: Tensor
+    log_p: Tensor
+
+    @property
+    def n(self) -> int | None:
+        return self.denoiser.n
+
+    @property
+    def d(self) -> int:
+        return self.denoiser.d
+
+    def __call__(self, z: Tensor) -> Tensor:
+        import torch
+
+        return self.log_p if torch.equal(z, self.states) else self.denoiser(z)
+
+
+def sampled(config: Config, task: Task, denoiser: Denoiser, side: str, seed: int) -> Iterator[dict[str, Any]]:
     """Yield every sampler of a long chain, by sequence."""
     import torch
 
@@ -157,14 +181,14 @@ def sampled(config: Config, task: Task, denoise: Denoise, side: str, seed: int) 
     count = config.trained if side == "trained" else config.exact
     start = torch.full((count, task.n), task.d)
     for size in (1, config.parallel):
-        top = draw(denoise, TopK(size, "entropy"), start, task.d, seed)
+        top = draw(denoiser, TopK(size, "entropy"), start, seed)
         label = {"rule": "entropy-greedy" if size == 1 else "Top-k", "form": "", "candidates": 1, "size": size}
         yield {"part": "drawn", **label, **_costs(top.steps, 1), **_of(task, top.tokens, top.surprise)}
     for rule in samplers(config, task.n):
-        tokens, surprise, steps = follow(denoise, rule, start, task.d, seed)
+        tokens, surprise, steps = follow(denoiser, rule, start, seed)
         label = {"rule": "Info-Gain", "form": rule.form, "candidates": rule.count, "size": rule.k}
         yield {"part": "drawn", **label, **_costs(steps, rule.count), **_of(task, tokens, surprise)}
-    many = draw(denoise, TopK(1, "entropy"), start.repeat(config.candidates, 1), task.d, seed + 1)
+    many = draw(denoiser, TopK(1, "entropy"), start.repeat(config.candidates, 1), seed + 1)
     best = many.surprise.reshape(config.candidates, count).argmin(0) * count + torch.arange(count)
     label = {"rule": "Best-of-N", "form": "", "candidates": config.candidates, "size": 1}
     costs = {"calls": many.steps[best].tolist(), "evaluated": (config.candidates * many.steps[best]).tolist()}
@@ -197,58 +221,62 @@ def _of(task: Task, tokens: Tensor, surprise: Tensor) -> dict[str, list[float]]:
     return {name: value.tolist() for name, value in values.items()}
 
 
-def walked(config: Config, task: Task, denoise: Denoise) -> Iterator[dict[str, Any]]:
+def walked(config: Config, task: Task, denoiser: Denoiser) -> Iterator[dict[str, Any]]:
     """Yield the exact expectations of every sampler on a small task."""
     import torch
 
     from theory.unmasking.rules.actions import winning
     from theory.unmasking.rules.info_gain import immediate_cost
     from theory.unmasking.rules.sets import TopK
-    from theory.unmasking.walks import SAMPLER, denoiser_model, walk
+    from theory.unmasking.walks import walk
     from theory.worlds import states
+    from theory.worlds.table import table_of
 
     assert task.world is not None
-    n, d, law = task.n, task.d, task.world.law()
+    n, d, world = task.n, task.d, table_of(task.world)
+    law = world.law()
     z = states.all_states(n, d)
     for size in (1, 2):
-        found = walk(TopK(size, "entropy"), law, n, d, denoiser_model(denoise))
+        found = walk(TopK(size, "entropy"), world, denoiser)
         steps = torch.tensor([-(-n // size)])
         label = {"rule": "entropy-greedy" if size == 1 else "Top-k", "form": "", "candidates": 1, "size": size}
-        surprise = float(found.total(found.surprise, SAMPLER)[0])
-        yield {"part": "drawn", **label, **_costs(steps, 1), **_exactly(law, found.output[0], surprise)}
+        surprise = float(found.total(found.nodes.surprise, "sampler"))
+        yield {"part": "drawn", **label, **_costs(steps, 1), **_exactly(law, found.output.law(), surprise)}
         if size == 1:
-            cost = path_entropy(denoise, n, d)
-            wins = winning(found.output, -cost[None], config.candidates)[0]
+            cost = path_entropy(denoiser, states.all_sequences(n, d))
+            wins = winning(found.output.law()[None], -cost[None], config.candidates)[0]
     for rule in samplers(config, n):
         if rule.k > 1 and d**rule.k > 64:
             continue
-        found = walk(rule, law, n, d, denoiser_model(denoise))
-        mass = found.visits[SAMPLER, 0]
+        found = walk(rule, world, denoiser)
+        mass = found.visits
         open_ = (z == d).any(-1) & (mass > 0)
-        surprise = float(mass[open_] @ immediate_cost(rule, denoise, z[open_], d))
+        surprise = float(mass[open_] @ immediate_cost(rule, denoiser, z[open_]))
         steps = torch.tensor([-(-n // rule.k)])
         label = {"rule": "Info-Gain", "form": rule.form, "candidates": rule.count, "size": rule.k}
-        yield {"part": "drawn", **label, **_costs(steps, rule.count), **_exactly(law, found.output[0], surprise)}
+        yield {"part": "drawn", **label, **_costs(steps, rule.count), **_exactly(law, found.output.law(), surprise)}
     label = {"rule": "Best-of-N", "form": "", "candidates": config.candidates, "size": 1}
     costs = {"calls": [n], "evaluated": [config.candidates * n]}
     yield {"part": "drawn", **label, **costs, **_exactly(law, wins, float(wins @ cost))}
 
 
-def path_entropy(denoise: Denoise, n: int, d: int) -> Tensor:
+def path_entropy(denoiser: Denoiser, x: Tensor) -> Tensor:
     """Return Htilde of every sequence along its own entropy-greedy path."""
     import torch
 
     from theory.unmasking.rules.proxies import token_entropy
     from theory.unmasking.rules.sets import TopK
-    from theory.worlds import states
+    from theory.unmasking.sampling import choose, unmask
 
-    x = states.all_sequences(n, d)
-    z, total = torch.full_like(x, d), torch.zeros(len(x), dtype=torch.float64)
-    for _ in range(n):
-        log_p = denoise(z)
-        chosen = TopK(1, "entropy").select(log_p, z == d)
-        total += torch.where(chosen, token_entropy(log_p), 0.0).sum(-1)
-        z = torch.where(chosen, x, z)
+    z, total = torch.full_like(x, denoiser.d), torch.zeros(len(x), dtype=torch.float64)
+
+    def advance(number: int, rows: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
+        log_p, chosen = choose(TopK(1, "entropy"), denoiser, before)
+        total[rows] += torch.where(chosen, token_entropy(log_p), 0.0).sum(-1)
+        return torch.where(chosen, x[rows], before), torch.ones_like(rows)
+
+    for _ in unmask(z, denoiser.d, advance):
+        pass
     return total
 
 
@@ -267,14 +295,15 @@ def _exactly(law: Tensor, output: Tensor, surprise: float) -> dict[str, list[flo
     }  # fmt: skip
 
 
-def case(config: Config, task: Task, denoise: Denoise) -> Iterator[dict[str, Any]]:
+def case(config: Config, task: Task, denoiser: Denoiser) -> Iterator[dict[str, Any]]:
     """Yield what each rule decodes first of a x b = c, exactly: positions 0 and 1 are the factors."""
     from theory.unmasking.rules.info_gain import InfoGain, SampledInfoGain
-    from theory.unmasking.walks import SAMPLER, denoiser_model, walk
+    from theory.unmasking.walks import walk
     from theory.worlds import states
+    from theory.worlds.table import table_of
 
     assert task.world is not None
-    law, hidden = task.world.law(), states.all_states(task.n, task.d) == task.d
+    world, hidden = table_of(task.world), states.all_states(task.n, task.d) == task.d
     rules: list[tuple[str, str, int, ValueRule]] = [
         ("entropy-greedy", "", 0, SampledInfoGain(1, greedy=True)),
         ("entropy-greedy", "", 1, SampledInfoGain(1, "mean", config.tau_position)),
@@ -289,7 +318,7 @@ def case(config: Config, task: Task, denoise: Denoise) -> Iterator[dict[str, Any
         "product": product.all(-1) & ~factor.any(-1),
     }  # fmt: skip
     for rule, form, count, used in rules:
-        mass = walk(used, law, task.n, task.d, denoiser_model(denoise)).visits[SAMPLER, 0]
+        mass = walk(used, world, denoiser).visits
         chances = {name: [float(mass[there].sum())] for name, there in where.items()}
         yield {"part": "case", "rule": rule, "form": form, "candidates": count, "size": 1, **chances}
 

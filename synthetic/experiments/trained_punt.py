@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
     from synthetic.models import ModelSpec
     from synthetic.tasks import Task
-    from theory.unmasking.rules.base import Denoise, SetRule
+    from theory.denoisers import Denoiser
+    from theory.unmasking.rules.base import SetRule
     from theory.unmasking.rules.punt import Punt
 
 COUNTS = ("passed", "failed", "tested", "composed", "contested")
@@ -87,10 +88,10 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     """Measure the rules on one model and, where the law is known, with its exact conditionals."""
     import pandas as pd
 
-    task, denoise = _trained.denoiser(config, progress)
+    task, denoiser = _trained.denoiser(config, progress)
     (name,), (seed,) = config.tasks, config.seeds
     small = name.startswith("small/")
-    sides: list[tuple[str, Denoise]] = [("trained", denoise)]
+    sides: list[tuple[str, Denoiser]] = [("trained", denoiser)]
     scalars: dict[str, float] = {}
     if task.world is not None:
         sides.append(("exact", task.world))
@@ -117,7 +118,7 @@ def rules(config: Config, n: int) -> Iterator[tuple[str, float, SetRule | Punt]]
         yield "EB", budget, EntropyBounded(budget, "entropy")
 
 
-def sampled(config: Config, task: Task, denoise: Denoise, side: str, seed: int) -> Iterator[dict[str, Any]]:
+def sampled(config: Config, task: Task, denoiser: Denoiser, side: str, seed: int) -> Iterator[dict[str, Any]]:
     """Yield all parts of a long task; a task without law skips in-order tests, whose output tells nothing more."""
     lawless = task.world is None
     count = config.lawless if lawless else config.trained if side == "trained" else config.exact
@@ -126,16 +127,16 @@ def sampled(config: Config, task: Task, denoise: Denoise, side: str, seed: int) 
             continue
         yield {
             "part": "frontier", "family": family, "parameter": parameter,
-            **frontier_point(task, denoise, rule, count, seed, config.group),
+            **frontier_point(task, denoiser, rule, count, seed, config.group),
         }  # fmt: skip
     for eps in config.eps:
-        yield {"part": "delta", "family": "PUNT", "parameter": eps, **deltas(config, task, denoise, eps, seed)}
-    for eps, found in stability(config, task, denoise, seed).items():
+        yield {"part": "delta", "family": "PUNT", "parameter": eps, **deltas(config, task, denoiser, eps, seed)}
+    for eps, found in stability(config, task, denoiser, seed).items():
         yield {"part": "stability", "family": "PUNT", "parameter": eps, **found}
 
 
 def frontier_point(
-    task: Task, denoise: Denoise, rule: SetRule | Punt, count: int, seed: int, group: int
+    task: Task, denoiser: Denoiser, rule: SetRule | Punt, count: int, seed: int, group: int
 ) -> dict[str, list[float]]:
     """Return calls, tokens a step, quality, error and diversity of drawn sequences, by group."""
     import torch
@@ -144,7 +145,7 @@ def frontier_point(
     from synthetic.tasks import unconditional
     from theory.unmasking.rules.sets import SetRule
 
-    found = draw(denoise, rule, torch.full((count, task.n), task.d), task.d, seed)
+    found = draw(denoiser, rule, torch.full((count, task.n), task.d), seed)
     values = {"nfe": found.calls, "kept": task.n / found.steps, "entropy": markov_entropy(found.tokens, task.d)}
     if task.world is None:
         values["entropy"] = pooled_entropy(found.tokens[:, :-1] * task.d + found.tokens[:, 1:], task.d**2)
@@ -157,7 +158,7 @@ def frontier_point(
     return {name: grouped(value, group) for name, value in values.items()}
 
 
-def deltas(config: Config, task: Task, denoise: Denoise, eps: float, seed: int) -> dict[str, list[float]]:
+def deltas(config: Config, task: Task, denoiser: Denoiser, eps: float, seed: int) -> dict[str, list[float]]:
     """Return the mean in-step error of the tokens that were kept beside a higher-ranked one, by sequence."""
     import torch
 
@@ -167,19 +168,19 @@ def deltas(config: Config, task: Task, denoise: Denoise, eps: float, seed: int) 
     rule, total = Punt(eps, "confidence"), torch.zeros(2, config.deltas, dtype=torch.float64)
 
     def watch(rows: Tensor, z: Tensor, y: Tensor, kept: Tensor, log_p: Tensor) -> None:
-        delta = token_errors(denoise, z, y, kept, ranks(log_p, z == task.d, y, rule.by), task.d, log_p)
+        delta = token_errors(denoiser, z, y, kept, ranks(log_p, z == task.d, y, rule.by), log_p)
         total[:, rows] += torch.stack((delta.sum(-1), kept.sum(-1) - 1.0))
 
-    found = draw(denoise, rule, torch.full((config.deltas, task.n), task.d), task.d, seed, watch)
+    found = draw(denoiser, rule, torch.full((config.deltas, task.n), task.d), seed, watch)
     mean = total[0] / total[1].clamp(min=1)
     return {"nfe": found.calls.tolist(), "kept": (task.n / found.steps).tolist(), "delta": mean.tolist()}
 
 
-def stability(config: Config, task: Task, denoise: Denoise, seed: int) -> dict[float, dict[str, list[float]]]:
+def stability(config: Config, task: Task, denoiser: Denoiser, seed: int) -> dict[float, dict[str, list[float]]]:
     """Count failures of independence stability and of composition, eight random pairs at random states of test rows."""
     import torch
 
-    from synthetic.experiments._drawn import candidates
+    from theory.unmasking.rules.base import draw_candidates
     from theory.unmasking.rules.punt import influence
 
     generator, pairs = torch.Generator().manual_seed(seed), 8
@@ -187,14 +188,14 @@ def stability(config: Config, task: Task, denoise: Denoise, seed: int) -> dict[f
     noise = torch.rand(x.shape, generator=generator)
     masks = torch.randint(3, task.n + 1, (len(x), 1), generator=generator)
     z = torch.where(noise.argsort(-1).argsort(-1) < masks, task.d, x)
-    log_p = denoise(z)
-    y = candidates(log_p, z, task.d, generator)
+    log_p = denoiser(z)
+    y = draw_candidates(log_p, z, generator)
     member = torch.rand((len(x), pairs, task.n), generator=generator)
     member = torch.where((z == task.d)[:, None], member, -1.0).topk(2, -1).indices
     moved = []
     for shown in (member[..., :1], member[..., 1:], member):
         inside = torch.zeros((*member.shape[:2], task.n), dtype=torch.bool).scatter(-1, shown, True)
-        log_q = denoise(torch.where(inside, y[:, None], z[:, None]).flatten(0, 1))
+        log_q = denoiser(torch.where(inside, y[:, None], z[:, None]).flatten(0, 1))
         moved.append(influence(log_p.repeat_interleave(pairs, 0), log_q).reshape(inside.shape))
     asked = (z == task.d)[:, None] & ~inside
     return {eps: _failures(moved, asked, eps) for eps in config.eps}
@@ -211,25 +212,27 @@ def _failures(moved: list[Tensor], asked: Tensor, eps: float) -> dict[str, list[
     return {name: value.sum((-1, -2)).tolist() for name, value in counts.items()}
 
 
-def walked(config: Config, task: Task, denoise: Denoise) -> Iterator[dict[str, Any]]:
+def walked(config: Config, task: Task, denoiser: Denoiser) -> Iterator[dict[str, Any]]:
     """Yield the exact numbers of every rule on a small task, its denoiser tabulated at all states."""
     import torch
 
-    from theory.unmasking.walks import SAMPLER, table_model, walk
+    from theory.denoisers import TableDenoiser
+    from theory.unmasking.walks import walk
     from theory.worlds import information, states
+    from theory.worlds.table import table_of
 
     assert task.world is not None
     n, d = task.n, task.d
-    law, table = task.world.law(), denoise(states.all_states(n, d))
-    masks = states.masked_count(n, d)
+    world, table = table_of(task.world), TableDenoiser(denoiser(states.all_states(n, d)))
+    law, masks = world.law(), states.masked_count(n, d)
     for family, parameter, rule in rules(config, n):
-        found = walk(rule, law, n, d, table_model(table[None]))
-        output, mass = found.output[0], found.visits[SAMPLER, 0]
+        found = walk(rule, world, table)
+        output, mass = found.output.law(), found.visits
         forward, reverse = (information.kullback_leibler(*pair) for pair in ((output, law), (law, output)))
         possible = bool(torch.isfinite(forward)) and bool(torch.isfinite(reverse))
         yield {
             "part": "frontier", "family": family, "parameter": parameter,
-            "nfe": [float(found.mean_nfe[SAMPLER, 0])], "kept": [n / float(mass[masks > 0].sum())],
+            "nfe": [float(found.calls)], "kept": [n / float(mass[masks > 0].sum())],
             "entropy": [float(information.entropy(output))],
             "quality": [float(forward + information.entropy(output))] if possible else [],
             "kl": [float(forward)] if possible else [], "path": [float(reverse)] if possible else [],

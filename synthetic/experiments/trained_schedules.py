@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from synthetic.experiments._schedules import Losses
     from synthetic.models import ModelSpec
     from synthetic.tasks import Examples, Task
-    from theory.unmasking.rules.base import Denoise
+    from theory.denoisers import Denoiser
 
 SMALL = "small/"
 SCORES = ("per_token", "blocks", "success", "nfe")
@@ -92,18 +92,18 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, str
     from synthetic.experiments._losses import by_count
     from synthetic.experiments._schedules import Losses
 
-    task, denoise = _trained.denoiser(config, progress)
+    task, denoiser = _trained.denoiser(config, progress)
     (name,), (seed,) = config.tasks, config.seeds
     half = max(2, min(config.items, config.tokens // task.n))
     examples = _trained.some(task.test, 2 * half)
     free = (~examples.given).sum(-1)
-    losses = Losses(by_count(denoise, examples, task.d, repeats(task.n), 2 * seed), free)
+    losses = Losses(by_count(denoiser, examples, repeats(task.n), 2 * seed), free)
     rows = curves(losses, max(k for k in config.steps if k <= int(free.max())), half)
     if name.startswith(SMALL):
-        rows += enumerated(config, task, denoise, losses.rows(slice(0, half)))
+        rows += enumerated(config, task, denoiser, losses.rows(slice(0, half)))
         chosen: dict[str, str] = {}
     else:
-        measure = _Measurement(config, task, denoise, examples, losses, half)
+        measure = _Measurement(config, task, denoiser, examples, losses, half)
         rows += measure.items(progress)
         found, chosen = measure.searched(progress)
         rows += found
@@ -150,9 +150,9 @@ class _Measurement:
     """The schedules of one model on one task: first half to choose on, second half to score."""
 
     def __init__(
-        self, config: Config, task: Task, denoise: Denoise, examples: Examples, losses: Losses, half: int
+        self, config: Config, task: Task, denoiser: Denoiser, examples: Examples, losses: Losses, half: int
     ) -> None:
-        self.config, self.task, self.denoise, self.examples, self.losses = config, task, denoise, examples, losses
+        self.config, self.task, self.denoiser, self.examples, self.losses = config, task, denoiser, examples, losses
         self.validation, self.test = slice(0, half), slice(half, 2 * half)
         self.half = half
 
@@ -201,11 +201,11 @@ class _Measurement:
 
     def sampled(self, sizes: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
         """Return success and calls of samples in blocks; noise depends on the row and the model's seed alone."""
-        from synthetic.sampling import sample_sizes
+        from theory.unmasking.sampling import sample_sizes
 
         (seed,), examples = self.config.seeds, self.examples.rows(rows)
         start = _trained.blank(examples, self.task.d)
-        found = sample_sizes(self.denoise, sizes, start, self.task.d, seed=10 * seed, batch=128)
+        found = sample_sizes(self.denoiser, sizes, start, seed=10 * seed, batch=128)
         return self.task.success(found.tokens, examples), found.nfe
 
     def searched(self, progress: Progress) -> tuple[list[Row], dict[str, str]]:
@@ -270,7 +270,7 @@ def tau(first: Tensor, second: Tensor) -> float:
     return float(kendalltau(first.numpy(), second.numpy()).statistic)
 
 
-def enumerated(config: Config, task: Task, denoise: Denoise, seen: Losses) -> list[Row]:
+def enumerated(config: Config, task: Task, denoiser: Denoiser, seen: Losses) -> list[Row]:
     """Return for each schedule the exact path KL and KL of the output law, with the model's tabulated conditionals.
 
     The validation half, drawn from the law, chooses the schedules as it does elsewhere.
@@ -285,7 +285,7 @@ def enumerated(config: Config, task: Task, denoise: Denoise, seen: Losses) -> li
 
     assert task.world is not None
     n, world = task.n, table_of(task.world)
-    model = TableDenoiser(denoise(states.all_states(n, task.d)))
+    model = TableDenoiser(denoiser(states.all_states(n, task.d)))
     one, rows = torch.tensor([n]), []
     for steps in (steps for steps in (2, 3, 4) if steps < n):
         known = grids(config, steps)

@@ -79,13 +79,10 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     """Decode with one model and, where the law is known, with its exact conditionals."""
     import pandas as pd
 
-    from theory.denoisers import denoiser
-
     task, network = _trained.denoiser(config, progress)
     (name,), (seed,) = config.tasks, config.seeds
     small = name.startswith("small/")
-    model = denoiser(network, d=task.d, n=task.n, outputs="log-probabilities", name="trained")
-    sides: list[tuple[str, Denoiser]] = [("trained", model)]
+    sides: list[tuple[str, Denoiser]] = [("trained", network)]
     if task.world is not None:
         sides.append(("exact", task.world))
     rows: list[dict[str, Any]] = []
@@ -132,7 +129,7 @@ def decoded(
                 "expected": found.expected_rejections.tolist(), **_of(task, found.sequences),
             }  # fmt: skip
     for k in (k for k in config.sizes if k < task.n):
-        top = draw(denoiser, TopK(k, "confidence"), torch.full((count, task.n), task.d), task.d, seed + 1)
+        top = draw(denoiser, TopK(k, "confidence"), torch.full((count, task.n), task.d), seed + 1)
         calls = top.calls.tolist()
         counted = {"rounds": calls, "calls": calls, "evaluations": calls}
         yield {"part": "parallel", "order": "confidence", "parameter": k, **counted, **_of(task, top.tokens)}

@@ -19,7 +19,7 @@ TRANSITION = (
 
 def law(n: int = 32) -> TreeWorld:
     """Return the chain of length n with uniform start."""
-    return markov_chain(n, torch.tensor(TRANSITION, dtype=torch.float64))
+    return markov_chain(torch.tensor(TRANSITION, dtype=torch.float64), n)
 
 
 def build(seed: int = 0, train: int = 8192, test: int = 1024) -> Task:

@@ -26,7 +26,7 @@ EMISSION = (
 def law(n: int = 32) -> TreeWorld:
     """Return the model with n tokens and uniform start; its entropy has no closed form."""
     matrices = (torch.tensor(rows, dtype=torch.float64) for rows in (TRANSITION, EMISSION))
-    return hidden_markov_model(n, *matrices)
+    return hidden_markov_model(*matrices, n)
 
 
 def build(seed: int = 0, train: int = 8192, test: int = 1024) -> Task:

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from synthetic.experiments import decomposition
-from synthetic.experiments.decomposition import PRESETS, estimated, looked_up, measured, model_bounds, nelbo_gap
+from synthetic.experiments.decomposition import PRESETS, estimated, measured, model_bounds, nelbo_gap
 from synthetic.progress import Silent
+from theory.denoisers import TableDenoiser
 from theory.reference import laws as reference
 from theory.reference import paths as reference_paths
 from theory.unmasking.rules.sets import EntropyBounded, RandomOne, TopK
@@ -37,20 +36,20 @@ def world() -> TableWorld:
 
 
 @functools.cache
-def table() -> Float[Tensor, "states n d"]:
+def table() -> TableDenoiser:
     """Return a model: the world's conditionals with noise in the logits, at every state."""
     exact = world()(states.all_states(N, D)).clamp(min=-6)
     noise = torch.randn(exact.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(6))
-    return (exact + 0.4 * noise).log_softmax(-1)
+    return TableDenoiser((exact + 0.4 * noise).log_softmax(-1))
 
 
-def by_hand(found: Float[Tensor, "states n d"], rule: reference_paths.LiteralRule) -> dict[str, float]:
+def by_hand(found: TableDenoiser, rule: reference_paths.LiteralRule) -> dict[str, float]:
     """Return what `measured` returns by listing every path of every sequence."""
     law = reference.float_law(N, D, world().law().tolist())
 
     def denoise(z: reference.State, i: int, v: int) -> float:
         index = int(states.index_of(torch.tensor([z]), D))
-        return math.exp(float(found[index, i, v]))
+        return math.exp(float(found.log_p[index, i, v]))
 
     listed = list(reference_paths.paths(law, denoise, rule, N, D))
     totals = {"model_error": 0.0, "joint_dependence": 0.0, "bound": 0.0, "model_bound": 0.0}
@@ -69,7 +68,7 @@ def by_hand(found: Float[Tensor, "states n d"], rule: reference_paths.LiteralRul
 @pytest.mark.parametrize("case", CASES)
 def test_measured_errors_are_those_of_every_path_written_out(case: str) -> None:
     rule, literal = CASES[case]
-    found, wanted = measured(rule, world().law(), table()), by_hand(table(), literal)
+    found, wanted = measured(rule, world(), table()), by_hand(table(), literal)
     assert {name: found[name] for name in wanted} == pytest.approx(wanted, abs=1e-10)
     assert found["slack"] >= -1e-12
     if case != "random one":
@@ -78,11 +77,11 @@ def test_measured_errors_are_those_of_every_path_written_out(case: str) -> None:
 
 def test_another_model_or_rule_is_noticed() -> None:
     """The planted errors: the start state's conditionals swapped, and k."""
-    wrong = table().clone()
+    wrong = table().log_p.clone()
     wrong[-1] = wrong[-1].flip(-1)
-    for literal_table, rule in ((wrong, CASES["Top-2"][1]), (table(), reference_paths.top_k(3))):
+    for literal_table, rule in ((TableDenoiser(wrong), CASES["Top-2"][1]), (table(), reference_paths.top_k(3))):
         wanted = by_hand(literal_table, rule)
-        found = measured(TopK(2), world().law(), table())
+        found = measured(TopK(2), world(), table())
         assert abs(found["kl"] - wanted["kl"]) > 1e-3
 
 
@@ -90,12 +89,12 @@ def test_another_model_or_rule_is_noticed() -> None:
 def test_monte_carlo_agrees_within_its_error_and_notices_another_law(case: str) -> None:
     """Six standard errors: five estimates miss by that much with probability about 1e-8."""
     rule, _ = CASES[case]
-    exact = measured(rule, world().law(), table())
-    found = estimated(rule, world(), looked_up(table()), 4000, 0)
+    exact = measured(rule, world(), table())
+    found = estimated(rule, world(), table(), 4000, 0)
     wanted = exact["model_error"] + exact["joint_dependence"]
     assert abs(found["mc_path"] - wanted) <= 6 * found["mc_error"]
     assert found["mc_error"] < 0.1 * wanted
-    far = estimated(rule, uneven(), looked_up(table()), 4000, 0)
+    far = estimated(rule, uneven(), table(), 4000, 0)
     assert abs(far["mc_path"] - wanted) > 6 * far["mc_error"]
 
 
@@ -110,17 +109,16 @@ def test_the_model_s_bound_is_that_of_its_own_entropies() -> None:
     hidden = states.all_states(N, D) == D
     open_ = hidden.any(-1)
     assert float(bound[open_].max()) <= 0.5 + 1e-12
-    chosen = rule.select(table()[open_], hidden[open_])
+    chosen = rule.select(table().log_p[open_], hidden[open_])
     assert bool((bound[open_][chosen.sum(-1) == 1].abs() < 1e-15).all())
     assert bool((bound[open_] > 0.01).any())
     assert bool((bound[~open_] == 0).all())
 
 
 def test_the_nelbo_above_the_entropy_is_the_mean_model_error_over_orders() -> None:
-    law = world().law()
     orders = by_hand(table(), reference_paths.random_one)
-    assert nelbo_gap(law, table()) == pytest.approx(orders["model_error"], abs=1e-10)
-    assert nelbo_gap(law, world()(states.all_states(N, D))) == pytest.approx(0, abs=1e-12)
+    assert nelbo_gap(world(), table()) == pytest.approx(orders["model_error"], abs=1e-10)
+    assert nelbo_gap(world(), TableDenoiser(world()(states.all_states(N, D)))) == pytest.approx(0, abs=1e-12)
 
 
 def test_the_smoke_run_has_every_rule_and_estimates_that_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,19 +9,28 @@ import pytest
 import torch
 
 from synthetic import devices
-from synthetic.denoisers import PARTS, PRESETS, Architecture, Denoiser, ErrorPredictor, parameter_count, preset
+from synthetic.denoisers import (
+    PARTS,
+    PRESETS,
+    Architecture,
+    ErrorPredictor,
+    Transformer,
+    exact,
+    parameter_count,
+    preset,
+)
+from theory.denoisers import Denoiser, check_conditionals
 from theory.errors import InvalidInput
-from theory.unmasking.rules.base import check_conditionals
 
 D = 4
 SIZES = {"tiny": (0.015, 0.03), "small": (0.08, 0.12), "medium": (0.8, 1.2), "large": (5.5, 6.5)}
 
 
 @pytest.fixture
-def denoiser() -> Denoiser:
+def denoiser() -> Transformer:
     """A denoiser on a 2 x 3 grid whose weights are all random."""
     torch.manual_seed(0)
-    built = Denoiser(Architecture(width=16, depth=2, heads=2), (2, 3), D)
+    built = Transformer(Architecture(width=16, depth=2, heads=2), (2, 3), D)
     for parameter in built.parameters():
         torch.nn.init.normal_(parameter, std=0.4)
     return built.eval()
@@ -32,7 +41,7 @@ def states(rows: int = 5) -> torch.Tensor:
 
 
 def test_an_untrained_denoiser_is_uniform() -> None:
-    log_p = Denoiser(PRESETS["tiny"], (6,), D)(states())
+    log_p = Transformer(PRESETS["tiny"], (6,), D)(states())
     assert torch.equal(log_p, torch.full((5, 6, D), -math.log(D)))
 
 
@@ -61,7 +70,7 @@ def test_positions_differ_by_row_and_by_column(denoiser) -> None:
 @pytest.mark.parametrize("name", PRESETS)
 def test_presets_have_the_size_they_claim(name: str) -> None:
     low, high = SIZES[name]
-    assert low <= parameter_count(Denoiser(preset(name), (9, 9), 9)) / 1e6 <= high
+    assert low <= parameter_count(Transformer(preset(name), (9, 9), 9)) / 1e6 <= high
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -86,14 +95,25 @@ def test_an_error_predictor_changes_its_part_only(denoiser, part) -> None:
     assert "backbone.head.weight" not in moved
 
 
+def test_an_exact_denoiser_keeps_the_protocol_and_the_network_s_numbers(denoiser) -> None:
+    wide, z = exact(denoiser, batch=5), states()
+    assert isinstance(wide, Denoiser) and (wide.n, wide.d) == (6, D)
+    found = wide(z)
+    assert found.dtype == torch.float64 and not found.requires_grad
+    assert float((found.exp().sum(-1) - 1).abs().max()) < 1e-14
+    assert float((found - denoiser(z)).abs().max()) < 1e-6
+    with pytest.raises(InvalidInput, match=r"expected torch\.int64"):
+        wide(z.int())
+
+
 def test_mistakes(denoiser) -> None:
     with pytest.raises(InvalidInput, match="did you mean small"):
         preset("smal")
     with pytest.raises(InvalidInput, match="heads divide"):
         Architecture(width=10, heads=4)
     with pytest.raises(InvalidInput, match="positive lengths"):
-        Denoiser(PRESETS["tiny"], (0, 3), 2)
-    with pytest.raises(InvalidInput, match=r"token 0..5; expected 0..3, or 4"):
+        Transformer(PRESETS["tiny"], (0, 3), 2)
+    with pytest.raises(InvalidInput, match=r"tokens 0\.\.5; expected 0\.\.3, or 4"):
         denoiser(torch.tensor([[0, 1, 2, 3, 4, 5]]))
     with pytest.raises(InvalidInput, match="did you mean block"):
         ErrorPredictor(denoiser, "blocks")

@@ -19,8 +19,8 @@ from synthetic.itemised import bracket, curve, pack, unpack
 from synthetic.progress import Silent
 from synthetic.records import Record
 from synthetic.tasks import Task
+from theory.denoisers import Denoiser
 from theory.errors import InvalidInput
-from theory.unmasking.rules.base import Denoise
 
 PRESET = eb.PRESETS["smoke"]
 
@@ -42,7 +42,7 @@ def ran(task: str) -> tuple[pd.DataFrame, dict[str, float | str]]:
 
 
 @functools.cache
-def model(task: str) -> tuple[Task, Denoise]:
+def model(task: str) -> tuple[Task, Denoiser]:
     return _trained.denoiser(part(task), Silent())
 
 
@@ -79,7 +79,7 @@ def errors(row: list[float], by: str) -> float:
     return top[1] - top[0] if by == "margin" else -math.fsum(p * math.log(p) for p in row if p > 0)
 
 
-def solve(denoise: Denoise, z: list[int], d: int, pick: Callable[[dict[int, list[float]]], list[int]]) -> list[list]:
+def solve(denoise: Denoiser, z: list[int], d: int, pick: Callable[[dict[int, list[float]]], list[int]]) -> list[list]:
     """Complete one state at temperature 0 and return the states visited."""
     visited = [z]
     while d in z:

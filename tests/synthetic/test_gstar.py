@@ -15,7 +15,7 @@ import torch
 from synthetic import predictors
 from synthetic.claims import gstar as claims
 from synthetic.claims.base import judge
-from synthetic.denoisers import Architecture, Denoiser, ErrorPredictor
+from synthetic.denoisers import Architecture, ErrorPredictor, Transformer
 from synthetic.experiments import gstar
 from synthetic.experiments._refinement import Exact, evaluations, window, within
 from synthetic.itemised import pack, unpack
@@ -39,9 +39,9 @@ LAW = TableWorld([0.45, 0.05, 0.1, 0.4], 2, 2)
 BY_ID = {claim.id: claim for claim in claims.CLAIMS}
 
 
-def untrained(shape: tuple[int, ...] = (2,), d: int = 2) -> Denoiser:
+def untrained(shape: tuple[int, ...] = (2,), d: int = 2) -> Transformer:
     torch.manual_seed(0)
-    return Denoiser(Architecture(16, 1, heads=2), shape, d).eval()
+    return Transformer(Architecture(16, 1, heads=2), shape, d).eval()
 
 
 def uniform(n: int) -> TableWorld:

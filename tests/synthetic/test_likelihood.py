@@ -23,8 +23,8 @@ from synthetic.experiments import _losses, likelihood
 from synthetic.progress import Silent
 from synthetic.tasks import Examples, unconditional
 from theory import schedules
+from theory.denoisers import TableDenoiser
 from theory.unmasking.rules.sets import TopK
-from theory.worlds import states
 
 N, D = 3, 2
 CLAIMS = {claim.id: claim for claim in (*duel.CLAIMS, *SCHEDULE_CLAIMS)}
@@ -34,8 +34,7 @@ def table_denoiser(seed: int = 0) -> Callable[[Tensor], Tensor]:
     """Return a denoiser whose conditionals have nothing to do with one another."""
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randn((D + 1) ** N, N, D, dtype=torch.float64, generator=generator)
-    table = (0.5 * noise).log_softmax(-1)
-    return lambda z: table[states.index_of(z, D)]
+    return TableDenoiser((0.5 * noise).log_softmax(-1))
 
 
 def along(denoise: Callable[[Tensor], Tensor], x: tuple[int, ...], order: tuple[int, ...]) -> float:
@@ -55,9 +54,9 @@ def test_losses_by_count_and_by_time_have_the_elbo_as_their_mean() -> None:
     denoise, x = table_denoiser(), (1, 0, 1)
     rows = unconditional(torch.tensor([x]).repeat(20_000, 1))
     wanted = -elbo_by_hand(denoise, x)
-    found = {"count": _losses.by_count(denoise, rows, D, 1, seed=0).sum(-1)}
+    found = {"count": _losses.by_count(denoise, rows, 1, seed=0).sum(-1)}
     for mask in (schedules.LINEAR, schedules.SQUARED_SINE, schedules.beta_mask(*likelihood.SHAPES)):
-        found[mask.name] = _losses.by_time(denoise, rows, D, mask, 16, seed=1)
+        found[mask.name] = _losses.by_time(denoise, rows, mask, 16, seed=1)
     for name, values in found.items():
         error = float(values.std()) / math.sqrt(len(values))
         assert 0 < 4 * error < 0.1 * wanted, name
@@ -67,7 +66,7 @@ def test_losses_by_count_and_by_time_have_the_elbo_as_their_mean() -> None:
 def test_a_given_token_is_never_masked_and_costs_nothing() -> None:
     denoise, tokens = table_denoiser(), torch.tensor([[1, 0, 1], [0, 0, 1]])
     given = torch.tensor([[True, False, True], [False, False, False]])
-    found = _losses.by_count(denoise, Examples(tokens, given), D, 3, seed=0)
+    found = _losses.by_count(denoise, Examples(tokens, given), 3, seed=0)
     alone = denoise(torch.tensor([[1, D, 1]]))[0, 1, 0]
     assert found[0].tolist() == pytest.approx([-float(alone), 0, 0])
     assert (found[1] > 0).all()

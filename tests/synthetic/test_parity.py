@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from synthetic import parity
-from synthetic.denoisers import Architecture, Denoiser
+from synthetic.denoisers import Architecture, Transformer
 from synthetic.experiments import _trained
 from synthetic.models import trained
 from synthetic.parity import CPU16, CPU32, GPU16, GPU32, Precision, compare, error_budget, evaluate, reference, settled
@@ -24,10 +24,10 @@ RULES = tuple(rule for by in ("confidence", "entropy", "margin") for rule in (To
 gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU here: float32 and bfloat16 on it are unchecked")
 
 
-def model_of(width: int = 32, depth: int = 3, gain: float = 1.0) -> Denoiser:
+def model_of(width: int = 32, depth: int = 3, gain: float = 1.0) -> Transformer:
     """Return a denoiser with weights as large as those of trained ones, embeddings and head included."""
     torch.manual_seed(0)
-    model = Denoiser(Architecture(width, depth, heads=4), (N,), D)
+    model = Transformer(Architecture(width, depth, heads=4), (N,), D)
     with torch.no_grad():
         for embedding in (model.symbols, *model.positions):
             embedding.normal_(std=0.5)

@@ -28,13 +28,9 @@ def smoke(name: str) -> tuple[pd.DataFrame, dict[str, float | str]]:
     return module.run(module.PRESETS["smoke"], Silent())
 
 
-def table_of(world: _small.Small) -> dict[tuple[int, ...], float]:
-    return reference.float_law(world.n, world.d, world.law.tolist())
-
-
-def by_hand(world: _small.Small, rule: reference_paths.LiteralRule) -> tuple[float, float, float]:
+def by_hand(world: worlds.TableWorld, rule: reference_paths.LiteralRule) -> tuple[float, float, float]:
     """Return KL(q || output), E[NFE] under the sampler and under the data, from every path written out."""
-    law = table_of(world)
+    law = reference.floats(world)
     found = list(reference_paths.paths(law, reference.conditionals_of(law, world.d), rule, world.n, world.d))
     calls = [math.fsum(float(getattr(p, chain)) * len(p.partition) for p in found) for chain in ("sampler", "data")]
     return reference.kullback_leibler(law, reference_paths.output(found)), *calls
@@ -43,13 +39,14 @@ def by_hand(world: _small.Small, rule: reference_paths.LiteralRule) -> tuple[flo
 @pytest.mark.parametrize("name", _small.WORLDS)
 def test_small_worlds_are_laws_with_exact_conditionals(name: str) -> None:
     world = _small.small(name)
-    assert world.law.shape == (world.d**world.n,)
-    assert float(world.law.sum()) == pytest.approx(1, abs=1e-12)
-    drawn = states.all_sequences(world.n, world.d)[world.law > 0][:1]
+    law = world.law()
+    assert law.shape == (world.d**world.n,)
+    assert float(law.sum()) == pytest.approx(1, abs=1e-12)
+    drawn = states.all_sequences(world.n, world.d)[law > 0][:1]
     alone = torch.cat((drawn[:, :-1], torch.full((1, 1), world.d)), 1)
     matching = (states.all_sequences(world.n, world.d)[:, :-1] == drawn[:, :-1]).all(-1)
-    wanted = world.law[matching] / world.law[matching].sum()
-    assert torch.allclose(world.denoiser()(alone)[0, -1].exp(), wanted, atol=1e-12)
+    wanted = law[matching] / law[matching].sum()
+    assert torch.allclose(world(alone)[0, -1].exp(), wanted, atol=1e-12)
 
 
 def test_unknown_small_worlds_are_named() -> None:
@@ -59,7 +56,7 @@ def test_unknown_small_worlds_are_named() -> None:
 
 def test_the_wide_patches_are_the_data_s_own_windows() -> None:
     whole = worlds.digit_patches(3).law().reshape(2, 2, 2, 2, 2, 2, 8)
-    assert torch.equal(_small.wide_patches().law, whole.sum(-1).reshape(-1))
+    assert torch.equal(_small.wide_patches().law(), whole.sum(-1).reshape(-1))
 
 
 def test_frontier_points_by_hand_on_six_atoms() -> None:
@@ -103,7 +100,7 @@ def test_the_entropy_bound_by_hand_at_the_first_step_of_digit_patches() -> None:
     table, scalars = smoke("entropy_bound")
     assert min(value for key, value in scalars.items() if key.endswith("slack")) >= -1e-12
     world = _small.wide_patches()
-    law = table_of(world)
+    law = reference.floats(world)
     start = table[(table["family"] == "digit patches") & (table["state"] == 3**6 - 1)].set_index("rule")
     assert (start["weight"] - 1).abs().max() < 1e-12
     denoiser = reference.conditionals_of(law, 2)
@@ -134,11 +131,11 @@ def test_six_atoms_have_the_digits_of_the_notes() -> None:
 def test_shares_of_the_budget_families_are_recounted() -> None:
     module = importlib.import_module(registry()["budgets"])
     config = module.Config(resolution=1, laws=3, budgets=(0.2, 0.5))
-    laws, n, d = module.families(config)["six random atoms"]
-    rows, summary = module.rates(config, laws, n, d)
+    batch = module.families(config)["six random atoms"]
+    n, (rows, summary) = batch.n, module.rates(config, batch)
     gaps = []
-    for law, budget in itertools.product(laws, config.budgets):
-        world = _small.Small(law, n, d)
+    for number, budget in itertools.product(range(len(batch)), config.budgets):
+        world = batch[number]
         kl, calls, _ = by_hand(world, reference_paths.entropy_bounded(budget))
         tops = [by_hand(world, reference_paths.top_k(k, "entropy")) for k in range(1, n + 1)]
         chords = [
@@ -192,9 +189,9 @@ def test_duel_numbers_of_one_table_along_all_orders() -> None:
     module = importlib.import_module(registry()["duel_elbo"])
     config = module.Config(n=3, d=2, gap=1e-3)
     generator = torch.Generator().manual_seed(5)
-    law = worlds.dirichlet(3, 2, 1.0, generator).law()
-    denoise = module.perturbed(config, law, 0.5, generator)
-    found, total = module.scores(config, law, denoise)
+    world = worlds.dirichlet(3, 2, 1.0, generator)
+    denoise = module.perturbed(world, 0.5, generator)
+    found, total = module.scores(config, world, denoise)
 
     def along(x: tuple[int, ...], order: tuple[int, ...]) -> float:
         z, value = [2] * 3, 0.0
@@ -205,7 +202,7 @@ def test_duel_numbers_of_one_table_along_all_orders() -> None:
 
     orders = list(itertools.permutations(range(3)))
     values = np.array([[along(x, order) for order in orders] for x in reference.sequences(3, 2)])
-    q = law.numpy()
+    q = world.law().numpy()
     assert found["elbo"] == pytest.approx(q @ values.mean(1), abs=1e-12)
     assert found["log uniform"] == pytest.approx(q @ np.log(np.exp(values).mean(1)), abs=1e-12)
     assert found["oracle"] == pytest.approx(q @ values.max(1), abs=1e-12)

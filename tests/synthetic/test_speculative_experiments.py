@@ -67,7 +67,7 @@ def test_gaussian_acceptances_of_the_notes() -> None:
 def test_masked_rounds_of_six_atoms_by_enumerating_drafts_and_coins(window: int) -> None:
     table, _ = smoke("speculative_masked")
     world = _small.six_atoms()
-    conditional = reference.conditionals_of(reference.float_law(world.n, world.d, world.law.tolist()), world.d)
+    conditional = reference.conditionals_of(reference.floats(world), world.d)
     orders = {
         "left to right": reference_speculation.fixed_order(range(world.n), world.d),
         "confidence": reference_speculation.confidence_order(lambda z, i, v: round(conditional(z, i, v), 12), world.d),

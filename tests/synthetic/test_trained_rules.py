@@ -27,7 +27,7 @@ from theory.unmasking.rules.actions import winning
 from theory.unmasking.rules.info_gain import SampledInfoGain
 from theory.unmasking.rules.punt import Punt, influence
 from theory.unmasking.rules.sets import EntropyBounded, TopK
-from theory.unmasking.walks import SAMPLER, denoiser_model, walk
+from theory.unmasking.walks import walk
 from theory.worlds import states
 from theory.worlds.tree import sticky_chain
 
@@ -59,8 +59,8 @@ def test_smoke_records_are_judged_and_small(name: str) -> None:
 
 def test_punt_in_order_knows_its_own_law() -> None:
     world, rule = sticky_chain(4), Punt(0.05, "confidence", "in-order")
-    law = walk(rule, world.law(), 4, 2).output[0]
-    found = _drawn.draw(world, rule, torch.full((200, 4), 2), 2, seed=0)
+    law = walk(rule, world).output.law()
+    found = _drawn.draw(world, rule, torch.full((200, 4), 2), seed=0)
     index = (found.tokens * torch.tensor([8, 4, 2, 1])).sum(-1)
     assert torch.allclose(found.log_p, law.log()[index], atol=1e-9)
 
@@ -68,21 +68,22 @@ def test_punt_in_order_knows_its_own_law() -> None:
 @pytest.mark.parametrize("rule", [TopK(2, "confidence"), EntropyBounded(0.4)])
 def test_drawn_log_p_is_that_of_teacher_forcing(rule: Any) -> None:
     world = worlds.dirichlet(4, 3, 0.5, torch.Generator().manual_seed(0))
-    found = _drawn.draw(world, rule, torch.full((64, 4), 3), 3, seed=1)
-    score = log_likelihood(rule, world, found.tokens, 3)
+    found = _drawn.draw(world, rule, torch.full((64, 4), 3), seed=1)
+    score = log_likelihood(rule, world, found.tokens)
     assert torch.allclose(found.log_p, score.log_likelihood, atol=1e-9)
     assert torch.equal(found.calls, score.calls)
 
 
 def test_drawn_calls_and_sequences_follow_the_exact_walk() -> None:
     world, rule = sticky_chain(4), Punt(0.05, "confidence")
-    exact = walk(rule, world.law(), 4, 2)
-    found = _drawn.draw(world, rule, torch.full((4000, 4), 2), 2, seed=3)
+    exact = walk(rule, world)
+    found = _drawn.draw(world, rule, torch.full((4000, 4), 2), seed=3)
     calls = found.calls.double()
-    assert float(calls.mean()) == pytest.approx(float(exact.mean_nfe[SAMPLER, 0]), abs=4 * float(calls.std()) / 63)
+    assert float(calls.mean()) == pytest.approx(exact.calls, abs=4 * float(calls.std()) / 63)
     counts = torch.bincount((found.tokens * torch.tensor([8, 4, 2, 1])).sum(-1), minlength=16)
-    spread = (exact.output[0] * (1 - exact.output[0]) / 4000).sqrt()
-    assert bool(((counts / 4000 - exact.output[0]).abs() < 4.5 * spread + 1e-12).all())
+    law = exact.output.law()
+    spread = (law * (1 - law) / 4000).sqrt()
+    assert bool(((counts / 4000 - law).abs() < 4.5 * spread + 1e-12).all())
 
 
 def entropy_of(rows: list[tuple[int, ...]]) -> float:
@@ -116,7 +117,7 @@ def test_the_projected_divergence_is_zero_on_data_and_a_lower_bound() -> None:
     x = world.sample(1024, torch.Generator().manual_seed(0))
     gap = -world.log_prob(x) - _drawn.markov_entropy(x, 4)
     assert abs(float(gap.mean())) < 4 * float(gap.std()) / 32
-    found = _drawn.draw(world, TopK(8, "confidence"), torch.full((512, 32), 4), 4, seed=0)
+    found = _drawn.draw(world, TopK(8, "confidence"), torch.full((512, 32), 4), seed=0)
     surprisal = -world.log_prob(found.tokens)
     path = float((found.log_p + surprisal).mean())
     for engine in (_drawn.markov_entropy, _drawn.pooled_markov_entropy):
@@ -150,8 +151,8 @@ def test_stability_counts_agree_with_single_states() -> None:
 
 def test_best_of_n_is_the_least_of_independent_draws() -> None:
     world = worlds.dirichlet(3, 2, 1.0, torch.Generator().manual_seed(1))
-    cost = trained_infogain.path_entropy(world, 3, 2)
-    law = walk(TopK(1, "entropy"), world.law(), 3, 2).output[0]
+    cost = trained_infogain.path_entropy(world, states.all_sequences(3, 2))
+    law = walk(TopK(1, "entropy"), world).output.law()
     wins = winning(law[None], -cost[None], 2)[0]
     by_hand = torch.zeros(8, dtype=torch.float64)
     for i, j in itertools.product(range(8), repeat=2):
@@ -162,7 +163,7 @@ def test_best_of_n_is_the_least_of_independent_draws() -> None:
 def test_followed_entropy_greedy_is_the_expected_cumulative_entropy() -> None:
     world = worlds.dirichlet(4, 2, 1.0, torch.Generator().manual_seed(1))
     start = torch.full((3000, 4), 2)
-    tokens, surprise, steps = trained_infogain.follow(world, SampledInfoGain(1), start, 2, seed=0)
+    tokens, surprise, steps = trained_infogain.follow(world, SampledInfoGain(1), start, seed=0)
     assert bool((steps == 4).all()) and int(tokens.max()) == 1
     error = float(surprise.std()) / math.sqrt(3000)
     assert float(surprise.mean()) == pytest.approx(entropy_by_table(world), abs=4 * error)
@@ -378,9 +379,9 @@ def test_walked_small_tasks_are_the_walk() -> None:
     assert chain.world is not None
     rows = {(row["family"], row["parameter"]): row for row in trained_punt.walked(config, chain, chain.world)}
     rule = Punt(config.eps[0], "confidence")
-    found = walk(rule, chain.world.law(), chain.n, chain.d, denoiser_model(chain.world))
+    found = walk(rule, chain.world)
     mine = rows["PUNT", config.eps[0]]
-    assert mine["nfe"] == pytest.approx([float(found.mean_nfe[SAMPLER, 0])])
+    assert mine["nfe"] == pytest.approx([found.calls])
     x = states.all_sequences(chain.n, chain.d)
-    expected = -float(found.output[0] @ chain.world.log_prob(x))
+    expected = -float(found.output.law() @ chain.world.log_prob(x))
     assert mine["quality"] == pytest.approx([expected], abs=1e-9)

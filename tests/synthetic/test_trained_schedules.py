@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +11,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from torch import Tensor
 
 from synthetic.claims.base import judge
 from synthetic.claims.schedules import CLAIMS as ALL
@@ -21,6 +19,7 @@ from synthetic.experiments._schedules import Losses, rounded
 from synthetic.progress import Silent
 from synthetic.tasks import unconditional
 from theory import schedules, worlds
+from theory.denoisers import TableDenoiser
 from theory.unmasking import laws
 from theory.unmasking.curves import learned_fixed_size_error, learned_per_token_error
 from theory.worlds import states
@@ -36,11 +35,10 @@ def losses(free: tuple[int, ...] = (5, 5, 3), seed: int = 0) -> Losses:
     return Losses(torch.where(torch.arange(max(free)) < counts[:, None], values, 0.0), counts)
 
 
-def denoiser(seed: int = 0) -> Callable[[Tensor], Tensor]:
+def denoiser(seed: int = 0) -> TableDenoiser:
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randn((D + 1) ** N, N, D, dtype=torch.float64, generator=generator)
-    table = (0.5 * noise).log_softmax(-1)
-    return lambda z: table[states.index_of(z, D)]
+    return TableDenoiser((0.5 * noise).log_softmax(-1))
 
 
 def test_code_lengths_are_those_of_the_theory_row_by_row() -> None:
@@ -58,7 +56,7 @@ def test_measured_code_lengths_are_path_divergences_of_the_tabulated_model() -> 
     """Losses of every sequence, weighted by the law, give the exact path KL of both samplers."""
     denoise, world = denoiser(), worlds.dirichlet(N, D, 1.0, torch.Generator().manual_seed(1))
     x, copies = states.all_sequences(N, D), 4000
-    found = _losses.by_count(denoise, unconditional(x.repeat(copies, 1)), D, 1, seed=2)
+    found = _losses.by_count(denoise, unconditional(x.repeat(copies, 1)), 1, seed=2)
     mean = found.reshape(copies, len(x), N)
     measured = Losses(mean.mean(0), torch.full((len(x),), N))
     law, entropy = world.law(), float(world.entropy())

@@ -22,7 +22,7 @@ import torch
 
 from synthetic import checkpoints, models, optimisation, tasks, training
 from synthetic.checkpoints import Checkpoint, DamagedCheckpoint
-from synthetic.denoisers import Architecture, Denoiser, ErrorPredictor, preset
+from synthetic.denoisers import Architecture, ErrorPredictor, Transformer, preset
 from synthetic.digest import PROJECT
 from synthetic.models import ModelSpec
 from synthetic.optimisation import Optimiser, Schedule
@@ -225,8 +225,8 @@ def test_another_run_is_refused(tmp_path) -> None:
     with pytest.raises(InvalidInput, match=r"architecture.width 16 -> 32, training.rate 0.003 -> 0.1\)"):
         run(tmp_path, architecture=replace(SMALL, width=32), training=replace(SHORT, rate=0.1))
     assert saved(tmp_path) == [50, 60]
-    other = Denoiser(Architecture(width=16, depth=2, heads=2), (2, 3), 2)
-    tensors = dict(Optimiser(Denoiser(SMALL, (2, 3), 2), training.nelbo_objective, Schedule(9)).module.state_dict())
+    other = Transformer(Architecture(width=16, depth=2, heads=2), (2, 3), 2)
+    tensors = dict(Optimiser(Transformer(SMALL, (2, 3), 2), training.nelbo_objective, Schedule(9)).module.state_dict())
     with pytest.raises(InvalidInput, match=r"weights/blocks.1.* is absent, expected"):
         Optimiser(other, training.nelbo_objective, Schedule(9)).restore(
             1, {f"weights/{name}": tensor for name, tensor in tensors.items()}
@@ -281,7 +281,7 @@ def test_where_no_compiler_works_the_run_is_eager(tmp_path, uninterrupted, monke
 
 def test_an_error_of_the_batch_itself_is_raised(monkeypatch) -> None:
     monkeypatch.setattr(optimisation.torch, "compile", lambda function, **_: function)
-    optimiser = Optimiser(Denoiser(SMALL, (2, 3), 2), training.nelbo_objective, Schedule(9), compiled=True)
+    optimiser = Optimiser(Transformer(SMALL, (2, 3), 2), training.nelbo_objective, Schedule(9), compiled=True)
     z, nothing = torch.zeros(4, 6, dtype=torch.long), torch.zeros(4, 6, dtype=torch.bool)
     with pytest.raises((IndexError, RuntimeError), match="out of"):
         optimiser.step(0, z, z + 99, nothing, torch.ones(4))
@@ -289,8 +289,8 @@ def test_an_error_of_the_batch_itself_is_raised(monkeypatch) -> None:
 
 def test_long_runs_compile() -> None:
     cpu = torch.device("cpu")
-    assert not training._worth_compiling(Denoiser(preset("tiny"), (16,), 2), Training(steps=2000), cpu)
-    assert training._worth_compiling(Denoiser(preset("medium"), (9, 9), 9), Training(steps=2000), cpu)
+    assert not training._worth_compiling(Transformer(preset("tiny"), (16,), 2), Training(steps=2000), cpu)
+    assert training._worth_compiling(Transformer(preset("medium"), (9, 9), 9), Training(steps=2000), cpu)
 
 
 def test_rates_warm_up_and_go_down() -> None:
@@ -420,7 +420,7 @@ def test_the_key_depends_on_spec_code_and_torch(monkeypatch) -> None:
 
 
 def test_a_second_process_waits_for_the_first(tmp_path) -> None:
-    found: list[Denoiser] = []
+    found: list[Transformer] = []
     waiting = threading.Thread(target=lambda: found.append(models.trained(SPEC, Silent(), "cpu", tmp_path)))
     with models._locked(models.folder(SPEC, tmp_path)):
         waiting.start()

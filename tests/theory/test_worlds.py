@@ -23,7 +23,7 @@ def matrix(*rows: list[float]) -> torch.Tensor:
     return torch.tensor(rows, dtype=torch.float64)
 
 
-HMM = worlds.hidden_markov_model(4, matrix([0.9, 0.1], [0.2, 0.8]), matrix([0.7, 0.3, 0.0], [0.0, 0.1, 0.9]))
+HMM = worlds.hidden_markov_model(matrix([0.9, 0.1], [0.2, 0.8]), matrix([0.7, 0.3, 0.0], [0.0, 0.1, 0.9]), 4)
 ROOT, EDGE = torch.tensor([0.3, 0.7], dtype=torch.float64), matrix([0.9, 0.1], [0.0, 1.0])
 TREE = TreeWorld([-1, 0, 0, 1, 1], [ROOT, EDGE, EDGE, EDGE, EDGE])
 SMALL = [
@@ -123,7 +123,7 @@ def test_real_data_worlds() -> None:
         (lambda: TableWorld([[0.5, 0.5]], 1, 2).sample(3), "sample from one of them"),
         (lambda: worlds.mds_code(4, 2, 6), "6 is not prime"),
         (lambda: worlds.mds_code(8, 2, 7), "expected 1 <= dimension <= n <= field"),
-        (lambda: worlds.markov_chain(3, matrix([0.5, 0.4], [0.5, 0.5])), "sums to one only within 0.1"),
+        (lambda: worlds.markov_chain(matrix([0.5, 0.4], [0.5, 0.5]), 3), "sums to one only within 0.1"),
         (lambda: TreeWorld([1, -1], [torch.ones(1).double()] * 2), "list parents before children"),
         (lambda: worlds.dirichlet(2, 2, -1.0), "concentration -1"),
         (lambda: worlds.copied_pairs(0), "n = 0, d = 2; expected n >= 1"),

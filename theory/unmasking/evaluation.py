@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,8 @@ class Score:
     `excess` is its path KL above the best deterministic value-free rules at as many calls, `excess_calls` its calls
     above theirs at the same path KL; both nan outside the theorems' family, where path KL is not defined. `at_end`
     tells that the rule takes one token a step, or all at once: an end of the calls axis, where being as good as the
-    best says nothing about the choices that the rule makes.
+    best says nothing about the choices that the rule makes. `dominated_by` names all built-in rules that dominate the
+    researcher's own.
     """
 
     rule: str
@@ -51,25 +52,17 @@ class Score:
     mine: bool = False
     excess_calls: float = math.nan
     at_end: bool = False
+    dominated_by: tuple[str, ...] = ()
+
+    @property
+    def optimal(self) -> bool:
+        """Return whether the rule chooses as well as any: on the hull, between its ends, dominated by none."""
+        return self.excess <= 0 and self.excess_calls <= 0 and not self.at_end and not self.dominated_by
 
     def dominates(self, other: Score) -> bool:
         """Return whether this score has no more calls and no more divergence, and less of one."""
         fewer, closer = other.calls - self.calls, other.divergence - self.divergence
         return min(fewer, closer) >= -2 * SLACK and max(fewer, closer) > 2 * SLACK
-
-
-@dataclass(frozen=True)
-class Standing:
-    """Where the researcher's rule stands on one world: its score and all built-in rules that dominate it."""
-
-    score: Score
-    dominated_by: tuple[str, ...]
-
-    @property
-    def optimal(self) -> bool:
-        """Return whether the rule chooses as well as any: on the hull, between its ends, dominated by none."""
-        on_the_hull = self.score.excess <= 0 and self.score.excess_calls <= 0
-        return on_the_hull and not self.score.at_end and not self.dominated_by
 
 
 @dataclass(frozen=True, repr=False)
@@ -94,17 +87,9 @@ class Report(Shown):
         """Return the own score furthest above the optimum (outside the family: of largest KL)."""
         return max(self.mine(), key=lambda s: s.divergence if math.isnan(s.excess) else s.excess)
 
-    def standings(self) -> list[Standing]:
-        """Return where the own rule stands on each world."""
-        rivals = [s for s in self.scores if not s.mine]
-        return [
-            Standing(own, tuple(s.rule for s in rivals if s.world == own.world and s.dominates(own)))
-            for own in self.mine()
-        ]
-
     @property
     def verdict(self) -> str:
-        """Return in plain sentences how the rule stands against the best and against the built-in rules."""
+        """Return in one or two plain sentences how the rule stands against the best and the built-in rules."""
         return verdict(self)
 
     def _facts(self) -> dict[str, object]:
@@ -117,8 +102,7 @@ def verdict(report: Report) -> str:
     A rule is called optimal only on worlds where it attains the hull of the best rules between its ends and no
     built-in rule dominates it; never where it takes one token a step or all at once.
     """
-    standings = report.standings()
-    return " ".join(filter(None, (_against_best(report, standings), _against_built_in(standings))))
+    return f"{_against_best(report)} {_against_built_in(report.mine())}"
 
 
 def small_worlds() -> dict[str, World]:
@@ -163,7 +147,7 @@ def evaluate(
 
 def report(rule: Rule, rows: Sequence[tuple[str, list[Score], list[Optimum]]]) -> Report:
     """Gather the scores of all worlds and say whether the rule stays in the family of the theorems."""
-    scores = tuple(s for _, found, _ in rows for s in found)
+    scores = tuple(_judged(score, found) for _, found, _ in rows for score in found)
     hulls = {name: tuple((o.calls, o.divergence) for o in hull) for name, _, hull in rows}
     return Report(rule.name, scores, hulls, tuple(family_remarks(rule)))
 
@@ -189,6 +173,11 @@ def family_remarks(rule: Rule) -> list[str]:
     if not remarks and not torch.equal(together, rule.choices(arbitrary, masked)[1]):
         remarks.append("it reads conditionals at revealed positions, which a denoiser may fill with anything")
     return remarks
+
+
+def whole(difference: float) -> float:
+    """Return zero for a difference of two computed numbers that is within the slack."""
+    return 0.0 if abs(difference) < 2 * SLACK else difference
 
 
 def plot(found: Report, path: Path) -> None:
@@ -225,23 +214,26 @@ def plot(found: Report, path: Path) -> None:
 
 def _score(rule: Rule, world: World, denoiser: Any, name: str, hull: list[Optimum], mine: bool) -> Score:
     walk = walks.walk(rule, world, denoiser)
-    calls, divergence = float(walk.calls), settled(float(walk.divergence))
+    calls, divergence = float(walk.calls), whole(float(walk.divergence))
     excess = excess_calls = math.nan
     if isinstance(rule, SetRule):
         spent, found = float(walk.calls_of_data), float(walk.path_divergence)
-        excess = settled(found - height([(o.calls, o.divergence) for o in hull], spent))
-        excess_calls = settled(spent - height([(o.divergence, o.calls) for o in reversed(hull)], found))
+        excess = whole(found - height([(o.calls, o.divergence) for o in hull], spent))
+        excess_calls = whole(spent - height([(o.divergence, o.calls) for o in reversed(hull)], found))
     at_end = calls <= 1 + SLACK or calls >= world.n - 2 * SLACK
     return Score(rule.name, name, calls, max(0.0, divergence), excess, mine, excess_calls, at_end)
 
 
-def settled(difference: float) -> float:
-    """Return zero for a difference of two computed numbers that is within the slack."""
-    return 0.0 if abs(difference) < 2 * SLACK else difference
+def _judged(score: Score, on_this_world: Sequence[Score]) -> Score:
+    """Return an own score with the names of the built-in rules that dominate it; others as they are."""
+    if not score.mine:
+        return score
+    return replace(score, dominated_by=tuple(s.rule for s in on_this_world if not s.mine and s.dominates(score)))
 
 
-def _against_best(report: Report, standings: list[Standing]) -> str:
-    count, ends = len(standings), sum(s.score.at_end for s in standings)
+def _against_best(report: Report) -> str:
+    own = report.mine()
+    count, ends = len(own), sum(s.at_end for s in own)
     on = f"on {count} {'world' if count == 1 else 'worlds'}"
     worst = report.worst()
     if math.isnan(worst.excess):
@@ -249,23 +241,23 @@ def _against_best(report: Report, standings: list[Standing]) -> str:
             f"{report.name} looks at drawn values, so the best of the other rules are no bound for it; its KL {on} is "
             f"{shown(worst.divergence)} nats at most ({worst.world})."
         )
-    if ends == count:
+    if ends == count and worst.excess <= 0:
         return (
             f"{report.name} takes one token a step, or all at once, {on}: at these ends of the calls axis being as "
             "good as the best says nothing about how well it chooses."
         )
-    optimal = sum(s.optimal for s in standings)
+    optimal = sum(s.optimal for s in own)
     worst_of_all = f"at equal calls at most {shown(worst.excess)} nats above the best rule ({worst.world})"
     at_ends = f", at an end of the calls axis, where that says nothing, on {ends}" if ends else ""
     return f"{report.name} is {worst_of_all} {on}: optimal on {optimal}{at_ends}."
 
 
-def _against_built_in(standings: list[Standing]) -> str:
-    beaten = [s for s in standings if s.dominated_by]
+def _against_built_in(own: list[Score]) -> str:
+    beaten = [s for s in own if s.dominated_by]
     if not beaten:
         return "No built-in rule has fewer calls without a larger KL, or a smaller KL without more calls."
     first = beaten[0]
     return (
         f"A built-in rule with no more calls and no more KL, and less of one, exists on {len(beaten)} of them, as "
-        f"{first.dominated_by[0]} does on {first.score.world}."
+        f"{first.dominated_by[0]} does on {first.world}."
     )

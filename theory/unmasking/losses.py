@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
-from theory.denoisers import check_conditionals, for_world
+from theory.denoisers import Denoiser, check_conditionals, for_world
 from theory.errors import InvalidInput
 from theory.showing import Shown
 from theory.unmasking.kernels import block_costs, reveal_kernel
@@ -74,7 +74,8 @@ def cross_entropy_by_count(
     if tokens.ndim != 2 or len(tokens) < 2:
         raise InvalidInput(f"rows of shape {tuple(tokens.shape)}; expected at least two rows of n tokens")
     kept = torch.zeros_like(tokens, dtype=torch.bool) if given is None else given
-    found = losses_by_count(denoiser, tokens, kept, size, repeats, generator or Generator().manual_seed(0))
+    source = for_world(denoiser, _Size(tokens.shape[-1], size))
+    found = losses_by_count(source, tokens, kept, repeats, generator or Generator().manual_seed(0))
     free = (~kept).sum(-1)
     means, errors = [], []
     for m in range(found.shape[-1]):
@@ -87,10 +88,9 @@ def cross_entropy_by_count(
 
 @torch.no_grad()
 def losses_by_count(
-    denoiser: Any,
+    denoiser: Denoiser,
     tokens: Int[Tensor, "rows n"],
     given: Bool[Tensor, "rows n"],
-    d: int,
     repeats: int,
     generator: Generator,
 ) -> Float[Tensor, "rows counts"]:
@@ -99,6 +99,7 @@ def losses_by_count(
     Averaged over `repeats` uniformly random orders of revealing; 0 where m reaches the number of free tokens. Nats; a
     row's sum over m is an unbiased estimate of its NELBO. Raises InvalidInput for wrong rows or conditionals.
     """
+    d = denoiser.d
     if states.check_states(tokens, tokens.shape[-1], d).numel() and int(tokens.max()) >= d:
         raise InvalidInput(f"rows hold the mask {d}; expected complete sequences of tokens 0..{d - 1}")
     if given.shape != tokens.shape or given.dtype != torch.bool:
@@ -107,7 +108,6 @@ def losses_by_count(
         )
     if repeats < 1:
         raise InvalidInput(f"repeats = {repeats}; expected at least one order of revealing")
-    source = for_world(denoiser, _Size(tokens.shape[-1], d))
     free = ~given
     count = free.sum(-1)
     total = torch.zeros(len(tokens), int(count.max()), dtype=torch.float64)
@@ -117,18 +117,18 @@ def losses_by_count(
         for m in range(total.shape[1]):
             rows = (count > m).nonzero()[:, 0]
             masked = free[rows] & (rank[rows] >= m)
-            total[rows, m] += surprise(source, tokens[rows], masked, d) / (count[rows] - m)
+            total[rows, m] += surprise(denoiser, tokens[rows], masked) / (count[rows] - m)
     return total / repeats
 
 
 def surprise(
-    denoiser: Any, tokens: Int[Tensor, "rows n"], masked: Bool[Tensor, "rows n"], d: int
+    denoiser: Denoiser, tokens: Int[Tensor, "rows n"], masked: Bool[Tensor, "rows n"]
 ) -> Float[Tensor, "rows"]:
     """Return the sum over masked positions of -ln p of the true token, in nats."""
     found = [torch.zeros(0, dtype=torch.float64)]
     for x, hidden in zip(torch.split(tokens, BATCH), torch.split(masked, BATCH), strict=True):
-        z = x.masked_fill(hidden, d)
-        log_p = check_conditionals(denoiser(z), z, d)
+        z = x.masked_fill(hidden, denoiser.d)
+        log_p = check_conditionals(denoiser(z), z, denoiser.d)
         own = log_p.gather(-1, x[..., None])[..., 0]
         found.append(torch.where(hidden, -own, 0.0).sum(-1).to("cpu", torch.float64))
     return torch.cat(found)
@@ -140,3 +140,4 @@ class _Size:
 
     n: int
     d: int
+    worlds: tuple[int, ...] = ()

@@ -115,7 +115,7 @@ class Walk(Shown):
             facts["worlds"] = "x".join(map(str, self.world.worlds))
         values = {"KL (nats)": self.divergence, "path KL (nats)": self.path_divergence, "calls": self.calls}
         values["bound (nats)"] = self.bound
-        means = {label: float(torch.as_tensor(value).mean()) for label, value in values.items()}
+        means = {label: float(torch.as_tensor(value, dtype=torch.float64).mean()) for label, value in values.items()}
         return {**facts, **{label: mean for label, mean in means.items() if mean == mean}}
 
 

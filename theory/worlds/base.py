@@ -12,6 +12,7 @@ from torch import Generator, Tensor
 from theory.errors import InvalidInput
 from theory.showing import Shown
 from theory.worlds import information, states
+from theory.worlds.curves import SampledCurve, sampled_curve
 from theory.worlds.states import ZeroRule
 
 
@@ -83,6 +84,10 @@ class World(Shown, ABC):
     def information_curve(self) -> Float[Tensor, "*worlds n"]:
         """Return Z_1..Z_n: Z_j is the mean of I(X_i; X_S) over tokens i and sets S of j - 1 other tokens."""
         return information.information_curve(information.mean_entropies(self.set_entropies()))
+
+    def sampled_information_curve(self, samples: int, generator: Generator | None = None) -> SampledCurve:
+        """Estimate the information curve from drawn sequences and exact conditionals, with standard errors."""
+        return sampled_curve(self, samples, generator)
 
     def total_correlation(self) -> float | Tensor:
         """Return TC = sum_i H(X_i) - H(X)."""

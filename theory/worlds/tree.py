@@ -6,13 +6,14 @@ Cost per state is linear in the number of nodes, so conditionals are exact at n 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor
 
 from theory.errors import InvalidInput
-from theory.worlds import information, states
+from theory.worlds import curves, information, states
 from theory.worlds.base import World
 from theory.worlds.states import ZeroRule
 
@@ -82,6 +83,20 @@ class TreeWorld(World):
             singles.append(factor if parent < 0 else singles[parent] @ factor)
         return total
 
+    def information_curve(self) -> Float[Tensor, "n"]:
+        """Return Z_1..Z_n: on chains exactly at any length, on other trees by enumeration where that fits in memory.
+
+        Raises InvalidInput for a tree with hidden or branching nodes that is too large to enumerate.
+        """
+        if curves.is_path(self):
+            return curves.chain_curve(self)
+        if max(self.d**self.n * self.n, (self.d + 1) ** self.n) * 8 > states.MEMORY_LIMIT:
+            raise InvalidInput(
+                f"{self.name} has hidden or branching nodes and {self.d}^{self.n} sequences, too many to enumerate; "
+                "sampled_information_curve(samples) estimates its curve with standard errors"
+            )
+        return super().information_curve()
+
     def _upward(self, z: Int[Tensor, "m n"]) -> tuple[list[Tensor], list[Tensor], Float[Tensor, "m"]]:
         """Return each node's message to its parent, its evidence from below, and ln q(z_UM)."""
         ones = torch.ones(len(z), 1, dtype=torch.float64)
@@ -116,22 +131,21 @@ class TreeWorld(World):
             raise InvalidInput("observed nodes differ in vocabulary; expected the same d at every position")
 
 
-def product(rows: Float[Tensor, "n d"], name: str = "product") -> TreeWorld:
-    """Return independent positions with the given laws."""
-    rows = torch.as_tensor(rows, dtype=torch.float64)
-    return TreeWorld([-1] * len(rows), list(rows), name=name)
+def product(rows: Any, name: str = "product") -> TreeWorld:
+    """Return independent positions with the given laws, an array (n, d)."""
+    laws = torch.as_tensor(rows, dtype=torch.float64)
+    return TreeWorld([-1] * len(laws), list(laws), name=name)
 
 
-def markov_chain(
-    n: int,
-    transition: Float[Tensor, "d d"],
-    start: Float[Tensor, "d"] | None = None,
-    name: str = "Markov chain",
-) -> TreeWorld:
-    """Return a homogeneous Markov chain of length n; uniform start unless given."""
-    matrix = torch.as_tensor(transition, dtype=torch.float64)
-    first = torch.full((len(matrix),), 1 / len(matrix), dtype=torch.float64) if start is None else start
-    return TreeWorld(list(range(-1, n - 1)), [first.double(), *[matrix] * (n - 1)], name=name)
+def markov_chain(transition: Any, n: int, start: Any = None, name: str = "Markov chain") -> TreeWorld:
+    """Return a homogeneous Markov chain of length n.
+
+    `transition` is an array (d, d), rows the law of the next token; the start is uniform unless given. The two may come
+    in either order.
+    """
+    matrix, length = _matrix_and_length(transition, n)
+    first = _start(start, len(matrix))
+    return TreeWorld(list(range(-1, length - 1)), [first, *[matrix] * (length - 1)], name=name)
 
 
 def sticky_chain(n: int, stay: float = 0.9, d: int = 2) -> TreeWorld:
@@ -140,27 +154,41 @@ def sticky_chain(n: int, stay: float = 0.9, d: int = 2) -> TreeWorld:
         raise InvalidInput(f"n = {n}, d = {d}, stay = {stay}; expected n >= 1, d >= 2 and 0 <= stay <= 1")
     move = (1 - stay) / (d - 1)
     matrix = torch.full((d, d), move, dtype=torch.float64).fill_diagonal_(stay)
-    return markov_chain(n, matrix, name=f"Markov chain, stay {stay:g}")
+    return markov_chain(matrix, n, name=f"Markov chain, stay {stay:g}")
 
 
 def hidden_markov_model(
-    n: int,
-    transition: Float[Tensor, "h h"],
-    emission: Float[Tensor, "h d"],
-    start: Float[Tensor, "h"] | None = None,
-    name: str = "hidden Markov model",
+    transition: Any, emission: Any, n: int, start: Any = None, name: str = "hidden Markov model"
 ) -> TreeWorld:
-    """Return a hidden Markov model with n emissions; uniform start unless given."""
-    matrix = torch.as_tensor(transition, dtype=torch.float64)
-    first = torch.full((len(matrix),), 1 / len(matrix), dtype=torch.float64) if start is None else start
-    parents, factors = [], []
-    for i in range(n):
+    """Return a hidden Markov model with n emissions; uniform start unless given.
+
+    `transition` is an array (h, h) over hidden states, `emission` an array (h, d) from them to tokens.
+    """
+    matrix, length = _matrix_and_length(transition, n)
+    first, shown = _start(start, len(matrix)), torch.as_tensor(emission, dtype=torch.float64)
+    parents, factors = list[int](), list[Tensor]()
+    for i in range(length):
         parents += [2 * i - 2 if i else -1, 2 * i]
-        factors += [
-            first.double() if i == 0 else matrix,
-            torch.as_tensor(emission, dtype=torch.float64),
-        ]
-    return TreeWorld(parents, factors, observed=range(1, 2 * n, 2), name=name)
+        factors += [first if i == 0 else matrix, shown]
+    return TreeWorld(parents, factors, observed=range(1, 2 * length, 2), name=name)
+
+
+def _matrix_and_length(transition: Any, n: Any) -> tuple[Tensor, int]:
+    """Return the matrix and the length, in whichever order they were given."""
+    if isinstance(transition, int) and not isinstance(n, int):
+        transition, n = n, transition
+    matrix = torch.as_tensor(transition, dtype=torch.float64)
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1] or not isinstance(n, int) or n < 1:
+        raise InvalidInput(
+            f"transition of shape {tuple(matrix.shape)}, length {n!r}; expected a square matrix and a length n >= 1"
+        )
+    return matrix, n
+
+
+def _start(start: Any, states_: int) -> Tensor:
+    if start is None:
+        return torch.full((states_,), 1 / states_, dtype=torch.float64)
+    return torch.as_tensor(start, dtype=torch.float64)
 
 
 def _scaled(message: Float[Tensor, "m s"]) -> tuple[Tensor, Tensor]:

@@ -55,46 +55,44 @@ def reported(rule: object, worlds: dict, denoiser: object = None) -> evaluation.
 def test_a_rule_of_one_token_a_step_is_never_called_optimal() -> None:
     dense = evaluation.small_worlds()["Dirichlet, dense"]
     report = reported(LeftToRight(1), {"pairs": copied_pairs(2), "dense": dense})
-    pairs, dense = report.standings()
-    assert pairs.score.at_end and dense.score.at_end
-    assert (pairs.score.excess, pairs.score.divergence, dense.score.excess) == (0.0, 0.0, 0.0)
-    assert pairs.score.excess_calls == pytest.approx(2) and "EB 0, confidence" in pairs.dominated_by
-    assert dense.score.excess_calls == 0.0 and not dense.optimal and not pairs.optimal
-    told = evaluation.verdict(report)
+    pairs, dense = report.mine()
+    assert pairs.at_end and dense.at_end
+    assert (pairs.excess, pairs.divergence, dense.excess) == (0.0, 0.0, 0.0)
+    assert pairs.excess_calls == pytest.approx(2) and "EB 0, confidence" in pairs.dominated_by
+    assert dense.excess_calls == 0.0 and not dense.optimal and not pairs.optimal
+    told = report.verdict
     assert "optimal" not in told and "says nothing about how well it chooses" in told
     assert "exists on 1 of them" in told
 
 
 def test_all_at_once_is_an_end_too() -> None:
     report = reported(TopK(4), {"pairs": copied_pairs(2)})
-    assert report.standings()[0].score.at_end and "optimal" not in evaluation.verdict(report)
+    assert report.mine()[0].at_end and "optimal" not in report.verdict
 
 
 def test_a_rule_on_the_hull_between_its_ends_is_optimal() -> None:
     best = best_rule(copied_pairs(2)).rule
     report = reported(best, {"pairs": copied_pairs(2)})
-    standing = report.standings()[0]
-    assert (standing.score.excess, standing.score.excess_calls, standing.dominated_by) == (0.0, 0.0, ())
-    assert standing.optimal and "optimal on 1" in evaluation.verdict(report)
+    standing = report.mine()[0]
+    assert (standing.excess, standing.excess_calls, standing.dominated_by) == (0.0, 0.0, ())
+    assert standing.optimal and "optimal on 1" in report.verdict
     assert "optimal on 1" in repr(report)
 
 
 def test_a_dominated_rule_is_told_all_that_dominate_it() -> None:
     report = reported(LeftToRight(2), {"pairs": copied_pairs(2), "repetition": evaluation.small_worlds()["repetition"]})
-    standing = report.standings()[0]
+    standing = report.mine()[0]
     rivals = [s for s in report.scores if not s.mine and s.world == "pairs"]
-    assert standing.dominated_by == tuple(s.rule for s in rivals if s.dominates(standing.score))
-    assert standing.score.excess == pytest.approx(2 * math.log(2)) and len(standing.dominated_by) > 1
-    assert "optimal on 0" in evaluation.verdict(report) and "1.386 nats above the best rule" in evaluation.verdict(
-        report
-    )
+    assert standing.dominated_by == tuple(s.rule for s in rivals if s.dominates(standing))
+    assert standing.excess == pytest.approx(2 * math.log(2)) and len(standing.dominated_by) > 1
+    assert "optimal on 0" in report.verdict and "1.386 nats above the best rule" in evaluation.verdict(report)
 
 
 def test_a_denoiser_of_the_users_own_is_measured_against_the_best_rules_under_it() -> None:
     world = sticky_chain(4)
     report = reported(EntropyBounded(0.4), {"chain": world}, sticky_chain(4, 0.7))
-    assert report.standings()[0].score.divergence > reported(EntropyBounded(0.4), {"chain": world}).mine()[0].divergence
-    assert report.standings()[0].score.excess >= 0
+    assert report.mine()[0].divergence > reported(EntropyBounded(0.4), {"chain": world}).mine()[0].divergence
+    assert report.mine()[0].excess >= 0
     with pytest.raises(InvalidInput, match="denoiser with n = 5 beside a world with n = 4"):
         reported(TopK(1), {"chain": world}, sticky_chain(5))
 

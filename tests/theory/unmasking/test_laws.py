@@ -131,9 +131,8 @@ def test_from_a_start_the_sampler_is_that_of_the_masked_tokens(data: st.DataObje
     found = laws.sampler_law([float(a) for a in GRID], world, model, start.tolist())
     literal = reference.conditionals_of(reference.exact(world), world.d)
     if model is not None:
-        table = {
-            tuple(z): p for z, p in zip(states.all_states(world.n, world.d).tolist(), model.log_p.exp(), strict=True)
-        }
+        z = states.all_states(world.n, world.d).tolist()
+        table = {tuple(one): p for one, p in zip(z, model.log_p.exp(), strict=True)}
         literal = lambda z, i, v: float(table[z][i, v])  # noqa: E731  # a denoiser in one line
     now = {tuple(start.tolist()): 1.0}
     for reveal in [(b - a) / (1 - a) for a, b in itertools.pairwise(GRID)]:

@@ -17,7 +17,7 @@ from theory.worlds.tree import sticky_chain
 
 STAY = torch.tensor([[0.9, 0.1], [0.2, 0.8]], dtype=torch.float64)
 SEE = torch.tensor([[0.75, 0.25], [0.125, 0.875]], dtype=torch.float64)
-HMM = worlds.hidden_markov_model(5, STAY, SEE)
+HMM = worlds.hidden_markov_model(STAY, SEE, 5)
 
 
 @pytest.mark.parametrize("rule", [EntropyBounded(0.6), TopK(2, "margin"), RandomOne()], ids=lambda r: r.name)

@@ -172,7 +172,8 @@ def oracle_guarantee(
 ) -> Iterator[Evidence]:
     """Compare KL(q || p_phi) of EB with exact conditionals with budget * E[steps that reveal several tokens]."""
     walk = oracle_walk(n, d, weights, EntropyBounded(budget, by))
-    claimed = factor * entropy_bounds.oracle_guarantee(budget, torch.as_tensor(walk.total(walk.nodes.several)))
+    several = torch.as_tensor(walk.total(walk.nodes.several), dtype=torch.float64)
+    claimed = factor * entropy_bounds.oracle_guarantee(budget, several)
     effective = float(walk.divergence) > 1e-9
     slack = tolerance(n, d, n)
     yield at_most("enumeration", walk.divergence, claimed, slack, effective=effective)

@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from synthetic.sampling import per_token_sizes, sample, sample_sizes
+from tests.denoisers import Raw
 from theory import worlds
 from theory.errors import InvalidInput
 from theory.unmasking import laws
@@ -15,11 +15,13 @@ from theory.unmasking.rules.info_gain import SampledInfoGain
 from theory.unmasking.rules.punt import Punt
 from theory.unmasking.rules.sampled import SampledConfidence
 from theory.unmasking.rules.sets import EntropyBounded, LeftToRight, RandomOne, Threshold, TopK
-from theory.unmasking.walks import SAMPLER, walk
+from theory.unmasking.sampling import per_token_sizes, sample, sample_sizes
+from theory.unmasking.walks import walk
 
 N, D, ROWS = 4, 3, 20_000
 RULES = (
     EntropyBounded(0.3), TopK(2), Threshold(0.6), LeftToRight(3), RandomOne(), Punt(0.05), SampledInfoGain(3),
+    SampledConfidence(),
 )  # fmt: skip
 
 
@@ -48,32 +50,32 @@ def fits(tokens: torch.Tensor, law: torch.Tensor) -> bool:
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
 def test_samples_have_the_exact_law_and_calls(world, rule) -> None:
-    found = sample(world, rule, masked(ROWS), D, seed=1)
-    exact = walk(rule, world.law(), N, D)
-    assert fits(found.tokens, exact.output[0])
+    found = sample(rule, world, masked(ROWS), seed=1)
+    exact = walk(rule, world)
+    assert fits(found.tokens, exact.output.law())
     if rule.value_free:
         assert found.evaluated == int(found.nfe.sum())
     spread = found.nfe.max() - found.nfe.min()
     allowed = float(spread) * math.sqrt(25 / (2 * ROWS)) + 1e-12
-    assert abs(float(found.nfe.double().mean()) - float(exact.mean_nfe[SAMPLER, 0])) <= allowed
+    assert abs(float(found.nfe.double().mean()) - exact.calls) <= allowed
 
 
 def test_a_wrong_law_is_noticed(world) -> None:
     """The planted error: the samples of Top-2 against the law of Top-1, which is the world's own."""
-    assert not fits(sample(world, TopK(2), masked(ROWS), D, seed=1).tokens, world.law())
+    assert not fits(sample(TopK(2), world, masked(ROWS), seed=1).tokens, world.law())
 
 
 @pytest.mark.parametrize("rule", RULES[:4], ids=lambda rule: rule.name)
 def test_a_sample_depends_on_its_seed_and_row_only(world, rule) -> None:
-    whole = sample(world, rule, masked(64), D, seed=5)
-    assert torch.equal(whole.tokens, sample(world, rule, masked(64), D, seed=5, batch=7).tokens)
-    assert torch.equal(whole.tokens[:10], sample(world, rule, masked(10), D, seed=5).tokens)
-    assert not torch.equal(whole.tokens, sample(world, rule, masked(64), D, seed=6).tokens)
+    whole = sample(rule, world, masked(64), seed=5)
+    assert torch.equal(whole.tokens, sample(rule, world, masked(64), seed=5, batch=7).tokens)
+    assert torch.equal(whole.tokens[:10], sample(rule, world, masked(10), seed=5).tokens)
+    assert not torch.equal(whole.tokens, sample(rule, world, masked(64), seed=6).tokens)
 
 
 @pytest.mark.parametrize("rule", [RandomOne(), Punt(0.05), SampledInfoGain(3)], ids=lambda rule: rule.name)
 def test_rules_that_draw_repeat_with_their_seed(world, rule) -> None:
-    first, second = (sample(world, rule, masked(64), D, seed=5) for _ in range(2))
+    first, second = (sample(rule, world, masked(64), seed=5) for _ in range(2))
     assert torch.equal(first.tokens, second.tokens)
     assert torch.equal(first.nfe, second.nfe)
 
@@ -88,7 +90,7 @@ def test_revealed_tokens_stay_and_finished_rows_leave(world) -> None:
         seen.append(len(z))
         return world(z)
 
-    found = sample(counted, TopK(1), start, D, seed=0)
+    found = sample(TopK(1), Raw(counted, D, N), start, seed=0)
     assert torch.equal(found.tokens[start != D], start[start != D])
     assert found.nfe.tolist() == [0, 1, 4, 4, 4, 4]
     assert seen == [5, 4, 4, 4]
@@ -97,7 +99,7 @@ def test_revealed_tokens_stay_and_finished_rows_leave(world) -> None:
 
 def test_the_trace_tells_what_was_revealed_and_what_it_cost(world) -> None:
     rule = EntropyBounded(1.2)
-    found = sample(world, rule, masked(50), D, seed=2, keep_trace=True)
+    found = sample(rule, world, masked(50), seed=2, keep_trace=True)
     trace = found.trace
     assert trace is not None
     assert torch.equal(torch.bincount(trace.row, minlength=50), found.nfe)
@@ -108,14 +110,14 @@ def test_the_trace_tells_what_was_revealed_and_what_it_cost(world) -> None:
 
 
 def test_temperature_zero_takes_the_most_probable_token(world) -> None:
-    first, second = (sample(world, TopK(1), masked(8), D, seed=seed, temperature=0) for seed in (0, 1))
+    first, second = (sample(TopK(1), world, masked(8), seed=seed, temperature=0) for seed in (0, 1))
     assert torch.equal(first.tokens, second.tokens)
     assert len(first.tokens.unique(dim=0)) == 1
 
 
 def test_fixed_sizes_have_the_law_of_the_schedule_theorems(world) -> None:
     sizes = torch.tensor([[1, 0, 3]]).expand(ROWS, -1)
-    found = sample_sizes(world, sizes, masked(ROWS), D, seed=4)
+    found = sample_sizes(world, sizes, masked(ROWS), seed=4)
     law = laws.sampler_law(laws.fixed_size([1, 3], N), world).output.law()
     assert fits(found.tokens, law.reshape(-1))
     assert found.nfe.unique().tolist() == [2]
@@ -139,14 +141,13 @@ def test_per_token_sizes_are_multinomial() -> None:
         (TopK(1), {"temperature": math.nan}, "temperature nan"),
         (Punt(0.1), {"temperature": 0.0}, "draws its own tokens"),
         (Punt(0.1), {"keep_trace": True}, "draws its own tokens"),
-        (SampledConfidence(), {}, "only lists its outcomes"),
     ],
 )
 def test_impossible_orders_are_refused(world, rule, options, message) -> None:
     with pytest.raises(InvalidInput, match=message):
-        sample(world, rule, masked(2), D, seed=0, **options)
+        sample(rule, world, masked(2), seed=0, **options)
 
 
 def test_sizes_that_do_not_fit_are_refused(world) -> None:
     with pytest.raises(InvalidInput, match="sum to its masked positions"):
-        sample_sizes(world, torch.tensor([[1, 2]]), masked(1), D, seed=0)
+        sample_sizes(world, torch.tensor([[1, 2]]), masked(1), seed=0)
