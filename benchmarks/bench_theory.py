@@ -15,8 +15,8 @@ from benchmarks.harness import Timing, benchmark, one_thread, ratio
 from theory import schedules
 from theory.reference import laws as reference
 from theory.reference import samplers as reference_samplers
-from theory.unmasking import beta_fit, curves, laws, optimal
-from theory.worlds import information, states
+from theory.unmasking import beta_fit, curves, kernels, laws, optimal
+from theory.worlds import TableWorld, information, states
 
 
 def random_law(n: int, d: int) -> torch.Tensor:
@@ -26,7 +26,7 @@ def random_law(n: int, d: int) -> torch.Tensor:
 
 def per_token_law(law: torch.Tensor, n: int, steps: int = 8) -> torch.Tensor:
     grid = [k / steps for k in range(steps + 1)]
-    return laws.output_law(laws.table_kernel(law, n, 2), laws.per_token(grid, n))
+    return kernels.output_law(kernels.reveal_kernel(TableWorld(law, n, 2)), laws.per_token(grid, n))
 
 
 @benchmark(at_most=6)
@@ -56,7 +56,8 @@ def exact_law() -> Timing:
     reveal, steps = [1 / (8 - k) for k in range(8)], laws.per_token([k / 8 for k in range(9)], 6)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    fast = sorted(seconds(lambda: laws.output_law(laws.table_kernel(q, 6, 2), steps)) for _ in range(101))[50]
+    world = TableWorld(q, 6, 2)
+    fast = sorted(seconds(lambda: kernels.output_law(kernels.reveal_kernel(world), steps)) for _ in range(101))[50]
     torch.set_num_threads(threads)
     slow = min(
         seconds(lambda: reference_samplers.chain_law(reference.conditionals_of(law, 2), reveal, 6, 2)) for _ in range(3)

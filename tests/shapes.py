@@ -7,10 +7,15 @@ from jaxtyping import install_import_hook
 
 MODULES = (
     "theory.schedules",
+    "theory.grids",
     "theory.worlds",
+    "theory.unmasking.kernels",
     "theory.unmasking.laws",
+    "theory.unmasking.losses",
     "theory.unmasking.curves",
     "theory.unmasking.optimal",
+    "theory.unmasking.beta_fit",
+    "theory.unmasking.riemann",
     "theory.unmasking.bounds",
     "theory.unmasking.likelihood",
     "theory.unmasking.best_rules",

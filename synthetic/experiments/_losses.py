@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float, Int
+    from jaxtyping import Float
     from torch import Tensor
 
     from synthetic.tasks import Examples
@@ -18,25 +18,13 @@ if TYPE_CHECKING:
 
 
 def by_count(denoiser: Denoiser, examples: Examples, repeats: int, seed: int) -> Float[Tensor, "rows counts"]:
-    """Return at [r, m] the mean of -ln p over the masked tokens of row r when m of its free tokens are revealed.
-
-    Averaged over `repeats` uniformly random orders of revealing; 0 where m reaches the
-    number of free tokens. Nats; a row's sum over m is an unbiased estimate of its NELBO.
-    """
+    """Return each row's mean cross-entropy of a masked token by the number of revealed ones (`losses_by_count`)."""
     import torch
 
-    free = ~examples.given
-    count = free.sum(-1)
+    from theory.unmasking.losses import losses_by_count
+
     generator = torch.Generator().manual_seed(seed)
-    total = torch.zeros(len(examples), int(count.max()), dtype=torch.float64)
-    for _ in range(repeats):
-        noise = torch.rand(free.shape, dtype=torch.float64, generator=generator)
-        rank = torch.where(free, noise, torch.inf).argsort(-1).argsort(-1)
-        for m in range(total.shape[1]):
-            rows = (count > m).nonzero()[:, 0]
-            masked = free[rows] & (rank[rows] >= m)
-            total[rows, m] += surprise(denoiser, examples.tokens[rows], masked) / (count[rows] - m)
-    return total / repeats
+    return losses_by_count(denoiser, examples.tokens, examples.given, repeats, generator)
 
 
 def by_time(
@@ -50,6 +38,8 @@ def by_time(
     """
     import torch
 
+    from theory.unmasking.losses import surprise
+
     generator = torch.Generator().manual_seed(seed)
     total = torch.zeros(len(examples), dtype=torch.float64)
     for k in range(draws):
@@ -60,16 +50,3 @@ def by_time(
         masked = (noise < hidden[:, None]) & ~examples.given
         total += weight * surprise(denoiser, examples.tokens, masked)
     return total / draws
-
-
-def surprise(
-    denoiser: Denoiser, tokens: Int[Tensor, "rows n"], masked: Bool[Tensor, "rows n"]
-) -> Float[Tensor, " rows"]:
-    """Return the sum over masked positions of -ln p of the true token."""
-    import torch
-
-    from theory.unmasking.rules.base import ask
-
-    log_p = ask(denoiser, tokens.masked_fill(masked, denoiser.d))
-    own = log_p.gather(-1, tokens[..., None])[..., 0]
-    return torch.where(masked, -own, 0.0).sum(-1)

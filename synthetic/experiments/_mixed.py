@@ -17,31 +17,33 @@ from torch import Tensor
 
 from theory.schedules import uniform_grid
 from theory.tolerance import SLACK
-from theory.unmasking import laws
 from theory.unmasking.beta_fit import beta_grids
+from theory.unmasking.kernels import reveal_kernel
+from theory.unmasking.laws import SizeMixture, sampler_law
 from theory.worlds import World, information
 
 
 @dataclass(frozen=True)
 class Target:
-    """A law and the fixed-size laws whose mixtures are its K-step output laws."""
+    """A world and the fixed-size laws whose mixtures are its K-step output laws."""
 
-    n: int
+    world: World
     steps: int
-    law: Float[Tensor, " cells"]
-    kernel: laws.Kernel
-    mixture: laws.SizeMixture
+    mixture: SizeMixture
 
     @classmethod
     def of(cls, world: World, steps: int) -> Target:
         """Enumerate a world and its fixed-size output laws of K steps, empty steps allowed."""
-        law = world.law()
-        kernel = laws.table_kernel(law, world.n, world.d)
-        return cls(world.n, steps, law, kernel, laws.SizeMixture.of(kernel, steps))
+        return cls(world, steps, SizeMixture.of(reveal_kernel(world), steps))
+
+    @property
+    def law(self) -> Float[Tensor, " cells"]:
+        """Return the target's probabilities."""
+        return self.world.law()
 
     def output(self, grid: object) -> Float[Tensor, " cells"]:
         """Return the per-token output law of one grid, from the sweep over states."""
-        return laws.output_law(self.kernel, laws.per_token(grid, self.n))
+        return sampler_law(grid, self.world).output.law()
 
     def divergences(self, grids: Float[ndarray, "*plane nodes"]) -> Float[ndarray, "*plane"]:
         """Return KL(mu || nu-bar) of many grids from the multinomial mixture of fixed-size laws."""

@@ -278,15 +278,14 @@ def enumerated(config: Config, task: Task, denoiser: Denoiser, seen: Losses) -> 
     import torch
 
     from synthetic.experiments._schedules import rounded
+    from theory.denoisers import TableDenoiser
     from theory.unmasking import laws
     from theory.worlds import states
-    from theory.worlds.information import kullback_leibler
+    from theory.worlds.table import table_of
 
     assert task.world is not None
-    n, d, law = task.n, task.d, task.world.law()
-    table = denoiser(states.all_states(n, d)).exp()
-    kernel = laws.reveal_kernel(lambda z: table[states.index_of(z, d)], n, d)
-    costs = laws.block_costs(kernel, states.marginal_table(law, n, d))
+    n, world = task.n, table_of(task.world)
+    model = TableDenoiser(denoiser(states.all_states(n, task.d)))
     one, rows = torch.tensor([n]), []
     for steps in (steps for steps in (2, 3, 4) if steps < n):
         known = grids(config, steps)
@@ -294,10 +293,12 @@ def enumerated(config: Config, task: Task, denoiser: Denoiser, seen: Losses) -> 
         wanted = {**known["named"], "best Beta": known["Beta"][best], "computed": seen.best_grid(steps)}
         for name, grid in wanted.items():
             sizes = (seen.best_sizes(one, steps) if name == "computed" else rounded(grid, one))[0].tolist()
-            ways = (laws.per_token(grid, n), laws.fixed_size(sizes, n))
-            values = [laws.path_divergence(costs, way) for way in ways]
-            values += [kullback_leibler(law, laws.output_law(kernel, way)) for way in ways]
-            names = ("per_token", "blocks", "kl_per_token", "kl_blocks")
-            numbers = dict(zip(names, map(float, values), strict=True))
+            token, blocks = (
+                laws.sampler_law(way, world, model) for way in (laws.per_token(grid, n), laws.fixed_size(sizes, n))
+            )
+            numbers = {
+                "per_token": float(token.path_divergence), "blocks": float(blocks.path_divergence),
+                "kl_per_token": float(token.divergence), "kl_blocks": float(blocks.divergence),
+            }  # fmt: skip
             rows.append({"part": "law", "schedule": name, "steps": steps, "item": 0, **numbers})
     return rows

@@ -30,6 +30,7 @@ from theory.reference import samplers as reference_samplers
 from theory.reference.energy import Problem
 from theory.unmasking import curves, laws
 from theory.unmasking.beta_fit import beta_grids
+from theory.worlds import TableWorld
 from theory.worlds.information import dual_total_correlation, total_correlation
 
 NAMES = tuple(registry())
@@ -243,12 +244,12 @@ def test_toy_headline_numbers() -> None:
 
 @pytest.mark.parametrize("key", TARGETS)
 def test_no_neighbour_of_the_best_grid_is_better_and_beta_reaches_it(key: str) -> None:
-    scalars, law = smoke("toy")[1], vector(exact_toy(key))
+    scalars, law = smoke("toy")[1], TableWorld(vector(exact_toy(key)), 5, 2)
     best = float(scalars[f"{key}/best grid/kl"])
     grid = np.array([float(x) for x in str(scalars[f"{key}/best grid/grid"]).split(", ")])
     for move in itertools.product((-0.01, 0, 0.01), repeat=2):
         near = grid + np.array([0, *move, 0])
-        assert float(laws.mixed_divergence(law, laws.per_token(near, 5), 5, 2)) >= best - 1e-8
+        assert float(laws.mixed_divergence(law, laws.per_token(near, 5))) >= best - 1e-8
     assert scalars[f"{key}/best Beta/kl"] == pytest.approx(best, abs=1e-9)
 
 
@@ -267,10 +268,10 @@ def test_the_plane_agrees_with_the_sweep_over_states_and_stays_below_the_path_kl
     assert (rows["kl"] <= rows["error"] + 1e-12).all()
     assert scalars[f"{key}/best/kl"] <= rows["kl"].min() + 1e-12
     assert scalars[f"{key}/best error/error"] <= rows["error"].min() + 1e-12
-    law = vector(exact_toy(key))
+    law = TableWorld(vector(exact_toy(key)), 5, 2)
     for row in rows.iloc[[0, 40, 77, -1]].itertuples():
         grid = schedules.beta_mask(row.a, row.b).grid(3)
-        swept = laws.mixed_divergence(law, laws.per_token(grid, 5), 5, 2)
+        swept = laws.mixed_divergence(law, laws.per_token(grid, 5))
         assert float(swept) == pytest.approx(row.kl, rel=1e-9, abs=1e-12)
 
 

@@ -54,21 +54,20 @@ def test_code_lengths_are_those_of_the_theory_row_by_row() -> None:
 
 def test_measured_code_lengths_are_path_divergences_of_the_tabulated_model() -> None:
     """Losses of every sequence, weighted by the law, give the exact path KL of both samplers."""
-    denoise, law = denoiser(), worlds.dirichlet(N, D, 1.0, torch.Generator().manual_seed(1)).law()
+    denoise, world = denoiser(), worlds.dirichlet(N, D, 1.0, torch.Generator().manual_seed(1))
     x, copies = states.all_sequences(N, D), 4000
     found = _losses.by_count(denoise, unconditional(x.repeat(copies, 1)), 1, seed=2)
     mean = found.reshape(copies, len(x), N)
     measured = Losses(mean.mean(0), torch.full((len(x),), N))
-    entropy = -float(torch.xlogy(law, law).sum())
-    kernel = laws.reveal_kernel(lambda z: denoise(z).exp(), N, D)
-    costs = laws.block_costs(kernel, states.marginal_table(law, N, D))
+    law, entropy = world.law(), float(world.entropy())
     grid = schedules.ONE_MINUS_COSINE.grid(2)
     error = 4 * float((mean.std(0) / copies**0.5 * N).amax(-1) @ law)
     token = float(law @ measured.per_token(grid)) - entropy
-    assert token == pytest.approx(float(laws.path_divergence(costs, laws.per_token(grid, N))), abs=error)
+    assert token == pytest.approx(laws.sampler_law(grid, world, denoise).path_divergence, abs=error)
     sizes = torch.tensor([[1, 3]]).expand(len(x), 2)
     blocks = float(law @ measured.in_blocks(sizes)) - entropy
-    assert blocks == pytest.approx(float(laws.path_divergence(costs, laws.fixed_size([1, 3], N))), abs=error)
+    exact = laws.sampler_law(laws.fixed_size([1, 3], N), world, denoise).path_divergence
+    assert blocks == pytest.approx(exact, abs=error)
     assert 0 < error < 0.1
 
 

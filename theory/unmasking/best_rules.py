@@ -19,11 +19,11 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
-from theory.denoisers import Denoiser, for_world
+from theory.denoisers import Denoiser
 from theory.errors import InvalidInput
 from theory.showing import Shown
 from theory.tolerance import SLACK
-from theory.unmasking import laws
+from theory.unmasking.kernels import Layer, reveal_kernel
 from theory.unmasking.likelihood import along, best_order, only_choice
 from theory.unmasking.rules.base import SetRule, ask
 from theory.worlds import TableWorld, World, information, states
@@ -179,20 +179,16 @@ class _Programme:
         data = _one_table(world)
         self.n, self.d, self.largest = data.n, data.d, largest or data.n
         self.table = data.table
-        self.kernel = (
-            laws.table_kernel(data.law(), self.n, self.d)
-            if denoiser is None
-            else laws.reveal_kernel(_conditionals(for_world(denoiser, data)), self.n, self.d)
-        )
+        self.kernel = reveal_kernel(data, denoiser)
         self.costs = [self._costs(layer) for layer in self.kernel.layers]
 
-    def _costs(self, layer: laws.Layer) -> Float[Tensor, "s sets"]:
+    def _costs(self, layer: Layer) -> Float[Tensor, "s sets"]:
         """Return q(z) KL(q(x_A | z) || prod p(x_i | z)) for all states of a layer and all codes of A."""
         before, after = self.table[layer.source][:, None], self.table[layer.target]
         ratio = torch.where(after > 0, after / torch.where(after > 0, before * layer.weight, 1.0), 1.0)
         return self._by_set(layer, torch.xlogy(after, ratio))
 
-    def _by_set(self, layer: laws.Layer, values: Float[Tensor, "s c"]) -> Float[Tensor, "s sets"]:
+    def _by_set(self, layer: Layer, values: Float[Tensor, "s c"]) -> Float[Tensor, "s sets"]:
         codes = _codes(layer.masks, self.d)
         return values.new_zeros(len(values), 2**layer.masks).index_add(1, codes, values)
 
@@ -218,7 +214,7 @@ class _Programme:
         hidden = states.all_states(self.n, self.d) == self.d
         return Optimum(TabulatedRule("all at once", hidden, self.d), math.inf, float(self.costs[0][0, -1]), 1.0)
 
-    def _mark(self, sets: Tensor, layer: laws.Layer, codes: Tensor) -> None:
+    def _mark(self, sets: Tensor, layer: Layer, codes: Tensor) -> None:
         z = states.digits(layer.source, self.n, self.d + 1)
         positions = (z == self.d).nonzero()[:, 1].reshape(-1, layer.masks)
         sets[layer.source[:, None], positions] = states.digits(codes, layer.masks, 2).bool()
@@ -243,10 +239,6 @@ def _candidates(masks: int, largest: int) -> Int[Tensor, "sets"]:
     """Return the codes of the permitted sets, large before small, then leftmost first."""
     codes = [code for code in range(1, 2**masks) if code.bit_count() <= largest]
     return torch.tensor(sorted(codes, key=lambda code: (-code.bit_count(), -code)))
-
-
-def _conditionals(denoiser: Denoiser) -> laws.Conditionals:
-    return lambda z: ask(denoiser, z).to(torch.float64).exp()
 
 
 def _one_table(world: World) -> TableWorld:

@@ -39,7 +39,7 @@ def dual_total(curve: Float[Tensor, "*batch n"]) -> Float[Tensor, "*batch"]:
 def fixed_size_error(curve: object, sizes: Sequence[float]) -> float | Tensor:
     """Return E(s) = TC - sum_k s_k Z_{N_{k-1}+1}; a batch of curves (*batch, n) gives a tensor of them."""
     z = check_curve(curve)
-    return _number(total(z) - _left_sum(z, sizes))
+    return number(total(z) - _left_sum(z, sizes))
 
 
 def per_token_error(curve: object, grid: object) -> float | Tensor:
@@ -48,7 +48,7 @@ def per_token_error(curve: object, grid: object) -> float | Tensor:
     A batch of grids (*grids, K + 1) gives a tensor; a grid that requires a gradient is differentiated.
     """
     z = check_curve(curve)
-    return _number(total(z) - _smoothed_sum(z, grid))
+    return number(total(z) - _smoothed_sum(z, grid))
 
 
 def learned_fixed_size_error(cross_entropy: object, entropy: float, sizes: Sequence[float]) -> float | Tensor:
@@ -56,12 +56,12 @@ def learned_fixed_size_error(cross_entropy: object, entropy: float, sizes: Seque
 
     `cross_entropy[m]` is the mean cross-entropy of a masked token given m revealed ones, in nats.
     """
-    return _number(_left_sum(torch.as_tensor(cross_entropy, dtype=torch.float64), sizes) - entropy)
+    return number(_left_sum(torch.as_tensor(cross_entropy, dtype=torch.float64), sizes) - entropy)
 
 
 def learned_per_token_error(cross_entropy: object, entropy: float, grid: object) -> float | Tensor:
     """Return n sum_k (alpha_{k+1} - alpha_k) CE(alpha_k) - H(X), CE(alpha) the smoothed cross-entropy."""
-    return _number(_smoothed_sum(torch.as_tensor(cross_entropy, dtype=torch.float64), grid) - entropy)
+    return number(_smoothed_sum(torch.as_tensor(cross_entropy, dtype=torch.float64), grid) - entropy)
 
 
 def _left_sum(heights: Float[Tensor, "*batch n"], sizes: Sequence[float]) -> Float[Tensor, "*batch"]:
@@ -75,10 +75,6 @@ def _smoothed_sum(heights: Float[Tensor, "*batch n"], grid: object) -> Tensor:
     """Return n sum_k (alpha_{k+1} - alpha_k) h~(alpha_k)."""
     alpha = grid if isinstance(grid, Tensor) and grid.requires_grad else torch.from_numpy(check_grid(grid))
     return heights.shape[-1] * (alpha.diff(dim=-1) * smoothed_curve(heights, alpha[..., :-1])).sum(-1)
-
-
-def _number(value: Tensor) -> float | Tensor:
-    return value if value.requires_grad else number(value)
 
 
 def many_step_constant(curve: object, mask: object) -> float:

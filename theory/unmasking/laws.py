@@ -1,49 +1,94 @@
-"""Exact output laws and path divergences of samplers that reveal a random subset of the masked tokens.
+"""Exact output laws and path divergences of samplers that reveal random subsets: per-token and fixed-size schedules.
 
-Both samplers of the theory are of one kind: at step k, with m masked tokens, every given subset of size a
-is revealed with a probability `steps[k, m, a]` that depends on sizes only. Everything else about a
-denoiser is its *reveal kernel*, W(z, x) = prod over revealed i of p(x_i | z), for all (2d + 1)^n pairs of
-states z -> x; it is built once and serves every schedule.
+`sampler_law` is the engine: a schedule and a number of steps (or the rates that `per_token` and `fixed_size` return) on
+a world, with its own conditionals or any denoiser, from any partially masked start. Divergences are in nats.
 """
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from theory.errors import InvalidInput
-from theory.schedules import check_grid, step_reveal_probabilities
-from theory.worlds import information, states
+from theory.schedules import Schedule, as_schedule, check_grid, step_reveal_probabilities
+from theory.showing import Shown
+from theory.unmasking.kernels import (
+    Conditionals,
+    Kernel,
+    block_costs,
+    conditionals,
+    kernel_of,
+    output_law,
+    reveal_kernel,
+)
+from theory.worlds import TableWorld, World, information, states
+from theory.worlds.base import number
+from theory.worlds.table import table_of
 
-Conditionals = Callable[[Int[Tensor, "m n"]], Float[Tensor, "*worlds m n d"]]
-CHUNK = 2**17
+Rates = Float[Tensor, "*grids K counts counts"]
+"""At [k, m, a] the probability with which step k, at m masked tokens, reveals any given a of them."""
 
 
-@dataclass(frozen=True)
-class Layer:
-    """All transitions out of the states with m masks: s states, c = (d + 1)^m - 1 successors each."""
+@dataclass(frozen=True, repr=False, eq=False)
+class SamplerLaw(Shown):
+    """What a schedule does on one world or a batch of them: floats for one law, tensors over the batch for many.
 
-    masks: int
-    source: Int[Tensor, "s"]
-    target: Int[Tensor, "s c"]
-    revealed: Int[Tensor, "c"]
-    weight: Float[Tensor, "*worlds s c"]
+    `world` is the data law, conditioned on the start where one was given; `output` the sampler's law. `path_divergence`
+    is the KL over whole paths of unmasking, which the error formulas of the information curve state; `calls` the
+    expected number of steps that reveal a token, each of them one denoiser call, of `steps` in all.
+    """
+
+    name: str
+    world: TableWorld
+    output: TableWorld
+    path_divergence: float | Tensor
+    calls: float | Tensor
+    steps: int
+
+    @property
+    def divergence(self) -> float | Tensor:
+        """Return KL(data || output law) in nats."""
+        output = self.output.law()
+        return number(information.kullback_leibler(self.world.law().expand_as(output), output))
+
+    def _facts(self) -> dict[str, object]:
+        values = {"KL (nats)": self.divergence, "path KL (nats)": self.path_divergence, "calls": self.calls}
+        means = {label: float(torch.as_tensor(value).mean()) for label, value in values.items()}
+        batch = {"laws": "x".join(map(str, self.output.worlds))} if self.output.worlds else {}
+        return {"world": self.world.name, **batch, **means, "steps": self.steps}
 
 
-@dataclass(frozen=True)
-class Kernel:
-    """The reveal kernel of a denoiser, by number of masks from n down to 1."""
+def sampler_law(
+    schedule: Any,
+    world: World,
+    denoiser: Any = None,
+    start: Sequence[int] | Int[Tensor, "n"] | None = None,
+    *,
+    steps: int | None = None,
+) -> SamplerLaw:
+    """Return the exact output law and divergences of a schedule on a world or a batch of worlds.
 
-    n: int
-    d: int
-    layers: tuple[Layer, ...]
+    `schedule` is anything that `as_schedule` takes, run for `steps` steps with every token's step drawn on its own (a
+    grid alpha_0, ..., alpha_K has K steps of its own); or the rates of `per_token` or `fixed_size`, or of a batch of
+    them, which broadcasts against the batch of worlds. The denoiser is the world itself unless given; `start` is one
+    partially masked state, and the schedule then covers its masked tokens alone. Raises InvalidInput.
+    """
+    begin = _begin(table_of(world), denoiser, start)
+    states.require_memory((2 * begin.d + 1) ** begin.n * 2, f"reveal kernel for n = {begin.n}, d = {begin.d}")
+    name, rates = _rates(schedule, steps, begin.n)
+    if begin.free is None:
+        return SamplerLaw(name, begin.law, begin.law, 0.0, 0.0, rates.shape[-3])
+    kernel = kernel_of(begin.ask, begin.n, begin.d)
+    path = path_divergence(block_costs(kernel, begin.free.table), rates)
+    output = begin.whole(output_law(kernel, rates))
+    return SamplerLaw(name, begin.law, output, number(path), number(calls(rates)), rates.shape[-3])
 
 
 def per_token(grid: object, n: int) -> Float[Tensor, "*batch K counts counts"]:
@@ -78,88 +123,19 @@ def check_sizes(sizes: Sequence[float], n: int) -> list[int]:
     return found
 
 
-def reveal_kernel(conditionals: Conditionals, n: int, d: int) -> Kernel:
-    """Return the reveal kernel of any denoiser given as probabilities, one call per number of masks."""
-    states.require_memory((2 * d + 1) ** n * 2, f"reveal kernel for n = {n}, d = {d}")
-    layers = []
-    for m, (source, z, positions, target, revealed) in zip(range(n, 0, -1), _layout(n, d), strict=True):
-        found = conditionals(z)
-        hidden = found.gather(-2, positions[..., None].expand(*found.shape[:-2], m, d))
-        factors = torch.cat((hidden, hidden.new_ones(*hidden.shape[:-1], 1)), -1).unbind(-2)
-        weight = factors[0]
-        for factor in factors[1:]:
-            weight = (weight[..., :, None] * factor[..., None, :]).flatten(-2)
-        layers.append(Layer(m, source, target, revealed, weight[..., :-1]))
-    return Kernel(n, d, tuple(layers))
-
-
-def table_kernel(law: Float[Tensor, "*worlds cells"], n: int, d: int) -> Kernel:
-    """Return the reveal kernel of the exact conditionals of a law, or of a batch of laws."""
-    table = states.marginal_table(law, n, d)
-    return reveal_kernel(lambda z: states.table_conditionals(table, z, d), n, d)
-
-
-def output_law(kernel: Kernel, steps: Float[Tensor, "*grids K counts counts"]) -> Float[Tensor, "*batch cells"]:
-    """Return the exact output law; batches of worlds and of schedules broadcast against each other.
-
-    Layers are swept once, from all masked to none: what a layer holds at all K times is known before
-    anything leaves it, so each pair of states is visited once for all steps together.
-    """
-    n, d, count = kernel.n, kernel.d, steps.shape[-3]
-    if steps.shape[-1] != n + 1:
-        raise InvalidInput(f"steps for n = {steps.shape[-1] - 1}; expected the kernel's n = {n}")
-    batch = np.broadcast_shapes(steps.shape[:-3], kernel.layers[0].weight.shape[:-2])
-    rate = _last(steps.expand(*batch, *steps.shape[-3:]), 3)
-    inflow = rate.new_zeros((d + 1) ** n, count + 1, math.prod(batch))
-    inflow[-1, 0] = 1.0
-    for layer in kernel.layers:
-        held = _holding(inflow[layer.source], rate[:, layer.masks, 0])
-        move = rate[:, layer.masks].movedim(1, 0)[layer.revealed]
-        weight = _last(layer.weight.expand(*batch, *layer.weight.shape[-2:]), 2)
-        _scatter(inflow, layer, held[:, :-1], weight, move)
-    done = inflow[states.sequence_index(n, d)].sum(1)
-    return done.movedim(-1, 0).reshape(*batch, d**n)
-
-
-def block_costs(kernel: Kernel, table: Float[Tensor, "*worlds states"]) -> Float[Tensor, "*worlds counts counts"]:
-    """Return the mean cost of a block, entry (m, a): m tokens masked, a uniformly random a of them drawn.
-
-    The cost is E_q KL(q(x_A | z) || prod_i p(x_i | z)) over uniformly random revealed sets and blocks: the
-    whole error of a denoiser, as far as samplers with random subsets are concerned.
-    """
-    n = kernel.n
-    costs = table.new_zeros(*table.shape[:-1], n + 1, n + 1)
-    for layer in kernel.layers:
-        before = table[..., layer.source][..., None]
-        after = table[..., layer.target]
-        gain = torch.where(after > 0, after / torch.where(after > 0, before * layer.weight, 1.0), 1.0)
-        total = torch.xlogy(after, gain).sum(-2)
-        row = total.new_zeros(*total.shape[:-1], n + 1).index_add(-1, layer.revealed, total)
-        pairs = math.comb(n, layer.masks) * row.new_tensor([max(1, math.comb(layer.masks, a)) for a in range(n + 1)])
-        costs[..., layer.masks, :] = row / pairs
-    return costs
-
-
-def path_divergence(
-    costs: Float[Tensor, "*worlds counts counts"], steps: Float[Tensor, "*grids K counts counts"]
-) -> Float[Tensor, "*batch"]:
+def path_divergence(costs: Float[Tensor, "*worlds counts counts"], rates: Rates) -> Float[Tensor, "*batch"]:
     """Return the path KL: block costs weighted with how often each (masked, revealed) pair occurs."""
-    n = costs.shape[-1] - 1
-    ways = costs.new_tensor([[math.comb(m, a) for a in range(n + 1)] for m in range(n + 1)])
-    occupied = steps.new_zeros(*steps.shape[:-3], n + 1)
-    occupied[..., n] = 1.0
-    total = torch.zeros((), dtype=costs.dtype)
-    for k in range(steps.shape[-3]):
-        joint = occupied[..., None] * ways * steps[..., k, :, :]
-        total = total + (joint * costs).sum((-1, -2))
-        occupied = torch.stack([joint.diagonal(-left, -2, -1).sum(-1) for left in range(n + 1)], -1)
-    return total
+    return sum(((joint * costs).sum((-1, -2)) for joint in _pairs(rates)), torch.zeros((), dtype=costs.dtype))
 
 
-def mixed_divergence(law: Float[Tensor, "*worlds cells"], steps: Tensor, n: int, d: int) -> Float[Tensor, "*batch"]:
-    """Return KL(mu || nu-bar) of the sampler with exact conditionals. Raises InvalidInput for a bad law."""
-    states.check_law(law, n, d)
-    return information.kullback_leibler(law, output_law(table_kernel(law, n, d), steps))
+def calls(rates: Rates) -> Float[Tensor, "*grids"]:
+    """Return the expected number of steps that reveal at least one token."""
+    return sum((joint[..., 1:].sum((-1, -2)) for joint in _pairs(rates)), torch.zeros((), dtype=rates.dtype))
+
+
+def mixed_divergence(world: World, rates: Rates) -> float | Tensor:
+    """Return KL(mu || nu-bar) of the sampler with the world's own conditionals, differentiable in the world's law."""
+    return sampler_law(rates, world).divergence
 
 
 @dataclass(frozen=True)
@@ -184,9 +160,10 @@ class SizeMixture:
         return self.ways * (widths[..., None, :] ** self.sizes).prod(-1) @ self.outputs
 
 
-def multinomial_mixture(law: Float[Tensor, "cells"], grid: object, n: int, d: int) -> Float[Tensor, "*grids cells"]:
-    """Return the per-token output law as the multinomial mixture of fixed-size laws, for a batch of grids."""
-    return SizeMixture.of(table_kernel(law, n, d), check_grid(grid).shape[-1] - 1).output(grid)
+def multinomial_mixture(world: World, grid: object) -> TableWorld:
+    """Return the per-token output laws of a batch of grids as the multinomial mixtures of fixed-size laws."""
+    mixture = SizeMixture.of(reveal_kernel(world), check_grid(grid).shape[-1] - 1)
+    return TableWorld(mixture.output(grid), world.n, world.d, f"samples of {world.name}")
 
 
 @functools.lru_cache(maxsize=64)
@@ -197,41 +174,75 @@ def compositions(n: int, parts: int) -> tuple[tuple[int, ...], ...]:
     return tuple((head, *tail) for head in range(n + 1) for tail in compositions(n - head, parts - 1))
 
 
-@functools.lru_cache(maxsize=8)
-def _layout(n: int, d: int) -> tuple[tuple[Tensor, Tensor, Tensor, Tensor, Tensor], ...]:
-    """Return for m = n..1: state indices, states, masked positions, successors' indices, revealed counts."""
-    z = states.all_states(n, d)
-    hidden = z == d
-    counts = hidden.sum(-1)
-    places = states.place_values(n, d)
-    found = []
-    for m in range(n, 0, -1):
-        source = (counts == m).nonzero()[:, 0]
-        positions = hidden[source].nonzero()[:, 1].reshape(-1, m)
-        tokens = states.digits(torch.arange((d + 1) ** m - 1), m, d + 1)
-        target = source[:, None] + places[positions] @ (tokens - d).T
-        found.append((source, z[source], positions, target, (tokens != d).sum(-1)))
-    return tuple(found)
+def _pairs(rates: Rates) -> Iterator[Float[Tensor, "*grids counts counts"]]:
+    """Yield for every step the probability of each pair of masked and revealed numbers."""
+    n = rates.shape[-1] - 1
+    ways = rates.new_tensor([[math.comb(m, a) for a in range(n + 1)] for m in range(n + 1)])
+    occupied = rates.new_zeros(*rates.shape[:-3], n + 1)
+    occupied[..., n] = 1.0
+    for step in rates.unbind(-3):
+        joint = occupied[..., None] * ways * step
+        yield joint
+        occupied = torch.stack([joint.diagonal(-left, -2, -1).sum(-1) for left in range(n + 1)], -1)
 
 
-def _last(values: Tensor, kept: int) -> Tensor:
-    """Flatten all leading batch axes into one and move it last."""
-    return values.reshape(-1, *values.shape[values.ndim - kept :]).movedim(0, -1)
+def _rates(schedule: Any, steps: int | None, n: int) -> tuple[str, Rates]:
+    """Return the name and the rates that the arguments of `sampler_law` mean."""
+    if isinstance(schedule, Tensor) and schedule.ndim >= 3:
+        if schedule.shape[-2:] != (n + 1, n + 1):
+            raise InvalidInput(
+                f"rates of shape {tuple(schedule.shape)}; expected (..., K, n + 1, n + 1), n = {n} masked"
+            )
+        return f"{schedule.shape[-3]} steps", schedule
+    if steps is not None:
+        found = as_schedule(schedule)
+        return f"{found.name}, {steps} steps", per_token(found.grid(steps), n)
+    if isinstance(schedule, Schedule | str) or callable(schedule):
+        raise InvalidInput(f"{as_schedule(schedule)} without a number of steps; give steps=K")
+    grid = check_grid(schedule)
+    return f"grid of {grid.shape[-1] - 1} steps", per_token(grid, n)
 
 
-def _holding(inflow: Float[Tensor, "s nodes B"], stay: Float[Tensor, "K B"]) -> Float[Tensor, "s nodes B"]:
-    """Return what each state holds at times 0..K, given what flows in and the chance of revealing nothing."""
-    first, *later = inflow.unbind(1)
-    held = [first]
-    for arriving, kept in zip(later, stay.unbind(0), strict=True):
-        held.append(torch.addcmul(arriving, held[-1], kept))
-    return torch.stack(held, 1)
+@dataclass(frozen=True)
+class _Begin:
+    """A data law given a start, the law of its masked positions alone, and the denoiser there."""
+
+    law: TableWorld
+    free: TableWorld | None
+    ask: Conditionals
+    agrees: Bool[Tensor, "cells"] | None = None
+
+    @property
+    def n(self) -> int:
+        """Return the number of masked positions."""
+        return 0 if self.free is None else self.free.n
+
+    @property
+    def d(self) -> int:
+        return self.law.d
+
+    def whole(self, cells: Float[Tensor, "*batch few"]) -> TableWorld:
+        """Return a law of the masked positions as one of all positions, the start's tokens in their places."""
+        found = cells
+        if self.agrees is not None:
+            found = cells.new_zeros(*cells.shape[:-1], len(self.agrees)).masked_scatter(self.agrees, cells)
+        return TableWorld(found, self.law.n, self.law.d, f"samples of {self.law.name}")
 
 
-def _scatter(inflow: Tensor, layer: Layer, held: Tensor, weight: Tensor, move: Tensor) -> None:
-    """Add held * weight * move to the successors, in chunks that stay in cache."""
-    rows = max(1, CHUNK // move.numel())
-    for start in range(0, len(layer.source), rows):
-        part = slice(start, start + rows)
-        flow = held[part, None] * (weight[part, :, None] * move)
-        inflow[:, 1:].index_add_(0, layer.target[part].flatten(), flow.flatten(0, 1))
+def _begin(data: TableWorld, denoiser: Any, start: Sequence[int] | Tensor | None) -> _Begin:
+    if start is None:
+        return _Begin(data, data, conditionals(data, denoiser))
+    z = torch.as_tensor(start)
+    law = data.given(z)
+    shown, outer = z != data.d, conditionals(data, denoiser)
+    agrees = (states.all_sequences(data.n, data.d)[:, shown] == z[shown]).all(-1)
+    if bool(shown.all()):
+        return _Begin(law, None, outer, agrees)
+    free = TableWorld(law.law()[..., agrees], int((~shown).sum()), data.d, law.name)
+
+    def ask(part: Int[Tensor, "m k"]) -> Float[Tensor, "*worlds m k d"]:
+        whole = z.repeat(len(part), 1)
+        whole[:, ~shown] = part
+        return outer(whole)[..., ~shown, :]
+
+    return _Begin(law, free, free.conditionals if denoiser is None or denoiser is data else ask, agrees)

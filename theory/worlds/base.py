@@ -161,8 +161,8 @@ class Conditioned(World):
 
 
 def number(value: Tensor) -> float | Tensor:
-    """Return a tensor of one number as a float, and a batch of them as it is."""
-    return float(value) if value.ndim == 0 else value
+    """Return a tensor of one number as a float; a batch of them, or one with a gradient to come, as it is."""
+    return value if value.ndim or value.requires_grad else float(value)
 
 
 def draw_cells(law: Float[Tensor, "cells"], count: int, generator: Generator | None) -> Int[Tensor, "count"]:

@@ -118,7 +118,7 @@ def test_temperature_zero_takes_the_most_probable_token(world) -> None:
 def test_fixed_sizes_have_the_law_of_the_schedule_theorems(world) -> None:
     sizes = torch.tensor([[1, 0, 3]]).expand(ROWS, -1)
     found = sample_sizes(world, sizes, masked(ROWS), seed=4)
-    law = laws.output_law(laws.table_kernel(world.law(), N, D), laws.fixed_size([1, 3], N))
+    law = laws.sampler_law(laws.fixed_size([1, 3], N), world).output.law()
     assert fits(found.tokens, law.reshape(-1))
     assert found.nfe.unique().tolist() == [2]
     assert found.evaluated == 2 * ROWS

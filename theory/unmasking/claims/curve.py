@@ -9,17 +9,18 @@ from functools import partial
 
 import torch
 from hypothesis import strategies as st
-from hypothesis.strategies import DrawFn
+from hypothesis.strategies import DrawFn, SearchStrategy
 from torch import Tensor
 
 from theory.ledger import Claim, Evidence, Instance, at_least, at_most, equal, rounding, shannon, strategies
 from theory.reference import laws as reference
 from theory.reference import samplers as reference_samplers
 from theory.unmasking import curves, laws
-from theory.worlds import information, mds_code, states
+from theory.worlds import TableWorld, mds_code
 
 SOURCE = "Chen, Cong, Li, arXiv 2511.04647"
 COPIED_PAIRS = {"n": 4, "d": 2, "weights": [1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1]}
+PAIRS = TableWorld.from_weights([1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1], 4, 2, "two copied pairs")
 ROUNDING = "rounding of a sum over the (d+1)^n states of products of n factors: ledger.rounding(n (d+1)^n, TC)"
 
 
@@ -39,35 +40,31 @@ def literal_curve(law: reference.Law, n: int) -> list[float]:
     return curve
 
 
-def lemma_13(n: int, d: int, weights: Sequence[float], lag: int = 0) -> Iterator[Evidence]:
+def lemma_13(world: TableWorld, lag: int = 0) -> Iterator[Evidence]:
     """Compare H_1 + H_{j-1} - H_j from the marginal table with the average of I(X_i; X_S) over all pairs."""
-    curve = information.curve_of(states.normalised_law(weights, n, d), n, d)
-    claimed = literal_curve(reference.float_law(n, d, weights), n)
-    effective = max(claimed) > 1e-9
-    yield equal("enumeration", curve.roll(lag), claimed, tolerance(n, d), effective=effective)
+    claimed = literal_curve(reference.floats(world), world.n)
+    effective, slack = max(claimed) > 1e-9, tolerance(world.n, world.d)
+    yield equal("enumeration", world.information_curve().roll(lag), claimed, slack, effective=effective)
 
 
-def lemma_8(
-    n: int, d: int, weights: Sequence[float], factor: float = 1.0, terms: int | None = None
-) -> Iterator[Evidence]:
+def lemma_8(world: TableWorld, factor: float = 1.0, terms: int | None = None) -> Iterator[Evidence]:
     """Compare the areas under and over the curve with TC and DTC from single-site and leave-one-out marginals."""
-    q = states.normalised_law(weights, n, d)
-    curve = information.curve_of(q, n, d)[:terms]
-    total, dual = information.total_correlation(q, n, d), information.dual_total_correlation(q, n, d)
+    n, d, curve = world.n, world.d, world.information_curve()[:terms]
+    total, dual = world.total_correlation(), world.dual_total_correlation()
     effective, slack = float(total) > 1e-9, tolerance(n, d, n * math.log(d))
     yield equal("enumeration", factor * curves.total(curve), total, slack, effective=effective, note="TC")
     dual_area = n * curve[-1] - curve.sum()
     yield equal("enumeration", factor * dual_area, dual, slack, effective=effective, note="DTC")
-    law = reference.float_law(n, d, weights)
+    law = reference.floats(world)
     single = [reference.subset_entropy(law, [i]) for i in range(n)]
     rest = [reference.subset_entropy(law, [j for j in range(n) if j != i]) for i in range(n)]
     mutual = math.fsum(single) + math.fsum(rest) - n * reference.entropy(law.values())
     yield equal("enumeration", total + dual, mutual, slack, effective=effective, note="TC + DTC = sum_i I(X_i; X_-i)")
 
 
-def monotone_curve(n: int, d: int, weights: Sequence[float], sign: int = 1) -> Iterator[Evidence]:
+def monotone_curve(world: TableWorld, sign: int = 1) -> Iterator[Evidence]:
     """Evaluate Z_{j+1} - Z_j and Z_1 on a law; prove the same for all laws of n variables from Shannon's inequalities."""
-    curve = information.curve_of(states.normalised_law(weights, n, d), n, d)
+    n, d, curve = world.n, world.d, world.information_curve()
     effective = float(curve[-1]) > 1e-9
     yield equal("enumeration", curve[0], 0.0, tolerance(n, d), note="Z_1 = 0")
     yield at_least("enumeration", sign * curve.diff(), 0.0, tolerance(n, d), effective=effective)
@@ -86,68 +83,64 @@ def mds_curve(n: int, dimension: int, prime: int, shift: int = 0) -> Iterator[Ev
     yield equal("enumeration", curves.dual_total(curve), dimension * math.log(prime), slack, note="DTC")
 
 
-def exact_error(n: int, d: int, weights: Sequence[float], sizes: Sequence[int], node: int = 0) -> Iterator[Evidence]:
+def exact_error(world: TableWorld, sizes: Sequence[int], node: int = 0) -> Iterator[Evidence]:
     """Average KL(mu || nu_S) over every ordered partition, written out, against the curve and the state engine."""
-    law, q = reference.float_law(n, d, weights), states.normalised_law(weights, n, d)
-    curve = information.curve_of(q, n, d)
+    n, d, law, curve = world.n, world.d, reference.floats(world), world.information_curve()
     written_out = reference_samplers.fixed_size_error(law, reference.conditionals_of(law, d), sizes, n, d)
     starts = [min(n - 1, sum(sizes[:k]) + node) for k in range(len(sizes))]
     claimed = curve.sum() - sum(s * curve[a] for s, a in zip(sizes, starts, strict=True))
     slack, effective = tolerance(n, d, n * math.log(d)), written_out > 1e-9
     yield equal("enumeration", written_out, claimed, slack, effective=effective, note="partitions against curve")
-    kernel = laws.table_kernel(q, n, d)
-    costs = laws.block_costs(kernel, states.marginal_table(q, n, d))
-    engine = laws.path_divergence(costs, laws.fixed_size(sizes, n))
+    engine = laws.sampler_law(laws.fixed_size(sizes, n), world).path_divergence
     yield equal("enumeration", engine, claimed, slack, effective=effective, note="state engine against curve")
 
 
-def mixed_error(
-    n: int, d: int, weights: Sequence[float], sizes: Sequence[int], factor: float = 1.0
-) -> Iterator[Evidence]:
+def mixed_error(world: TableWorld, sizes: Sequence[int], factor: float = 1.0) -> Iterator[Evidence]:
     """Compute KL(mu || nu-bar) from the engine's output law and literally; both at most E(s)."""
-    law, q = reference.float_law(n, d, weights), states.normalised_law(weights, n, d)
-    error = float(curves.fixed_size_error(information.curve_of(q, n, d), sizes))
-    mixed = float(laws.mixed_divergence(q, laws.fixed_size(sizes, n), n, d))
+    n, d, law = world.n, world.d, reference.floats(world)
+    error = float(curves.fixed_size_error(world.information_curve(), sizes))
+    mixed = float(laws.mixed_divergence(world, laws.fixed_size(sizes, n)))
     slack = tolerance(n, d, n * math.log(d))
     yield at_most("enumeration", mixed, factor * error, slack, effective=error > 1e-6)
     output = reference_samplers.fixed_size_law(reference.conditionals_of(law, d), sizes, n, d)
     yield equal("enumeration", mixed, reference.kullback_leibler(law, output), slack, note="engine against partitions")
 
 
-def relative_room(n: int, d: int, weights: Tensor, sizes: Sequence[int]) -> Tensor:
-    """Return 1 - KL(mu || nu-bar) / E(s), differentiable in the weights."""
-    q = weights / weights.sum()
-    means = information.mean_entropies(information.set_entropies(states.marginal_table(q, n, d), n, d))
-    curve = information.information_curve(means)
-    starts = [0, *itertools.accumulate(sizes)][:-1]
-    error = curve.sum() - torch.stack([s * curve[a] for s, a in zip(sizes, starts, strict=True)]).sum()
-    return 1 - laws.mixed_divergence(q, laws.fixed_size(sizes, n), n, d) / error
+def relative_room(world: TableWorld, sizes: Sequence[int]) -> Tensor:
+    """Return 1 - KL(mu || nu-bar) / E(s), differentiable in the world's law."""
+    error = curves.fixed_size_error(world.information_curve(), sizes)
+    return torch.as_tensor(1 - laws.mixed_divergence(world, laws.fixed_size(sizes, world.n)) / error)
 
 
 @st.composite
-def laws_and_sizes(draw: DrawFn, largest: int = 4) -> Instance:
-    """Draw a law with a composition of its length."""
-    found = draw(strategies.laws(n=(2, largest), cells=27))
-    return {**found, "sizes": draw(strategies.sizes(found["n"]))}
+def worlds_and_sizes(draw: DrawFn, largest: int = 4) -> Instance:
+    """Draw a world with a composition of its length."""
+    world = draw(strategies.worlds(n=(2, largest), cells=27))
+    return {"world": world, "sizes": draw(strategies.sizes(world.n))}
+
+
+def any_world() -> SearchStrategy[Instance]:
+    """Draw a world."""
+    return strategies.paired(world=strategies.worlds())
 
 
 CLAIMS = (
     Claim(
         "schedules.1a", f"{SOURCE}, Lemma 13", "Z_j = E I(X_i; X_S), |S| = j - 1, equals H_1 + H_{j-1} - H_j",
-        "equality", ("enumeration",), lemma_13, ROUNDING, assumptions="any law", inputs=strategies.laws,
-        fixtures=(COPIED_PAIRS,), variants={"curve shifted by one": partial(lemma_13, lag=1)},
+        "equality", ("enumeration",), lemma_13, ROUNDING, assumptions="any law", inputs=any_world,
+        fixtures=({"world": PAIRS},), variants={"curve shifted by one": partial(lemma_13, lag=1)},
     ),
     Claim(
         "schedules.1b", f"{SOURCE}, Lemma 8",
         "TC = sum_j Z_j and DTC = n Z_n - sum_j Z_j, so TC + DTC = sum_i I(X_i; X_-i)",
-        "equality", ("enumeration",), lemma_8, ROUNDING, assumptions="any law", inputs=strategies.laws,
-        fixtures=(COPIED_PAIRS,),
+        "equality", ("enumeration",), lemma_8, ROUNDING, assumptions="any law", inputs=any_world,
+        fixtures=({"world": PAIRS},),
         variants={"area halved": partial(lemma_8, factor=0.5), "last term dropped": partial(lemma_8, terms=-1)},
     ),
     Claim(
         "schedules.1c", f"{SOURCE}, section 3 (Han's inequality)", "0 = Z_1 <= Z_2 <= ... <= Z_n",
         "lower", ("enumeration", "certificate"), monotone_curve, f"{ROUNDING}; certificates are exact",
-        assumptions="any law", inputs=strategies.laws, fixtures=(COPIED_PAIRS, {"n": 5, "d": 2, "weights": [1] * 31 + [9]}),
+        assumptions="any law", inputs=any_world, fixtures=({"world": PAIRS}, {"world": TableWorld.from_weights([1] * 31 + [9], 5, 2)}),
         variants={"curve falling": partial(monotone_curve, sign=-1)},
     ),
     Claim(
@@ -164,14 +157,14 @@ CLAIMS = (
         "schedules.2", f"{SOURCE}, Theorems 4 and 16",
         "E(s) = E_S KL(mu || nu_S) = TC - sum_k s_k Z_{N_{k-1}+1}",
         "equality", ("enumeration",), exact_error, ROUNDING, assumptions="exact conditionals; any law and sizes",
-        inputs=laws_and_sizes, fixtures=({**COPIED_PAIRS, "sizes": [2, 2]},),
+        inputs=worlds_and_sizes, fixtures=({"world": PAIRS, "sizes": [2, 2]},),
         variants={"node N_{k-1}+2 instead of N_{k-1}+1": partial(exact_error, node=1)},
     ),
     Claim(
         "schedules.3", f"{SOURCE}, Theorem 4 (convexity of KL)", "KL(mu || nu-bar) <= E(s)",
         "upper", ("enumeration",), mixed_error, ROUNDING, assumptions="exact conditionals; any law and sizes",
-        inputs=laws_and_sizes, fixtures=({**COPIED_PAIRS, "sizes": [2, 2]},),
+        inputs=worlds_and_sizes, fixtures=({"world": PAIRS, "sizes": [2, 2]},),
         variants={"half of E(s)": partial(mixed_error, factor=0.5)},
-        objective=relative_room, differentiable=("weights",),
+        objective=relative_room, differentiable=("world",),
     ),
 )  # fmt: skip

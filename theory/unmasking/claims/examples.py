@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -13,10 +12,12 @@ from hypothesis import strategies as st
 
 from theory import schedules
 from theory.ledger import Claim, Evidence, Instance, at_least, at_most, equal, rounding, strategies
-from theory.unmasking import beta_fit, bounds, curves, laws, optimal, riemann
-from theory.unmasking.claims.curve import COPIED_PAIRS, ROUNDING, laws_and_sizes, tolerance
+from theory.unmasking import beta_fit, bounds, curves, laws, losses, optimal, riemann
+from theory.unmasking.claims.curve import PAIRS, ROUNDING, tolerance, worlds_and_sizes
 from theory.unmasking.claims.optimal import CURVE_SUMS
+from theory.unmasking.claims.sampler import PARITY, models
 from theory.worlds import (
+    TableWorld,
     World,
     beta_toy_left,
     beta_toy_right,
@@ -24,8 +25,8 @@ from theory.worlds import (
     even_parity,
     information,
     repetition,
-    states,
 )
+from theory.worlds.table import table_of
 from theory.worlds.tree import sticky_chain
 
 SECTION_8 = "schedules notes, 8"
@@ -33,10 +34,7 @@ ENERGY = "Chen, Nie, Sun et al., arXiv 2509.13866"
 LINEAR_6 = [j * math.log(2) / 5 for j in range(6)]
 CHAIN = sticky_chain(6).information_curve().clamp(min=0).tolist()
 JUMPS = [math.log(2) * sum(j > c for c in (1, 6, 8)) for j in range(1, 13)]
-WORLDS: dict[str, World] = {
-    "chain": sticky_chain(6), "parity": even_parity(6), "repetition": repetition(6), "pairs": copied_pairs(3),
-    "left": beta_toy_left(), "right": beta_toy_right(),
-}  # fmt: skip
+LEFT, RIGHT = table_of(beta_toy_left()), table_of(beta_toy_right())
 
 
 def copied_pairs_error(pairs: int, steps: int, tokens: int = 2, offset: int = 1) -> Iterator[Evidence]:
@@ -52,12 +50,11 @@ def copied_pairs_error(pairs: int, steps: int, tokens: int = 2, offset: int = 1)
 
 def printed_rates(steps: int, rate: float, support: float) -> Iterator[Evidence]:
     """Compare the token rate gap E / L and the support error of three copied pairs with their printed digits."""
-    world = copied_pairs(3)
-    q, sizes = world.law(), bounds.balanced_sizes(6, steps)
+    world, sizes = copied_pairs(3), bounds.balanced_sizes(6, steps)
     error = float(curves.fixed_size_error(world.information_curve().clamp(min=0), sizes))
     yield equal("closed form", error / 6, rate, 5e-4, note="E / L, printed to three decimals")
-    output = laws.output_law(laws.table_kernel(q, 6, 2), laws.fixed_size(sizes, 6))
-    yield equal("enumeration", output[q == 0].sum(), support, 5e-4, note="SER, printed to three decimals")
+    output = laws.sampler_law(laws.fixed_size(sizes, 6), world).output.law()
+    yield equal("enumeration", output[world.law() == 0].sum(), support, 5e-4, note="SER, printed to three decimals")
 
 
 def energy_optimal_is_best(curve: Sequence[float], steps: int) -> Iterator[Evidence]:
@@ -67,22 +64,20 @@ def energy_optimal_is_best(curve: Sequence[float], steps: int) -> Iterator[Evide
     yield at_most("closed form", sine, linear, rounding(len(curve) * steps, sum(curve)), effective=linear > 1e-9)
 
 
-def one_minimiser(n: int, d: int, weights: Sequence[float], steps: int) -> Iterator[Evidence]:
+def one_minimiser(world: TableWorld, steps: int) -> Iterator[Evidence]:
     """Evaluate KL(mu || nu-bar) of every composition; the one that minimises E must minimise it too."""
-    q = states.normalised_law(weights, n, d)
-    curve, kernel = information.curve_of(q, n, d), laws.table_kernel(q, n, d)
+    n, curve = world.n, world.information_curve()
     parts = [s for s in laws.compositions(n, min(steps, n)) if min(s) > 0]
-    outputs = laws.output_law(kernel, torch.stack([laws.fixed_size(s, n) for s in parts]))
-    mixed = information.kullback_leibler(q.expand_as(outputs), outputs)
+    mixed = torch.as_tensor(laws.sampler_law(torch.stack([laws.fixed_size(s, n) for s in parts]), world).divergence)
     errors = torch.tensor([curves.fixed_size_error(curve, s) for s in parts], dtype=torch.float64)
-    slack = tolerance(n, d, n)
+    slack = tolerance(n, world.d, n)
     chosen = mixed[errors <= errors.min() + slack].min()
     yield at_most("enumeration", chosen, mixed.min(), 1e-9, effective=len(parts) > 1 and float(errors.max()) > 1e-6)
 
 
-def beta_within(world: str, steps: int, percent: float) -> Iterator[Evidence]:
+def beta_within(world: World, steps: int, percent: float) -> Iterator[Evidence]:
     """Compare the best Beta grid with the best grid of K steps; both are exact values of a search's result."""
-    curve = WORLDS[world].information_curve().clamp(min=0)
+    curve = world.information_curve().clamp(min=0)
     best = optimal.optimal_grid(curve, steps)[1]
     yield at_most("closed form", beta_fit.best_beta(curve, steps).error, (1 + percent / 100) * best, 1e-9)
 
@@ -111,50 +106,43 @@ def greedy_attains(curve: Sequence[float], steps: int) -> Iterator[Evidence]:
     yield at_most("closed form", found.error, best.error, slack, effective=best.error > 1e-9, note=note)
 
 
-def measured_schedule(
-    n: int, d: int, weights: Sequence[float], model: Sequence[float], steps: int, truth: bool = False
-) -> Iterator[Evidence]:
+def measured_schedule(world: TableWorld, model: TableWorld, steps: int, truth: bool = False) -> Iterator[Evidence]:
     """Give a denoiser the grid computed from its own cross-entropies; path KL by enumeration against named grids.
 
     The dynamic programme covers 400 cells, and the lattice loses at most the second-order term of one cell.
     """
-    q, m = states.normalised_law(weights, n, d), states.normalised_law(model, n, d)
-    table = states.marginal_table(q, n, d)
-    costs = laws.block_costs(laws.table_kernel(m, n, d), table)
-    means = information.mean_entropies(information.set_entropies(table, n, d))
-    cross = torch.stack([costs[n - k, 1] for k in range(n)]) + means.diff()
-    points = np.linspace(0, 1, 401)
+    n, points = world.n, np.linspace(0, 1, 401)
+    cross = losses.cross_entropies(world, model)
     heights = information.smoothed_curve(cross, torch.from_numpy(points[:-1])).numpy()
     nodes = riemann.least_riemann_sums(points, -heights if truth else heights, steps)[1][-1]
-    own = float(laws.path_divergence(costs, laws.per_token(points[nodes], n)))
-    named = [s.grid(steps) for s in schedules.NAMED.values()]
-    others = [float(laws.path_divergence(costs, laws.per_token(g, n))) for g in named]
+    found = laws.sampler_law(points[nodes], world, model)
+    own = float(found.path_divergence)
+    named = [laws.sampler_law(s, world, model, steps=steps) for s in schedules.NAMED.values()]
+    others = [float(one.path_divergence) for one in named]
     lattice = float(np.abs(np.diff(heights)).max()) * n * steps / 400
     effective = max(others) > min(others) + 1e-6 and steps > 1
     yield at_most("enumeration", own, min(others), lattice, effective=effective, note="path KL, best named grid")
-    output = laws.output_law(laws.table_kernel(m, n, d), laws.per_token(points[nodes], n))
     yield at_most(
-        "enumeration", information.kullback_leibler(q, output), own, tolerance(n, d, n), effective=effective,
+        "enumeration", found.divergence, own, tolerance(n, world.d, n), effective=effective,
         note="KL of the output law <= path KL",
     )  # fmt: skip
 
 
-@functools.cache
-def toy_plane(world: str, steps: int = 3, resolution: int = 21) -> tuple[np.ndarray, np.ndarray]:
+def toy_plane(world: World, steps: int = 3, resolution: int = 21) -> tuple[np.ndarray, np.ndarray]:
     """Return the axis and KL(mu || nu-bar) over the (a, b) plane for a toy target of Fig. 4."""
-    q, axis = WORLDS[world].law(), np.geomspace(0.2, 5.0, resolution)
+    q, axis = world.law(), np.geomspace(0.2, 5.0, resolution)
     grids = beta_fit.beta_grids(axis[:, None], axis[None, :], np.arange(steps + 1) / steps)
     grids[..., 0], grids[..., -1] = 0.0, 1.0
-    output = laws.multinomial_mixture(q, grids, 5, 2)
+    output = laws.multinomial_mixture(world, grids).law()
     return axis, information.kullback_leibler(q.expand_as(output), output).numpy()
 
 
-def targets_prefer(own: str, other: str, steps: int = 3) -> Iterator[Evidence]:
+def targets_prefer(own: TableWorld, other: TableWorld, steps: int = 3) -> Iterator[Evidence]:
     """Take the best (a, b) of the other target over to this one: it must do strictly worse than this one's best."""
     _, mine = toy_plane(own, steps)
     axis, theirs = toy_plane(other, steps)
     i, j = np.unravel_index(int(np.argmin(theirs)), theirs.shape)
-    note = f"best of {other}: ({axis[i]:.3g}, {axis[j]:.3g})"
+    note = f"best of {other.name}: ({axis[i]:.3g}, {axis[j]:.3g})"
     effective = own != other
     yield at_least("enumeration", mine[i, j], mine.min() * 1.001, 0.0, effective=effective, note=note)
 
@@ -164,26 +152,22 @@ def _curve_steps(longest: int = 12, most: int = 5) -> st.SearchStrategy[Instance
 
 
 @st.composite
-def _law_steps(draw: st.DrawFn) -> Instance:
-    found = dict(draw(laws_and_sizes()))
-    del found["sizes"]
-    return {**found, "steps": draw(st.integers(2, 3))}
+def _world_steps(draw: st.DrawFn) -> Instance:
+    return {"world": draw(worlds_and_sizes())["world"], "steps": draw(st.integers(2, 3))}
 
 
 @st.composite
-def _law_model_steps(draw: st.DrawFn) -> Instance:
-    found = draw(strategies.laws(n=(2, 3), cells=27))
-    cells = found["d"] ** found["n"]
-    model = draw(st.lists(st.integers(1, 20), min_size=cells, max_size=cells))
-    return {**found, "model": model, "steps": draw(st.integers(2, 5))}
+def _world_model_steps(draw: st.DrawFn) -> Instance:
+    world = draw(strategies.worlds(n=(2, 3), cells=27))
+    return {"world": world, "model": draw(models(world.n, world.d)), "steps": draw(st.integers(2, 5))}
 
 
 EXAMPLES = tuple(
     {"world": w, "steps": k, "percent": p}
-    for w, p in (("chain", 0.8), ("parity", 1.0), ("repetition", 2.3))
+    for w, p in ((table_of(sticky_chain(6)), 0.8), (even_parity(6), 1.0), (repetition(6), 2.3))
     for k in (2, 4, 6)
 )
-TWO_MINIMA = {"n": 4, "d": 2, "weights": [1, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1, 3, 2, 1, 2, 2], "steps": 2}
+TWO_MINIMA = TableWorld.from_weights([1, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1, 3, 2, 1, 2, 2], 4, 2)
 
 CLAIMS = (
     Claim(
@@ -211,8 +195,8 @@ CLAIMS = (
         "schedules.21", "Chen, Cong, Li, arXiv 2511.04647, slip (7)",
         "The sizes that minimise E(s) minimise KL(mu || nu-bar)",
         "upper", ("enumeration",), one_minimiser, ROUNDING, expected="refuted", see="schedules.3",
-        inputs=_law_steps, examples=60, fixtures=(TWO_MINIMA, {**COPIED_PAIRS, "steps": 2}),
-        variants={"at K = 2": lambda n, d, weights, steps: one_minimiser(n, d, weights, 2)},
+        inputs=_world_steps, examples=60, fixtures=({"world": TWO_MINIMA, "steps": 2}, {"world": PAIRS, "steps": 2}),
+        variants={"at K = 2": lambda world, steps: one_minimiser(world, 2)},
     ),
     Claim(
         "schedules.22", f"{SECTION_8}, 'Beta-CDF versus the optimum'",
@@ -244,13 +228,13 @@ CLAIMS = (
         "schedules.25", "schedules notes, 7 and 9 (25)",
         "The grid computed from a model's CE(alpha) has path KL at most that of every named schedule at equal K",
         "upper", ("enumeration",), measured_schedule, "one lattice cell of the programme: n K max|dCE| / 400", assumptions="CE(alpha) known",
-        inputs=_law_model_steps, examples=25, fixtures=({"n": 3, "d": 2, "weights": [1, 0, 0, 1, 0, 1, 1, 0], "model": [9, 2, 2, 9, 2, 9, 9, 2], "steps": 3},),
+        inputs=_world_model_steps, examples=25, fixtures=({"world": PARITY, "model": TableWorld.from_weights([9, 2, 2, 9, 2, 9, 9, 2], 3, 2), "steps": 3},),
         variants={"grid of the reversed curve": partial(measured_schedule, truth=True)},
     ),
     Claim(
         "energy.8", f"{ENERGY}, Fig. 4", "Different targets prefer different (a, b): each target's best pair is worse on the other",
         "lower", ("enumeration",), targets_prefer, "none: a gap of one part in a thousand of exact values is asked for",
-        fixtures=({"own": "left", "other": "right"}, {"own": "right", "other": "left"}),
+        fixtures=({"own": LEFT, "other": RIGHT}, {"own": RIGHT, "other": LEFT}),
         variants={"the same target": lambda own, other: targets_prefer(own, own)},
     ),
 )  # fmt: skip

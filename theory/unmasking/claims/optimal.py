@@ -15,8 +15,9 @@ from hypothesis.strategies import DrawFn
 
 from theory import schedules
 from theory.ledger import EPSILON, Claim, Evidence, Instance, at_least, at_most, equal, rounding, shannon, strategies
+from theory.schedules import Schedule
 from theory.unmasking import curves, laws, optimal, riemann
-from theory.worlds import information, states
+from theory.worlds import TableWorld, information
 
 SECTION_8 = "schedules notes, 8, after Chen, Cong, Li, arXiv 2511.04647"
 SECTION_7 = "schedules notes, 7"
@@ -76,18 +77,15 @@ def _mixture(curve: torch.Tensor, grid: Sequence[float]) -> float:
     return math.fsum(total)
 
 
-def never_exact(
-    n: int, d: int, weights: Sequence[float], grid: Sequence[float], least: float = 0.0
-) -> Iterator[Evidence]:
+def never_exact(world: TableWorld, grid: Sequence[float], least: float = 0.0) -> Iterator[Evidence]:
     """Compare E_iid with the chance that all tokens share a cell times TC, which the one-block sampler pays."""
-    q = states.normalised_law(weights, n, d)
-    curve = information.curve_of(q, n, d)
-    total = float(information.total_correlation(q, n, d))
+    n, d, total = world.n, world.d, float(world.total_correlation())
     bound = total * float(np.sum(np.diff(grid) ** n)) * (1 + least)
     slack, effective = rounding(n * (d + 1) ** n, total), total > 1e-6
-    yield at_least("closed form", curves.per_token_error(curve, grid), bound, slack, effective=effective)
-    costs = laws.block_costs(laws.table_kernel(q, n, d), states.marginal_table(q, n, d))
-    engine = laws.path_divergence(costs, laws.per_token(grid, n))
+    yield at_least(
+        "closed form", curves.per_token_error(world.information_curve(), grid), bound, slack, effective=effective
+    )
+    engine = laws.sampler_law(grid, world).path_divergence
     yield at_least("enumeration", engine, bound, slack, effective=effective)
     points = [Fraction(a).limit_denominator(1000) for a in grid]
     share = sum((b - a) ** n for a, b in itertools.pairwise(points)) * (1 + Fraction(least))
@@ -95,12 +93,11 @@ def never_exact(
     yield shannon.certified(form, n)
 
 
-def many_steps(curve: Sequence[float], mask: str, factor: float = 1.0) -> Iterator[Evidence]:
+def many_steps(curve: Sequence[float], mask: Schedule, factor: float = 1.0) -> Iterator[Evidence]:
     """Compare 1000 E_iid of the 1000-step grid with the integral, relative tolerance 1e-3 (claim 13)."""
     z = torch.tensor(curve, dtype=torch.float64)
-    schedule = schedules.NAMED[mask]
-    limit = factor * curves.many_step_constant(z, schedule)
-    error = 1000 * float(curves.per_token_error(z, schedule.grid(1000)))
+    limit = factor * curves.many_step_constant(z, mask)
+    error = 1000 * float(curves.per_token_error(z, mask.grid(1000)))
     yield equal("quadrature", error, limit, 1e-3 * max(limit, 1e-9), effective=limit > 1e-9)
     best = curves.best_many_step_constant(z)
     yield at_least("quadrature", limit, best, 1e-7 * best, effective=best > 1e-9, note="(n/2)(int sqrt Z~')^2 is least")
@@ -170,7 +167,7 @@ def curves_and_masks(draw: DrawFn) -> Instance:
     """Draw a curve and a smooth named mask schedule."""
     return {
         "curve": draw(strategies.curves(n=(2, 10))),
-        "mask": draw(st.sampled_from(sorted(schedules.NAMED))),
+        "mask": draw(st.sampled_from([schedules.NAMED[name] for name in sorted(schedules.NAMED)])),
     }
 
 
@@ -206,8 +203,8 @@ CLAIMS = (
         "E_iid > 0 for every finite grid unless TC = 0: E_iid >= TC sum_k (alpha_{k+1} - alpha_k)^n",
         "lower", ("closed form", "enumeration", "certificate"), never_exact,
         "rounding of a sum over the states: ledger.rounding(n (d+1)^n, TC)", assumptions="exact conditionals; any law",
-        inputs=lambda: strategies.paired(law=strategies.laws(cells=27), grid=strategies.grids()),
-        fixtures=({"n": 2, "d": 2, "weights": [1, 0, 0, 1], "grid": [0.0, 0.5, 1.0]},),
+        inputs=lambda: strategies.paired(world=strategies.worlds(cells=27), grid=strategies.grids()),
+        fixtures=({"world": TableWorld.from_weights([1, 0, 0, 1], 2, 2), "grid": [0.0, 0.5, 1.0]},),
         variants={"bound raised by a tenth": partial(never_exact, least=0.1)},
     ),
     Claim(
@@ -216,7 +213,7 @@ CLAIMS = (
         "(n/2)(int sqrt Z~' dalpha)^2",
         "asymptotic", ("quadrature",), many_steps, "1e-3 relative at K = 1000: the next term is O(1/K)",
         assumptions="smooth mask schedule", inputs=curves_and_masks, examples=15,
-        fixtures=({"curve": CHAIN, "mask": "linear"}, {"curve": CHAIN, "mask": "squared sine"}),
+        fixtures=({"curve": CHAIN, "mask": schedules.LINEAR}, {"curve": CHAIN, "mask": schedules.SQUARED_SINE}),
         variants={"n instead of n / 2": partial(many_steps, factor=2.0)},
     ),
     Claim(

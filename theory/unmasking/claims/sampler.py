@@ -17,14 +17,14 @@ from torch import Tensor
 from theory.ledger import Claim, Evidence, Instance, at_most, equal, strategies
 from theory.reference import laws as reference
 from theory.reference import samplers as reference_samplers
-from theory.unmasking import bounds, curves, laws
-from theory.unmasking.claims.curve import COPIED_PAIRS, ROUNDING, laws_and_sizes, tolerance
-from theory.worlds import information, mds_code, states
+from theory.unmasking import bounds, curves, laws, losses
+from theory.unmasking.claims.curve import PAIRS, ROUNDING, tolerance, worlds_and_sizes
+from theory.worlds import TableWorld, information, mds_code
 
 SECTION_7 = "schedules notes, 7"
 CCL = "Chen, Cong, Li, arXiv 2511.04647"
 FENG = "Feng et al., arXiv 2502.09622, by data processing (schedules notes, F)"
-PARITY = {"n": 3, "d": 2, "weights": [1, 0, 0, 1, 0, 1, 1, 0]}
+PARITY = TableWorld.from_weights([1, 0, 0, 1, 0, 1, 1, 0], 3, 2, "even parity")
 GRID = [0.0, 0.25, 0.625, 1.0]
 
 
@@ -36,9 +36,9 @@ def _reveal(grid: Sequence[Fraction], late: int = 0) -> list[Fraction]:
     return [(b - a) / (1 - (b if late else a)) if b < 1 else Fraction(1) for a, b in itertools.pairwise(grid)]
 
 
-def sampler_law(n: int, d: int, weights: Sequence[float], grid: Sequence[float], late: int = 0) -> Iterator[Evidence]:
+def sampler_law(world: TableWorld, grid: Sequence[float], late: int = 0) -> Iterator[Evidence]:
     """Sweep the chain of states, and draw uniform reveal times, both in fractions; then the engine and the mixture."""
-    exact = reference.rational_law(n, d, weights)
+    n, d, exact = world.n, world.d, reference.exact(world)
     denoiser, points = reference.conditionals_of(exact, d), _rational_grid(grid)
     chain = reference_samplers.chain_law(denoiser, _reveal(points, late), n, d)
     times = reference_samplers.uniform_times_law(denoiser, points, n, d)
@@ -47,8 +47,7 @@ def sampler_law(n: int, d: int, weights: Sequence[float], grid: Sequence[float],
     left, right = [Fraction(chain.get(x, 0)) for x in order], [Fraction(times.get(x, 0)) for x in order]
     worst = max(range(len(order)), key=lambda k: abs(left[k] - right[k]))
     yield equal("rational", left[worst], right[worst], Fraction(0), effective=effective, note="chain against U_i")
-    q = states.normalised_law(weights, n, d)
-    engine = laws.output_law(laws.table_kernel(q, n, d), laws.per_token([float(a) for a in points], n))
+    engine = laws.sampler_law([float(a) for a in points], world).output.law()
     slack = tolerance(n, d)
     yield equal(
         "enumeration",
@@ -58,17 +57,14 @@ def sampler_law(n: int, d: int, weights: Sequence[float], grid: Sequence[float],
         effective=effective,
         note="engine against U_i",
     )
-    mixed = laws.multinomial_mixture(q, [float(a) for a in points], n, d)
+    mixed = laws.multinomial_mixture(world, [float(a) for a in points]).law()
     yield equal("enumeration", mixed, engine, slack, effective=effective, note="multinomial mixture")
 
 
-def sampler_error(
-    n: int, d: int, weights: Sequence[float], grid: Sequence[float], right: int = 0
-) -> Iterator[Evidence]:
+def sampler_error(world: TableWorld, grid: Sequence[float], right: int = 0) -> Iterator[Evidence]:
     """Compute the path KL over all paths, by block costs, as the mean of E(s), and as a Riemann gap of Z~."""
-    law, q = reference.float_law(n, d, weights), states.normalised_law(weights, n, d)
-    curve = information.curve_of(q, n, d)
-    total = float(information.total_correlation(q, n, d))
+    n, d, law, curve = world.n, world.d, reference.floats(world), world.information_curve()
+    total = float(world.total_correlation())
     cells = list(itertools.pairwise(torch.tensor(grid, dtype=torch.float64)))
     kept = sum(float((b - a) * information.smoothed_curve(curve, b if right else a)) for a, b in cells)
     riemann = total - n * kept
@@ -76,9 +72,15 @@ def sampler_error(
     slack, effective = tolerance(n, d, n * math.log(d)), total > 1e-9
     paths = reference_samplers.path_divergence(law, reference.conditionals_of(law, d), reveal, n, d)
     yield equal("enumeration", paths, riemann, slack, effective=effective, note="all paths against Riemann gap")
-    costs = laws.block_costs(laws.table_kernel(q, n, d), states.marginal_table(q, n, d))
-    engine = laws.path_divergence(costs, laws.per_token(grid, n))
-    yield equal("enumeration", engine, riemann, slack, effective=effective, note="block costs against Riemann gap")
+    engine = laws.sampler_law(grid, world)
+    yield equal(
+        "enumeration",
+        engine.path_divergence,
+        riemann,
+        slack,
+        effective=effective,
+        note="block costs against Riemann gap",
+    )
     widths = [float(b - a) for a, b in cells]
     mean = math.fsum(
         math.factorial(n) / math.prod(map(math.factorial, s)) * math.prod(w**m for w, m in zip(widths, s, strict=True))
@@ -86,16 +88,15 @@ def sampler_error(
         for s in laws.compositions(n, len(widths))
     )  # fmt: skip
     yield equal("closed form", mean, riemann, slack, effective=effective, note="multinomial mean of E(s)")
-    output = laws.output_law(laws.table_kernel(q, n, d), laws.per_token(grid, n))
-    mixed = information.kullback_leibler(q, output)
-    yield at_most("enumeration", mixed, riemann, slack, effective=effective, note="KL(mu || nu-bar) <= E_iid")
+    yield at_most(
+        "enumeration", engine.divergence, riemann, slack, effective=effective, note="KL(mu || nu-bar) <= E_iid"
+    )
 
 
-def smoothed_areas(n: int, d: int, weights: Sequence[float], alpha: float, power: int = 2) -> Iterator[Evidence]:
+def smoothed_areas(world: TableWorld, alpha: float, power: int = 2) -> Iterator[Evidence]:
     """Integrate Z~ and alpha Z~', and compare n alpha^2 Z~' with pairwise informations of masked states, literally."""
-    q = states.normalised_law(weights, n, d)
-    curve = information.curve_of(q, n, d)
-    total, dual = information.total_correlation(q, n, d), information.dual_total_correlation(q, n, d)
+    n, d, curve = world.n, world.d, world.information_curve()
+    total, dual = world.total_correlation(), world.dual_total_correlation()
     slack, effective = tolerance(n, d, n * math.log(d)), float(total) > 1e-9
 
     def area(f: object, weight: bool) -> float:
@@ -112,7 +113,7 @@ def smoothed_areas(n: int, d: int, weights: Sequence[float], alpha: float, power
     rate = (
         n * alpha**power * float(information.smoothed_curve_derivative(curve, torch.tensor(alpha, dtype=torch.float64)))
     )
-    informed = pairwise_information(reference.float_law(n, d, weights), n, d, alpha)
+    informed = pairwise_information(reference.floats(world), n, d, alpha)
     yield equal("enumeration", rate, informed, slack * n, effective=effective, note="I(t) = n alpha^2 Z~'(alpha)")
 
 
@@ -131,12 +132,9 @@ def pairwise_information(law: reference.Law, n: int, d: int, alpha: float) -> fl
     return total
 
 
-def learned(
-    n: int, d: int, weights: Sequence[float], model: Sequence[float], sizes: Sequence[int], sign: int = 1
-) -> Iterator[Evidence]:
+def learned(world: TableWorld, model: TableWorld, sizes: Sequence[int], sign: int = 1) -> Iterator[Evidence]:
     """Run the sampler with conditionals of another law: partitions written out, cross-entropies, block costs."""
-    law, other = reference.float_law(n, d, weights), reference.float_law(n, d, model)
-    q, m = states.normalised_law(weights, n, d), states.normalised_law(model, n, d)
+    n, d, law, other = world.n, world.d, reference.floats(world), reference.floats(model)
     written_out = reference_samplers.fixed_size_error(law, reference.conditionals_of(other, d), sizes, n, d)
     oracle_error = reference_samplers.fixed_size_error(law, reference.conditionals_of(law, d), sizes, n, d)
     learning = learning_error(law, other, sizes, n, d)
@@ -149,14 +147,10 @@ def learned(
         effective=learning > 1e-9,
         note="Lemma 35",
     )
-    kernel, table = laws.table_kernel(m, n, d), states.marginal_table(q, n, d)
-    costs = laws.block_costs(kernel, table)
-    engine = laws.path_divergence(costs, laws.fixed_size(sizes, n))
+    engine = laws.sampler_law(laws.fixed_size(sizes, n), world, model).path_divergence
     yield equal("enumeration", engine, written_out, slack, note="block costs")
-    entropies = torch.stack([costs[n - k, 1] for k in range(n)])
-    means = information.mean_entropies(information.set_entropies(table, n, d))
-    cross = entropies + means.diff()
-    total = curves.learned_fixed_size_error(cross, float(means[-1]), sizes)
+    cross = losses.cross_entropies(world, model)
+    total = curves.learned_fixed_size_error(cross, float(world.entropy()), sizes)
     yield equal("closed form", total, written_out, slack, note="sum_k s_k CE_{N_{k-1}} - H(X)")
 
 
@@ -174,14 +168,11 @@ def learning_error(law: reference.Law, other: reference.Law, sizes: Sequence[int
     return math.fsum(terms) / len(parts)
 
 
-def support_error(
-    n: int, d: int, weights: Sequence[float], sizes: Sequence[int], factor: float = 1.0
-) -> Iterator[Evidence]:
+def support_error(world: TableWorld, sizes: Sequence[int], factor: float = 1.0) -> Iterator[Evidence]:
     """Sum the output law outside the support and compare with 1 - exp(-KL), mixed law and each partition."""
-    law, q = reference.float_law(n, d, weights), states.normalised_law(weights, n, d)
-    output = laws.output_law(laws.table_kernel(q, n, d), laws.fixed_size(sizes, n))
-    outside = float(output[q == 0].sum())
-    divergence = float(information.kullback_leibler(q, output))
+    n, d, law = world.n, world.d, reference.floats(world)
+    found = laws.sampler_law(laws.fixed_size(sizes, n), world)
+    outside, divergence = float(found.output.law()[world.law() == 0].sum()), float(found.divergence)
     slack, effective = tolerance(n, d), outside > 1e-9
     yield at_most("enumeration", outside, bounds.support_error_bound(factor * divergence), slack, effective=effective)
     for partition in itertools.islice(reference_samplers.ordered_partitions(n, sizes), 6):
@@ -205,33 +196,37 @@ def support_error_of_code(
         yield equal("rational", factor * inside * min(ratios), Fraction(1), Fraction(0), effective=inside < 1)
 
 
-def token_error_gap(n: int, d: int, weights: Sequence[float], steps: int, factor: float = 1.0) -> Iterator[Evidence]:
+def token_error_gap(world: TableWorld, steps: int, factor: float = 1.0) -> Iterator[Evidence]:
     """Compare KL(mu || nu-bar) / n of balanced sizes with ln|V| / T; the rate gap is that divergence by definition."""
-    q = states.normalised_law(weights, n, d)
+    n, d, q = world.n, world.d, world.law()
     count = min(steps, n)
-    output = laws.output_law(laws.table_kernel(q, n, d), laws.fixed_size(bounds.balanced_sizes(n, count), n))
+    output = laws.sampler_law(laws.fixed_size(bounds.balanced_sizes(n, count), n), world).output.law()
     cross = float(-torch.xlogy(q, torch.where(q > 0, output, 1.0)).sum())
-    gap = (cross - float(information.entropy(q))) / n
+    gap = (cross - float(world.entropy())) / n
     yield at_most("enumeration", gap, factor * math.log(d) / count, tolerance(n, d), effective=gap > 1e-9)
 
 
-def relative_support_room(n: int, d: int, weights: Tensor, sizes: Sequence[int]) -> Tensor:
-    """Return 1 - SER / (1 - e^-KL), differentiable in the weights."""
-    q = weights / weights.sum()
-    output = laws.output_law(laws.table_kernel(q, n, d), laws.fixed_size(sizes, n))
-    return 1 - output[q == 0].sum() / -torch.expm1(-information.kullback_leibler(q, output))
+def relative_support_room(world: TableWorld, sizes: Sequence[int]) -> Tensor:
+    """Return 1 - SER / (1 - e^-KL), differentiable in the world's law."""
+    found = laws.sampler_law(laws.fixed_size(sizes, world.n), world)
+    return 1 - found.output.law()[world.law() == 0].sum() / -torch.expm1(-torch.as_tensor(found.divergence))
 
 
 @st.composite
-def law_model_sizes(draw: DrawFn) -> Instance:
-    """Draw a law, sizes, and positive weights of an unrelated model."""
-    found = draw(laws_and_sizes(3))
-    cells = found["d"] ** found["n"]
-    return {**found, "model": draw(st.lists(st.integers(1, 20), min_size=cells, max_size=cells))}
+def models(draw: DrawFn, n: int, d: int) -> TableWorld:
+    """Draw an unrelated law of positive weights, whose conditionals are a model's."""
+    return TableWorld.from_weights(draw(st.lists(st.integers(1, 20), min_size=d**n, max_size=d**n)), n, d, "model")
+
+
+@st.composite
+def world_model_sizes(draw: DrawFn) -> Instance:
+    """Draw a world, sizes, and a model."""
+    found = draw(worlds_and_sizes(3))
+    return {**found, "model": draw(models(found["world"].n, found["world"].d))}
 
 
 def _with_grid(cells: int = 27, steps: int = 3) -> st.SearchStrategy[Instance]:
-    return strategies.paired(law=strategies.laws(n=(2, 3), cells=cells), grid=strategies.grids(steps=(1, steps)))
+    return strategies.paired(world=strategies.worlds(n=(2, 3), cells=cells), grid=strategies.grids(steps=(1, steps)))
 
 
 CLAIMS = (
@@ -239,45 +234,45 @@ CLAIMS = (
         "schedules.8a", f"{SECTION_7}, representation",
         "The per-token chain has the law of uniform reveal times U_i, and of the multinomial mixture of fixed-size samplers",
         "equality", ("rational", "enumeration"), sampler_law, f"none in fractions; {ROUNDING}", assumptions="any denoiser; here exact",
-        inputs=_with_grid, examples=25, fixtures=({**PARITY, "grid": GRID},),
+        inputs=_with_grid, examples=25, fixtures=({"world": PARITY, "grid": GRID},),
         variants={"reveal probability over 1 - alpha_{k+1}": partial(sampler_law, late=1)},
     ),
     Claim(
         "schedules.8b", f"{SECTION_7}, exact error",
         "E_iid(alpha) = TC - n sum_k (alpha_{k+1} - alpha_k) Z~(alpha_k) = E E(s), s multinomial; it is the path KL and bounds KL(mu || nu-bar)",
         "equality", ("enumeration", "closed form"), sampler_error, ROUNDING, assumptions="exact conditionals",
-        inputs=_with_grid, examples=25, fixtures=({**PARITY, "grid": GRID},),
+        inputs=_with_grid, examples=25, fixtures=({"world": PARITY, "grid": GRID},),
         variants={"right end points": partial(sampler_error, right=1)},
     ),
     Claim(
         "schedules.9", f"{SECTION_7}, smoothed curve; Dmitriev, Huang, Wei",
         "n int Z~ = TC, n int alpha Z~' = DTC, and sum_{i != j} I(x_i; x_j | x_-ij) of the masked state is n alpha^2 Z~'(alpha)",
         "equality", ("quadrature", "enumeration"), smoothed_areas, f"{ROUNDING}; quadrature of a polynomial: 1e-11",
-        assumptions="alpha = e^-t", examples=25, fixtures=({**PARITY, "alpha": 0.3},),
-        inputs=lambda: strategies.paired(law=strategies.laws(n=(2, 3), cells=27), alpha=st.integers(1, 19).map(lambda k: k / 20)),
+        assumptions="alpha = e^-t", examples=25, fixtures=({"world": PARITY, "alpha": 0.3},),
+        inputs=lambda: strategies.paired(world=strategies.worlds(n=(2, 3), cells=27), alpha=st.integers(1, 19).map(lambda k: k / 20)),
         variants={"alpha instead of alpha^2": partial(smoothed_areas, power=1)},
     ),
     Claim(
         "schedules.12", f"{CCL}, Lemma 35, corrected; {SECTION_7}, learned denoiser",
         "E KL(mu || nu^_S) = E KL(mu || nu_S) + learning error = sum_k s_k CE_{N_{k-1}} - H(X)",
         "equality", ("enumeration", "closed form"), learned, ROUNDING, assumptions="model conditionals positive on the support",
-        inputs=law_model_sizes, examples=25, see="schedules.12.printed",
-        fixtures=({**PARITY, "sizes": [1, 2], "model": [1, 2, 3, 4, 5, 6, 7, 8]},),
+        inputs=world_model_sizes, examples=25, see="schedules.12.printed",
+        fixtures=({"world": PARITY, "sizes": [1, 2], "model": TableWorld.from_weights([1, 2, 3, 4, 5, 6, 7, 8], 3, 2)},),
         variants={"learning error left out": partial(learned, sign=0)},
     ),
     Claim(
         "schedules.12.printed", f"{CCL}, Lemma 35 as printed",
         "KL(mu || nu_S) = KL(mu || nu^_S) + learning error: the learning error on the other side",
         "equality", ("enumeration", "closed form"), partial(learned, sign=-1), ROUNDING, expected="refuted", see="schedules.12",
-        fixtures=({**PARITY, "sizes": [1, 2], "model": [1, 2, 3, 4, 5, 6, 7, 8]},),
+        fixtures=({"world": PARITY, "sizes": [1, 2], "model": TableWorld.from_weights([1, 2, 3, 4, 5, 6, 7, 8], 3, 2)},),
         variants={"learning error left out": partial(learned, sign=0)},
     ),
     Claim(
         "schedules.17a", FENG, "SER = 1 - nu(supp mu) <= 1 - e^{-KL(mu || nu)}",
-        "upper", ("enumeration",), support_error, ROUNDING, assumptions="any output law", inputs=laws_and_sizes, examples=25,
-        fixtures=({**COPIED_PAIRS, "sizes": [2, 2]}, {**PARITY, "sizes": [3]}),
+        "upper", ("enumeration",), support_error, ROUNDING, assumptions="any output law", inputs=worlds_and_sizes, examples=25,
+        fixtures=({"world": PAIRS, "sizes": [2, 2]}, {"world": PARITY, "sizes": [3]}),
         variants={"half of KL": partial(support_error, factor=0.5)},
-        objective=relative_support_room, differentiable=("weights",),
+        objective=relative_support_room, differentiable=("world",),
     ),
     Claim(
         "schedules.17b", FENG, "Given the partition, SER = 1 - e^-KL exactly for uniform laws on linear codes",
@@ -291,8 +286,8 @@ CLAIMS = (
     Claim(
         "schedules.17c", FENG, "Balanced sizes: the token error rate gap, KL / n, is at most ln|V| / T",
         "upper", ("enumeration",), token_error_gap, ROUNDING, assumptions="exact conditionals",
-        inputs=lambda: strategies.paired(law=strategies.laws(cells=27), steps=st.integers(1, 4)),
-        fixtures=({"n": 4, "d": 2, "weights": [1] + [0] * 14 + [1], "steps": 1},),
+        inputs=lambda: strategies.paired(world=strategies.worlds(cells=27), steps=st.integers(1, 4)),
+        fixtures=({"world": TableWorld.from_weights([1] + [0] * 14 + [1], 4, 2), "steps": 1},),
         variants={"half of it": partial(token_error_gap, factor=0.5)},
     ),
 )  # fmt: skip

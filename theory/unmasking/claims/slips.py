@@ -17,12 +17,12 @@ from theory.ledger import Claim, Evidence, at_least, at_most, equal, rounding, s
 from theory.reference import laws as reference
 from theory.reference import samplers as reference_samplers
 from theory.unmasking import bounds, curves, optimal
-from theory.unmasking.claims.curve import COPIED_PAIRS, ROUNDING, laws_and_sizes, mixed_error, tolerance
+from theory.unmasking.claims.curve import PAIRS, ROUNDING, mixed_error, tolerance, worlds_and_sizes
 from theory.unmasking.laws import fixed_size, mixed_divergence
-from theory.worlds import information, mds_code, states
+from theory.worlds import TableWorld, mds_code
 
 SOURCE = "Chen, Cong, Li, arXiv 2511.04647"
-TWO_OR_THREE = {"n": 5, "d": 2, "weights": [int(bin(x).count("1") in (2, 3)) for x in range(32)]}
+TWO_OR_THREE = TableWorld.from_weights([int(bin(x).count("1") in (2, 3)) for x in range(32)], 5, 2, "two or three")
 RANDOM_5 = {"curve": [0.0, 0.1, 0.15, 0.35, 0.6], "singles": 2}
 
 
@@ -69,37 +69,35 @@ def sweep_contains(total: float, low: float, high: float, exponents_in_range: bo
     yield at_most("enumeration", nearest, 2 * total, 1e-12 * total)
 
 
-def mixed_equals(n: int, d: int, weights: Sequence[float], sizes: Sequence[int]) -> Iterator[Evidence]:
+def mixed_equals(world: TableWorld, sizes: Sequence[int]) -> Iterator[Evidence]:
     """Compare KL(mu || nu-bar) with E(s) for equality."""
-    q = states.normalised_law(weights, n, d)
-    error = float(curves.fixed_size_error(information.curve_of(q, n, d), sizes))
-    mixed = float(mixed_divergence(q, fixed_size(sizes, n), n, d))
-    yield equal("enumeration", mixed, error, tolerance(n, d, n), effective=error > 1e-6)
+    n, error = world.n, float(curves.fixed_size_error(world.information_curve(), sizes))
+    mixed = float(mixed_divergence(world, fixed_size(sizes, n)))
+    yield equal("enumeration", mixed, error, tolerance(n, world.d, n), effective=error > 1e-6)
 
 
-def exact_though_costly(n: int, d: int, weights: Sequence[float], sizes: Sequence[int]) -> Iterator[Evidence]:
+def exact_though_costly(world: TableWorld, sizes: Sequence[int]) -> Iterator[Evidence]:
     """Compare the mixed law with the target in fractions, and E(s) by partitions with its curve value, positive."""
-    law = reference.rational_law(n, d, weights)
+    n, d, law = world.n, world.d, reference.exact(world)
     output = reference_samplers.fixed_size_law(reference.conditionals_of(law, d), sizes, n, d)
     gap = max(abs(Fraction(output[x]) - law.get(x, 0)) for x in output)
     yield equal("rational", gap, Fraction(0), Fraction(0), note="output law = target")
-    curve = information.curve_of(states.normalised_law(weights, n, d), n, d)
     error = reference_samplers.fixed_size_error(law, reference.conditionals_of(law, d), sizes, n, d)
-    yield equal("enumeration", error, curves.fixed_size_error(curve, sizes), tolerance(n, d, n), note="E(s)")
+    yield equal(
+        "enumeration", error, curves.fixed_size_error(world.information_curve(), sizes), tolerance(n, d, n), note="E(s)"
+    )
     yield at_least("enumeration", error, 0.05, 0.0, note="E(s) is far from zero")
 
 
 def copied_pair_digits(error: float, mixed: float) -> Iterator[Evidence]:
     """Compute E and KL(mu || nu-bar) of two copied pairs in two halves; printed .4621 and .2877."""
-    q = states.normalised_law([1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1], 4, 2)
-    yield equal("closed form", curves.fixed_size_error(information.curve_of(q, 4, 2), [2, 2]), error, 5e-5)
-    yield equal("enumeration", mixed_divergence(q, fixed_size([2, 2], 4), 4, 2), mixed, 5e-5)
+    yield equal("closed form", curves.fixed_size_error(PAIRS.information_curve(), [2, 2]), error, 5e-5)
+    yield equal("enumeration", mixed_divergence(PAIRS, fixed_size([2, 2], 4)), mixed, 5e-5)
 
 
-def first_value(n: int, d: int, weights: Sequence[float], wanted: float) -> Iterator[Evidence]:
+def first_value(world: TableWorld, wanted: float) -> Iterator[Evidence]:
     """Compute Z_1 of a law and compare it with the first value a realised curve is allowed to have."""
-    curve = information.curve_of(states.normalised_law(weights, n, d), n, d)
-    yield equal("enumeration", curve[0], wanted, tolerance(n, d))
+    yield equal("enumeration", world.information_curve()[0], wanted, tolerance(world.n, world.d))
 
 
 def log_linear_blocks(n: int, steps: int, growing: bool) -> Iterator[Evidence]:
@@ -178,13 +176,13 @@ CLAIMS = (
     Claim(
         "schedules.A7.printed", f"{SOURCE}, introduction", "E(s) is exactly the sampler's KL error, KL(mu || nu-bar)",
         "equality", ("enumeration",), mixed_equals, ROUNDING, expected="refuted", see="schedules.3",
-        inputs=laws_and_sizes, fixtures=({**COPIED_PAIRS, "sizes": [2, 2]}, {**TWO_OR_THREE, "sizes": [3, 1, 1]}),
+        inputs=worlds_and_sizes, fixtures=({"world": PAIRS, "sizes": [2, 2]}, {"world": TWO_OR_THREE, "sizes": [3, 1, 1]}),
         variants={"half": partial(mixed_error, factor=0.5)},
     ),
     Claim(
         "schedules.A7.exact", f"{SOURCE}, slip (7), sharpened", "A sampler with E(s) > 0 can be exact: uniform on two or three a's of five, sizes (3, 1, 1)",
         "equality", ("rational", "enumeration"), exact_though_costly, f"none in fractions; {ROUNDING}",
-        fixtures=({**TWO_OR_THREE, "sizes": [3, 1, 1]},), variants={"sizes (2, 2, 1)": lambda n, d, weights, sizes: exact_though_costly(n, d, weights, [2, 2, 1])},
+        fixtures=({"world": TWO_OR_THREE, "sizes": [3, 1, 1]},), variants={"sizes (2, 2, 1)": lambda world, sizes: exact_though_costly(world, [2, 2, 1])},
     ),
     Claim(
         "schedules.A7.digits", "schedules notes, A (7)", "Two copied pairs, sizes (2, 2): E = .4621, KL(mu || nu-bar) = .2877",
@@ -194,13 +192,13 @@ CLAIMS = (
     Claim(
         "schedules.A8.printed", f"{SOURCE}, Lemma 29", "Every nondecreasing curve is realised by some law, Z_1 > 0 included",
         "equality", ("enumeration",), first_value, ROUNDING, expected="refuted", see="schedules.A8",
-        inputs=lambda: strategies.laws().map(lambda law: {**law, "wanted": 0.25}), fixtures=({**COPIED_PAIRS, "wanted": 0.25},),
+        inputs=lambda: strategies.paired(world=strategies.worlds(), wanted=st.just(0.25)), fixtures=({"world": PAIRS, "wanted": 0.25},),
     ),
     Claim(
         "schedules.A8", f"{SOURCE}, Lemma 29, corrected", "Z_1 = 0 for every law",
         "equality", ("enumeration",), first_value, ROUNDING,
-        inputs=lambda: strategies.laws().map(lambda law: {**law, "wanted": 0.0}), fixtures=({**COPIED_PAIRS, "wanted": 0.0},),
-        variants={"Z_1 = 1/4": lambda n, d, weights, wanted: first_value(n, d, weights, 0.25)},
+        inputs=lambda: strategies.paired(world=strategies.worlds(), wanted=st.just(0.0)), fixtures=({"world": PAIRS, "wanted": 0.0},),
+        variants={"Z_1 = 1/4": lambda world, wanted: first_value(world, 0.25)},
     ),
     Claim(
         "schedules.A9.printed", f"{SOURCE}, log-linear schedule", "The log-linear schedule reveals blocks of growing expected size",
