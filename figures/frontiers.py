@@ -45,8 +45,10 @@ def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:
     """Draw one panel a world: every rule a point, the optimal hull a line with nothing attainable below it."""
     table = records["frontiers"].table
     worlds = list(table.groupby("world", sort=False))
-    rows = math.ceil(len(worlds) / COLUMNS)
-    figure, panels = pyplot.subplots(rows, COLUMNS, figsize=(7.0, 2.25 * rows + 0.9), squeeze=False)
+    columns = min(COLUMNS, len(worlds))
+    rows, few = math.ceil(len(worlds) / columns), columns < COLUMNS
+    size = (2.4 * columns + 1.6, 2.6 * rows + 1.4) if few else (7.0, 2.25 * rows + 0.9)
+    figure, panels = pyplot.subplots(rows, columns, figsize=size, squeeze=False)
     for axes, (world, mine) in zip(panels.flat, worlds, strict=False):
         _rules(axes, mine)
         axes.set_title(f"{world} ($n = {mine['n'].iloc[0]}$)")
@@ -54,7 +56,7 @@ def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:
         axes.set_axis_off()
     figure.supxlabel("expected denoiser calls under the sampler, E[NFE]", fontsize=9)
     figure.supylabel("exact KL of data from output law (nats)", fontsize=9)
-    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncol=3)
+    figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncol=2 if few else 3)
     return figure, shortened(table.drop(columns="n"), "nfe", "nfe_data", "kl", "parameter")
 
 

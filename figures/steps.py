@@ -24,8 +24,10 @@ def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:
     """Draw one panel a world, the error in nats on a logarithmic axis; exact zeros as stars on the axis."""
     table = records["steps"].table
     worlds = list(table.groupby("world", sort=False))
-    rows = math.ceil(len(worlds) / COLUMNS)
-    figure, panels = pyplot.subplots(rows, COLUMNS, figsize=(7.0, 2.15 * rows + 0.8), sharex=True, squeeze=False)
+    columns = min(COLUMNS, len(worlds))
+    rows, few = math.ceil(len(worlds) / columns), columns < COLUMNS
+    size = (2.4 * columns + 1.6, 2.6 * rows + 1.2) if few else (7.0, 2.15 * rows + 0.8)
+    figure, panels = pyplot.subplots(rows, columns, figsize=size, sharex=True, squeeze=False)
     for axes, (world, mine) in zip(panels.flat, worlds, strict=False):
         _errors(axes, mine)
         axes.set_title(f"{world} ($n = {mine['n'].iloc[0]}$)")
@@ -35,7 +37,7 @@ def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:
     figure.supylabel("error, path KL (nats)", fontsize=9)
     handles = panels[0, 0].get_legend_handles_labels()[0]
     star = Line2D([], [], label="best sizes, error 0", **STAR)
-    figure.legend(handles=[*handles, star], loc="outside upper center", ncol=4)
+    figure.legend(handles=[*handles, star], loc="outside upper center", ncol=2 if few else 4)
     return figure, table
 
 
