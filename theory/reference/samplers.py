@@ -32,6 +32,29 @@ def oracle(law: Law, d: int) -> Denoiser:
     return conditional
 
 
+def exact(source: Any) -> Denoiser:
+    """Return the conditionals of a small world, or those of a table, in fractions.
+
+    `source` has n and d, and either `log_p`, log-conditionals of all states in index order, or what `reference.exact`
+    takes. The rows of a table are divided by their sums, so that they sum to one exactly; they are the table's up to
+    the rounding of its logarithms.
+    """
+    n, d = source.n, source.d
+    if not hasattr(source, "log_p"):
+        return oracle(reference.exact(source), d)
+    table: dict[tuple[State, int], list[Fraction]] = {}
+    for z, rows in zip(reference.states(n, d), source.log_p.exp().tolist(), strict=True):
+        for i in reference.masked(z, d):
+            row = [Fraction(p) for p in rows[i]]
+            table[z, i] = [p / sum(row) for p in row]
+    return lambda z, i, v: table[z, i][v]
+
+
+def floats(world: Any) -> Denoiser:
+    """Return the conditionals of a small world in floats."""
+    return oracle(reference.floats(world), world.d)
+
+
 def ordered_partitions(n: int, sizes: Sequence[int]) -> Iterator[Partition]:
     """Yield every ordered partition of the positions 0..n-1 into blocks of the given sizes."""
 
