@@ -128,8 +128,9 @@ def _schedule(
     found = laws.sampler_law(schedule, world, denoiser, start, steps=steps)
     exact = denoiser is None and start is None
     return Measurement(
-        f"{schedule.name}, {steps} steps", world, found.divergence, found.path_divergence, found.calls, math.nan,
-        found.output, _excess=(lambda: comparison.compare(schedule, world, steps).excess) if exact else None,
+        f"{schedule.name}, {steps} steps", world, float(found.divergence), float(found.path_divergence),
+        float(found.calls), math.nan, found.output,
+        _excess=(lambda: comparison.compare(schedule, world, steps).excess) if exact else None,
     )  # fmt: skip
 
 

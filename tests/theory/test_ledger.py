@@ -21,6 +21,7 @@ from theory.ledger import (
     equal,
     hoeffding_margin,
     hoeffding_samples,
+    instances,
     verdict,
 )
 from theory.ledger.tightest import tightest
@@ -56,7 +57,8 @@ def test_claim_is_complete(name: str) -> None:
         assert verdict(claim.check(**claim.fixtures[0])) == "refuted", "the first fixture is the witness"
         assert claim.see, "a statement that fails as printed names the corrected one"
     for fixture in claim.fixtures:
-        assert json.loads(json.dumps(fixture)) == dict(fixture)
+        written = json.loads(json.dumps(instances.encode(fixture)))
+        assert instances.encode(instances.decode(written)) == written
 
 
 def test_every_noted_claim_is_in_the_ledger() -> None:

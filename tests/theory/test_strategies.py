@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from theory.denoisers import TableDenoiser
 from theory.ledger import instances, strategies
 from theory.schedules import Schedule
+from theory.unmasking.best_rules import TabulatedRule
 from theory.unmasking.rules.base import SetRule
 from theory.unmasking.strategies import rules
 from theory.worlds import TableWorld
@@ -48,6 +49,14 @@ def test_what_is_drawn_is_written_down_and_read_back(data: st.DataObject) -> Non
     assert isinstance(back["model"], TableDenoiser) and torch.equal(back["model"].log_p, model.log_p)
     assert isinstance(back["schedule"], Schedule) and back["schedule"] == schedule
     assert isinstance(back["rule"], SetRule) and back["rule"] == rule
+
+
+def test_rules_that_are_tables_and_mappings_with_a_kind_are_written_down_and_read_back() -> None:
+    rule = TabulatedRule("first", torch.tensor([[True], [True], [False]]), 2)
+    written = json.loads(json.dumps(instances.encode({"rule": rule, "option": {"kind": "linear", "steps": 3}})))
+    back = instances.decode(written)
+    assert torch.equal(back["rule"].sets, rule.sets) and back["rule"].sets.dtype == torch.bool
+    assert back["option"] == {"kind": "linear", "steps": 3}
 
 
 def test_denoisers_shrink_to_uniform_rows() -> None:

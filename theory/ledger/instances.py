@@ -1,6 +1,6 @@
 """Instances on disk: the worlds, denoisers, rules and schedules that claims are checked on, as JSON and back.
 
-An instance maps names to values. Numbers, strings and lists are themselves; fractions, worlds and tables of
+An instance maps names to values. Numbers, strings and lists are themselves; fractions, tensors, worlds and tables of
 conditionals are written with all that determines them; rules and other frozen dataclasses by their fields.
 """
 
@@ -11,6 +11,9 @@ import importlib
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
+
+import torch
+from torch import Tensor
 
 from theory.denoisers import TableDenoiser
 from theory.errors import InvalidInput
@@ -26,7 +29,8 @@ def encode(value: Any) -> Any:
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, Mapping):
-        return {str(key): encode(item) for key, item in value.items()}
+        entries = {str(key): encode(item) for key, item in value.items()}
+        return {KIND: "mapping", "entries": entries} if KIND in entries else entries
     if isinstance(value, list | tuple):
         return [encode(item) for item in value]
     if isinstance(value, Fraction):
@@ -42,6 +46,8 @@ def encode(value: Any) -> Any:
         return {KIND: "schedule", "recipe": encode(value.recipe)}
     if isinstance(value, TableDenoiser):
         return {KIND: "denoiser", "log_p": value.log_p.tolist(), "name": value.name}
+    if isinstance(value, Tensor):
+        return {KIND: "tensor", "type": str(value.dtype).removeprefix("torch."), "values": value.tolist()}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {f.name: encode(getattr(value, f.name)) for f in dataclasses.fields(value) if f.init}
         return {KIND: "object", "class": f"{type(value).__module__}:{type(value).__qualname__}", "fields": fields}
@@ -63,8 +69,6 @@ def decode(value: Any) -> Any:
 
 
 def _decoded(value: Mapping[str, Any]) -> Any:
-    import torch
-
     match value[KIND]:
         case "fraction":
             return Fraction(value["value"])
@@ -76,6 +80,10 @@ def _decoded(value: Mapping[str, Any]) -> Any:
             return SupportWorld(value["rows"], value["probabilities"], value["d"], value["name"])
         case "denoiser":
             return TableDenoiser(torch.tensor(value["log_p"], dtype=torch.float64), value["name"])
+        case "mapping":
+            return {key: decode(item) for key, item in value["entries"].items()}
+        case "tensor":
+            return torch.tensor(value["values"], dtype=getattr(torch, value["type"]))
         case "schedule":
             return from_recipe(*value["recipe"])
         case "object":

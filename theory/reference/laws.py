@@ -121,6 +121,18 @@ def rational_conditionals(denoiser: Any) -> Conditional:
     return found
 
 
+def exact_conditionals(source: Any) -> Conditional:
+    """Return a small world's conditionals in exact fractions, or a table's by `rational_conditionals`."""
+    if hasattr(source, "log_p"):
+        return rational_conditionals(source)
+    return conditionals_of(exact(source), source.d)
+
+
+def float_conditionals(world: Any) -> Conditional:
+    """Return a small world's conditionals in floats."""
+    return conditionals_of(floats(world), world.d)
+
+
 def entropy(probabilities: Iterable[Any]) -> float:
     """Return -sum p ln p in nats, 0 ln 0 = 0."""
     return -math.fsum(float(p) * math.log(p) for p in probabilities if p > 0)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterator, Sequence
-from fractions import Fraction
 from typing import Any
 
 from theory.reference import laws as reference
@@ -16,18 +15,6 @@ from theory.reference.laws import Conditional, Law, State
 from theory.reference.samplers import Partition, ordered_partitions
 
 Blocks = Callable[[State], tuple[int, ...]]
-
-
-def row_denoiser(n: int, d: int, rows: Sequence[int]) -> Conditional:
-    """Return the conditionals given by d positive integer weights for every state and masked position, in order."""
-    table: dict[tuple[State, int], list[Fraction]] = {}
-    start = 0
-    for z in reference.states(n, d):
-        for i in reference.masked(z, d):
-            weights = rows[start : start + d]
-            table[z, i] = [Fraction(w, sum(weights)) for w in weights]
-            start += d
-    return lambda z, i, v: table[z, i][v]
 
 
 def probability(denoiser: Conditional, rule: Blocks, x: State, d: int, within: bool = False) -> tuple[Any, int]:

@@ -28,25 +28,18 @@ from theory.worlds import TableWorld, information, states
 
 FORMS = ("mean", "sum", "look-ahead")
 GENERIC = choices.GENERIC
-DENSE = {"n": 3, "d": 3, "weights": [(7 * k * k + 3 * k) % 23 + 1 for k in range(27)]}
+DENSE = TableWorld.from_weights([(7 * k * k + 3 * k) % 23 + 1 for k in range(27)], 3, 3)
 
 
-def world_of(case: dict) -> TableWorld:
-    n, d = case["n"], case["d"]
-    return TableWorld(states.normalised_law(case["weights"], n, d), n, d)
-
-
-def open_states(n: int, d: int) -> torch.Tensor:
-    z = states.all_states(n, d)
-    return z[(z == d).any(-1)]
+def open_states(world: TableWorld) -> torch.Tensor:
+    z = states.all_states(world.n, world.d)
+    return z[(z == world.d).any(-1)]
 
 
 @settings(max_examples=10, deadline=None, derandomize=True)
-@given(strategies.laws(n=(2, 3), cells=27), st.sampled_from(FORMS))
-def test_scores_are_those_of_the_definition(case: dict, form: str) -> None:
-    n, d, world = case["n"], case["d"], world_of(case)
-    denoiser = reference.conditionals_of(reference.float_law(n, d, case["weights"]), d)
-    z = open_states(n, d)
+@given(strategies.worlds(n=(2, 3), cells=27), st.sampled_from(FORMS))
+def test_scores_are_those_of_the_definition(world: TableWorld, form: str) -> None:
+    d, denoiser, z = world.d, reference.float_conditionals(world), open_states(world)
     argmax, drawn = (InfoGain(form, t).scores(world, z, world(z)) for t in ("argmax", "drawn"))
     for k, state in enumerate(map(tuple, z.tolist())):
         for i in reference.masked(state, d):
@@ -83,7 +76,7 @@ def test_law_of_the_best_candidate_is_that_of_all_vectors_of_draws(
 
 @pytest.mark.parametrize(("form", "greedy"), [("mean", False), ("sum", True), ("look-ahead", True)])
 def test_steps_sample_the_law_of_the_outcomes(form: str, greedy: bool) -> None:
-    world, rule, count = world_of(DENSE), SampledInfoGain(3, form, 0.3, 0.8, greedy=greedy), 20000
+    world, rule, count = DENSE, SampledInfoGain(3, form, 0.3, 0.8, greedy=greedy), 20000
     start = torch.full((1, 3), 3)
     weights, after, _ = rule.outcomes(world, start)
     exact = torch.zeros(64, dtype=torch.float64).index_add(0, states.index_of(after[0], 3), weights[0])
@@ -101,7 +94,7 @@ def test_sampling_ends_after_n_calls_and_leaves_complete_rows_alone(rule: InfoGa
     total = torch.zeros(3, dtype=torch.long)
     for _ in range(3):
         before = z
-        z, calls = rule.step(world_of(DENSE), z, torch.Generator().manual_seed(0))
+        z, calls = rule.step(DENSE, z, torch.Generator().manual_seed(0))
         total += calls
         assert torch.equal(z[before != 3], before[before != 3])
     assert not bool((z == 3).any())
@@ -109,7 +102,7 @@ def test_sampling_ends_after_n_calls_and_leaves_complete_rows_alone(rule: InfoGa
 
 
 def test_rows_of_a_batch_do_not_influence_each_other() -> None:
-    world, z = world_of(DENSE), open_states(3, 3)
+    world, z = DENSE, open_states(DENSE)
     for rule in (InfoGain("mean"), InfoGain("sum", "drawn"), SampledInfoGain(3, greedy=True)):
         together = rule.outcomes(world, z)
         for k in range(len(z)):
@@ -119,7 +112,7 @@ def test_rows_of_a_batch_do_not_influence_each_other() -> None:
 
 
 def test_ties_go_to_the_smaller_index_and_to_the_first_drawn() -> None:
-    uniform = world_of({"n": 3, "d": 2, "weights": [1] * 8})
+    uniform = TableWorld.from_weights([1] * 8, 3, 2)
     start = torch.full((1, 3), 2)
     for form in FORMS:
         assert InfoGain(form).outcomes(uniform, start)[1].tolist() == [[[0, 2, 2]]]
@@ -128,17 +121,17 @@ def test_ties_go_to_the_smaller_index_and_to_the_first_drawn() -> None:
 
 def test_the_last_token_is_drawn_from_its_conditional() -> None:
     z = torch.tensor([[3, 1, 2]])
-    weights, after, _ = SampledInfoGain(8).outcomes(world_of(DENSE), z)
-    assert weights[0, :3].tolist() == pytest.approx(world_of(DENSE).conditionals(z)[0, 0].tolist())
+    weights, after, _ = SampledInfoGain(8).outcomes(DENSE, z)
+    assert weights[0, :3].tolist() == pytest.approx(DENSE.conditionals(z)[0, 0].tolist())
     assert float(weights[0, 3:].abs().max()) == 0
     assert after[0, :3].tolist() == [[0, 1, 2], [1, 1, 2], [2, 1, 2]]
 
 
 @settings(max_examples=15, deadline=None, derandomize=True)
-@given(strategies.laws(n=(2, 4), cells=27), st.sampled_from(FORMS))
-def test_beams(case: dict, form: str) -> None:
+@given(strategies.worlds(n=(2, 4), cells=27), st.sampled_from(FORMS))
+def test_beams(world: TableWorld, form: str) -> None:
     """Width 1 is the sampler with argmax tokens; all states kept, the least of all orders."""
-    n, d, world = case["n"], case["d"], world_of(case)
+    n, d = world.n, world.d
     z, cost = torch.full((1, n), d), 0.0
     for _ in range(n):
         after, _ = InfoGain(form).step(world, z)
@@ -148,22 +141,20 @@ def test_beams(case: dict, form: str) -> None:
     single = beam(world, start, 1, form)
     assert single.cost == pytest.approx(cost, abs=1e-12)
     assert torch.equal(single.sequence, z[0])
-    least = reference_lookahead.least_entropy_order(
-        reference.conditionals_of(reference.float_law(n, d, case["weights"]), d), (d,) * n, d
-    )
+    least = reference_lookahead.least_entropy_order(reference.float_conditionals(world), (d,) * n, d)
     for width in (None, 1000):
         assert beam(world, start, width, form).cost == pytest.approx(least, abs=1e-12)
 
 
 def test_a_beam_starts_from_a_prompt() -> None:
-    found = beam(world_of(DENSE), torch.tensor([3, 1, 3]), 2)
+    found = beam(DENSE, torch.tensor([3, 1, 3]), 2)
     assert found.sequence[1] == 1 and not bool((found.sequence == 3).any())
-    complete = beam(world_of(DENSE), torch.tensor([0, 1, 2]))
+    complete = beam(DENSE, torch.tensor([0, 1, 2]))
     assert (complete.sequence.tolist(), complete.cost) == ([0, 1, 2], 0.0)
 
 
 def test_P4_three_rules_agree_within_2e_15() -> None:
-    world = world_of(DENSE)
+    world = DENSE
     found = [walk(rule, world) for rule in (LeftToRight(1), TopK(1, "entropy"), RandomOne())]
     for w in found:
         assert w.total(w.nodes.surprise, "sampler") == pytest.approx(world.entropy(), abs=2e-15)
@@ -171,7 +162,7 @@ def test_P4_three_rules_agree_within_2e_15() -> None:
 
 def test_P5_adds_block_correlation_along_the_data_not_along_the_sampler() -> None:
     """The notes' sum_t E TC needs tokens drawn jointly: along the sampler the entropy added is another."""
-    world = world_of(GENERIC)
+    world = GENERIC
     w = walk(TopK(2, "entropy"), world)
     extra = [w.total(w.nodes.surprise, chain) - world.entropy() for chain in ("data", "sampler")]
     blocks = [w.total(w.nodes.joint_dependence, chain) for chain in ("data", "sampler")]
@@ -182,11 +173,8 @@ def test_P5_adds_block_correlation_along_the_data_not_along_the_sampler() -> Non
 
 def test_P6_selection_lowers_entropies_and_leaves_the_law() -> None:
     """The notes' tables (H = 2.668) are not given; it has 2.525, 2.376, .17 and 2.269, 1.747, 1.31 for N = 2, 8."""
-    laws = on_laws.dirichlet_laws(8, 3, 3, 0.5)
-    rows = [
-        np.mean([on_laws.cumulative_entropy(SampledInfoGain(k), TableWorld(q, 3, 3)) for q in laws], 0)
-        for k in (1, 2, 8)
-    ]
+    worlds = on_laws.dirichlet_worlds(8, 3, 3, 0.5)
+    rows = [np.mean([on_laws.cumulative_entropy(SampledInfoGain(k), w) for w in worlds], 0) for k in (1, 2, 8)]
     assert rows[0] == pytest.approx([2.695, 2.695, 0.0], abs=5e-4)
     assert rows[1] == pytest.approx([2.569, 2.516, 0.102], abs=5e-4)
     assert rows[2] == pytest.approx([2.370, 2.005, 0.927], abs=5e-4)
@@ -211,12 +199,12 @@ def test_P7_entropies_and_objectives() -> None:
 
 def test_claim_7_symmetric_channel_keeps_its_law_with_any_number_of_candidates() -> None:
     for count, form in itertools.product((2, 8), FORMS):
-        found = walk(SampledInfoGain(count, form), world_of(choices.CHANNEL))
+        found = walk(SampledInfoGain(count, form), choices.CHANNEL)
         assert float(information.total_variation(found.world.law(), found.output.law())) < 1e-14
 
 
 def test_claim_9_drawn_tokens_may_cost_less_than_the_best_order_with_argmax_tokens() -> None:
-    world = world_of(choices.FAN)
+    world = choices.FAN
     assert beam(world, torch.tensor([4, 4]), None).cost == pytest.approx(1.574, abs=5e-4)
     assert world.entropy() == pytest.approx(2 * math.log(2))
 
@@ -239,7 +227,7 @@ def test_claims_10_and_11_mean_cumulative_entropies(family: str, digest: tuple, 
 
 
 def test_immediate_cost_of_a_choice_blind_to_tokens_is_its_entropy() -> None:
-    world, z = world_of(GENERIC), open_states(3, 2)
+    world, z = GENERIC, open_states(GENERIC)
     _, after, _ = InfoGain("mean", "drawn").outcomes(world, z)
     wanted = token_entropy(world(z))[after[:, 0] != z]
     assert immediate_cost(InfoGain("mean", "drawn"), world, z).tolist() == pytest.approx(wanted.tolist())
@@ -255,8 +243,8 @@ def test_immediate_cost_of_a_choice_blind_to_tokens_is_its_entropy() -> None:
         (lambda: SampledInfoGain(2, tau_token=-1.0), "token temperature -1.0; expected > 0"),
         (lambda: SampledInfoGain(2, tau_token=math.nan), "token temperature nan"),
         (lambda: SampledInfoGain(2, by="margn"), "unknown proxy 'margn'; did you mean margin"),
-        (lambda: beam(world_of(GENERIC), torch.full((3,), 2), 0), "beam width 0; expected >= 1, or None"),
-        (lambda: beam(world_of(GENERIC), torch.full((3,), 2), 1, "max"), "unknown form of Info-Gain 'max'"),
+        (lambda: beam(GENERIC, torch.full((3,), 2), 0), "beam width 0; expected >= 1, or None"),
+        (lambda: beam(GENERIC, torch.full((3,), 2), 1, "max"), "unknown form of Info-Gain 'max'"),
         (
             lambda: InfoGain().step(Raw(lambda z: torch.full((*z.shape, 2), math.nan), 2), torch.full((1, 2), 2)),
             r"state \[2, 2\], position 0: probabilities sum to 1 .nan",

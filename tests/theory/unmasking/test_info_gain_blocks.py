@@ -23,25 +23,17 @@ from theory.unmasking.rules.beam import beam
 from theory.unmasking.rules.info_gain import InfoGain, SampledInfoGain
 from theory.unmasking.rules.proxies import token_entropy
 from theory.unmasking.walks import walk
-from theory.worlds import TableWorld, information, states
+from theory.worlds import TableWorld, states
 
 FORMS = ("mean", "sum", "look-ahead")
 LEVELS = (None, 0.5, 0.7, 1.5)
-DENSE = {"n": 3, "d": 3, "weights": [(7 * k * k + 3 * k) % 23 + 1 for k in range(27)]}
-WIDE = {"n": 4, "d": 2, "weights": [(5 * k * k + 3 * k) % 29 + 1 for k in range(16)]}
+DENSE = TableWorld.from_weights([(7 * k * k + 3 * k) % 23 + 1 for k in range(27)], 3, 3)
+WIDE = TableWorld.from_weights([(5 * k * k + 3 * k) % 29 + 1 for k in range(16)], 4, 2)
 
 
-def world_of(case: dict) -> TableWorld:
-    return TableWorld(states.normalised_law(case["weights"], case["n"], case["d"]), case["n"], case["d"])
-
-
-def oracle_of(case: dict) -> reference.Conditional:
-    return reference.conditionals_of(reference.float_law(case["n"], case["d"], case["weights"]), case["d"])
-
-
-def possible_states(case: dict) -> torch.Tensor:
-    z = states.all_states(case["n"], case["d"])
-    return z[(z == case["d"]).any(-1) & world_of(case).log_marginal(z).isfinite()]
+def possible_states(world: TableWorld) -> torch.Tensor:
+    z = states.all_states(world.n, world.d)
+    return z[(z == world.d).any(-1) & world.log_marginal(z).isfinite()]
 
 
 def law_of(weights: torch.Tensor, after: torch.Tensor) -> dict:
@@ -57,14 +49,16 @@ def differ(a: dict, b: dict) -> float:
 
 @settings(max_examples=15, deadline=None, derandomize=True)
 @given(
-    strategies.laws(n=(2, 3), cells=27),
+    strategies.worlds(n=(2, 3), cells=27),
     st.sampled_from(FORMS),
     st.sampled_from(("argmax", "drawn")),
     st.integers(1, 4),
     st.sampled_from(LEVELS),
 )
-def test_steps_are_those_of_the_pseudocode(case: dict, form: str, tokens: str, k: int, level: float | None) -> None:
-    z, d, world, denoiser = possible_states(case), case["d"], world_of(case), oracle_of(case)
+def test_steps_are_those_of_the_pseudocode(
+    world: TableWorld, form: str, tokens: str, k: int, level: float | None
+) -> None:
+    z, d, denoiser = possible_states(world), world.d, reference.float_conditionals(world)
     weights, after, calls = InfoGain(form, tokens, k, level).outcomes(world, z)
     for row, state in enumerate(map(tuple, z.tolist())):
         listed = reference_info_gain.info_gain_step(denoiser, state, d, form, tokens, k, level)
@@ -74,7 +68,7 @@ def test_steps_are_those_of_the_pseudocode(case: dict, form: str, tokens: str, k
 
 @settings(max_examples=12, deadline=None, derandomize=True)
 @given(
-    strategies.laws(n=(2, 3), cells=8),
+    strategies.worlds(n=(2, 3), cells=8),
     st.sampled_from(FORMS),
     st.sampled_from(((0.1, 1.0), (0.7, 0.6))),
     st.booleans(),
@@ -83,9 +77,9 @@ def test_steps_are_those_of_the_pseudocode(case: dict, form: str, tokens: str, k
     st.sampled_from(LEVELS),
 )
 def test_sampled_steps_have_the_law_of_all_vectors_of_candidates(
-    case: dict, form: str, taus: tuple, greedy: bool, count: int, k: int, level: float | None
+    world: TableWorld, form: str, taus: tuple, greedy: bool, count: int, k: int, level: float | None
 ) -> None:
-    z, d, world, denoiser = possible_states(case), case["d"], world_of(case), oracle_of(case)
+    z, d, denoiser = possible_states(world), world.d, reference.float_conditionals(world)
     rule = SampledInfoGain(count, form, *taus, greedy=greedy, k=k, bypass=level)
     weights, after, _ = rule.outcomes(world, z)
     for row, state in enumerate(map(tuple, z.tolist())):
@@ -97,7 +91,7 @@ def test_sampled_steps_have_the_law_of_all_vectors_of_candidates(
     ("k", "greedy", "level"), [(2, False, None), (2, True, 0.45), (3, False, 0.55), (5, True, None)]
 )
 def test_steps_sample_the_law_of_the_outcomes(k: int, greedy: bool, level: float | None) -> None:
-    world, count = world_of(DENSE), 20000
+    world, count = DENSE, 20000
     rule = SampledInfoGain(3, "mean", 0.3, 0.8, greedy=greedy, k=k, bypass=level)
     for z in (torch.full((1, 3), 3), torch.tensor([[3, 1, 3]])):
         weights, after, _ = rule.outcomes(world, z)
@@ -110,11 +104,11 @@ def test_steps_sample_the_law_of_the_outcomes(k: int, greedy: bool, level: float
 
 @pytest.mark.parametrize(("tokens", "k", "level"), [("drawn", 2, None), ("drawn", 2, 0.6), ("argmax", 3, 0.6)])
 def test_walks_are_runs_of_the_pseudocode(tokens: str, k: int, level: float | None) -> None:
-    n, d, denoiser = WIDE["n"], WIDE["d"], oracle_of(WIDE)
+    n, d, denoiser = WIDE.n, WIDE.d, reference.float_conditionals(WIDE)
     law, steps = reference_info_gain.run(
         lambda z: reference_info_gain.info_gain_step(denoiser, z, d, "mean", tokens, k, level), n, d
     )
-    found = walk(InfoGain("mean", tokens, k, level), world_of(WIDE))
+    found = walk(InfoGain("mean", tokens, k, level), WIDE)
     sequences = states.all_sequences(n, d)
     assert differ(law_of(found.output.law(), sequences), law) < 1e-12
     assert found.calls == pytest.approx(steps)
@@ -122,7 +116,7 @@ def test_walks_are_runs_of_the_pseudocode(tokens: str, k: int, level: float | No
 
 @pytest.mark.parametrize(("k", "level"), [(1, None), (2, None), (1, 0.6), (2, 0.6), (2, 0.0)])
 def test_calls_are_those_of_code_that_reuses_the_winners_logits(k: int, level: float | None) -> None:
-    n, d, denoiser = WIDE["n"], WIDE["d"], oracle_of(WIDE)
+    n, d, denoiser = WIDE.n, WIDE.d, reference.float_conditionals(WIDE)
     z, calls = (d,) * n, 1
     while d in z:
         few = len(reference.masked(z, d)) <= k
@@ -130,13 +124,13 @@ def test_calls_are_those_of_code_that_reuses_the_winners_logits(k: int, level: f
         (z,) = reference_info_gain.info_gain_step(denoiser, z, d, "mean", "argmax", k, level)
         # look-ahead, or a fresh call after a bypass; none where the sequence is complete
         calls += (d in z) if sure is not None else not few
-    found = walk(InfoGain("mean", "argmax", k, level), world_of(WIDE))
+    found = walk(InfoGain("mean", "argmax", k, level), WIDE)
     assert found.calls == calls
 
 
 @pytest.mark.parametrize("rule", [InfoGain("mean", "drawn", 2, 0.4), SampledInfoGain(4, k=2, bypass=0.4, greedy=True)])
 def test_neither_the_bypass_nor_the_last_step_looks_ahead(rule: InfoGain | SampledInfoGain) -> None:
-    world, seen = world_of(DENSE), []
+    world, seen = DENSE, []
 
     def denoise(z: torch.Tensor) -> torch.Tensor:
         seen.append(len(z))
@@ -195,10 +189,10 @@ def test_gumbel_top_k_draws_positions_by_that_law(k: int) -> None:
 def test_all_positions_at_once_are_drawn_from_the_marginals() -> None:
     n, d = 3, 3
     z = states.all_sequences(n, d)
-    p = world_of(DENSE)(torch.full((1, n), d))[0].exp()
+    p = DENSE(torch.full((1, n), d))[0].exp()
     wanted = p[torch.arange(n), z].prod(-1)
     for rule in (InfoGain("mean", "drawn", 3), InfoGain("sum", "drawn", 7), SampledInfoGain(5, k=3)):
-        found = walk(rule, world_of(DENSE))
+        found = walk(rule, DENSE)
         assert found.output.law().tolist() == pytest.approx(wanted.tolist(), abs=1e-14)
         assert found.calls == pytest.approx(1)
 
@@ -211,7 +205,7 @@ def test_dropping_duplicate_candidates_changes_no_winner() -> None:
 
 
 def test_ties_between_sets_go_to_the_first_in_lexicographic_order() -> None:
-    uniform = world_of({"n": 4, "d": 2, "weights": [1] * 16})
+    uniform = TableWorld.from_weights([1] * 16, 4, 2)
     z = torch.tensor([[2, 2, 2, 2], [0, 2, 2, 2], [0, 2, 1, 2]])
     for form in FORMS:
         after = InfoGain(form, k=2).outcomes(uniform, z)[1][:, 0]
@@ -220,7 +214,7 @@ def test_ties_between_sets_go_to_the_first_in_lexicographic_order() -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 def test_beams_of_two_positions_a_step(form: str) -> None:
-    n, d, world, denoiser = WIDE["n"], WIDE["d"], world_of(WIDE), oracle_of(WIDE)
+    world, n, d, denoiser = WIDE, WIDE.n, WIDE.d, reference.float_conditionals(WIDE)
     z, cost = torch.full((1, n), d), 0.0
     while bool((z == d).any()):
         after, _ = InfoGain(form, k=2).step(world, z)
@@ -244,14 +238,14 @@ def test_beams_of_two_positions_a_step(form: str) -> None:
 
 @pytest.mark.parametrize("k", [1, 2])
 def test_claim_4a_cumulative_entropy_of_the_rule_is_that_of_the_literal_one(k: int) -> None:
-    n, d, denoiser = WIDE["n"], WIDE["d"], oracle_of(WIDE)
+    n, d, denoiser = WIDE.n, WIDE.d, reference.float_conditionals(WIDE)
     spent, law = reference_lookahead.expected_entropy(
         denoiser, n, d, lambda z: reference_info_gain.best_block(denoiser, z, d, k, "mean", "drawn")
     )
-    log_p = world_of(WIDE)(states.all_states(n, d))
-    found = claims._cumulative(InfoGain("mean", "drawn", k), world_of(WIDE), TableDenoiser(log_p))
+    log_p = WIDE(states.all_states(n, d))
+    found = claims._cumulative(InfoGain("mean", "drawn", k), WIDE, TableDenoiser(log_p))
     assert found == pytest.approx((spent, reference.entropy(law.values())), abs=1e-12)
-    extra = spent - float(information.entropy(world_of(WIDE).law()))
+    extra = spent - WIDE.entropy()
     assert (abs(extra) < 1e-12) if k == 1 else extra > 1e-3
 
 
@@ -267,7 +261,7 @@ def test_names_tell_the_options() -> None:
         (lambda: InfoGain(k=0), "k = 0 positions a step; expected k >= 1"),
         (lambda: SampledInfoGain(k=-1), "k = -1 positions a step"),
         (lambda: InfoGain(bypass=math.nan), "bypass is NaN; expected a probability, or None"),
-        (lambda: beam(world_of(DENSE), torch.full((3,), 3), k=0), "k = 0 positions a step"),
+        (lambda: beam(DENSE, torch.full((3,), 3), k=0), "k = 0 positions a step"),
         (
             lambda: InfoGain("mean", "drawn", 8).outcomes(
                 Raw(lambda z: torch.full((*z.shape, 10), -math.log(10), dtype=torch.float64), 10),

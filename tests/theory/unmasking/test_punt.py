@@ -22,31 +22,25 @@ from theory.unmasking.rules.punt import Punt, candidates, influence, ranks, toke
 from theory.unmasking.walks import walk
 from theory.worlds import TableWorld, information, states
 
-DENSE = {"n": 3, "d": 3, "weights": [(7 * k * k + 3 * k) % 23 + 1 for k in range(27)]}
-
-
-def world_of(case: dict) -> TableWorld:
-    n, d = case["n"], case["d"]
-    return TableWorld(states.normalised_law(case["weights"], n, d), n, d)
+DENSE = TableWorld.from_weights([(7 * k * k + 3 * k) % 23 + 1 for k in range(27)], 3, 3)
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)
 @given(
-    strategies.laws(n=(2, 4), cells=27),
+    strategies.worlds(n=(2, 4), cells=27),
     st.sampled_from((-1.0, 0.0, 0.01, 0.1, math.inf)),
     st.sampled_from(("index", "confidence", "entropy", "drawn")),
     st.sampled_from(("binary", "in-order")),
 )
-def test_law_errors_and_calls_are_those_of_the_pseudocode(case: dict, eps: float, by: str, tests: str) -> None:
-    n, d = case["n"], case["d"]
-    world, denoiser = world_of(case), reference.conditionals_of(reference.float_law(n, d, case["weights"]), d)
+def test_law_errors_and_calls_are_those_of_the_pseudocode(world: TableWorld, eps: float, by: str, tests: str) -> None:
+    n, d, denoiser = world.n, world.d, reference.float_conditionals(world)
     finite = eps < math.inf
     written = reference_lookahead.punt(
         denoiser, n, d, by, reference_lookahead.within(eps), tests == "in-order", errors=finite
     )
     found = walk(Punt(eps, by, tests), world)
     assert (
-        float((found.output.law() - torch.tensor(bias.listed(written.law, n, d), dtype=torch.float64)).abs().max())
+        float((found.output.law() - torch.tensor(bias.listed(written.law, world), dtype=torch.float64)).abs().max())
         < 1e-12
     )
     assert found.calls == pytest.approx(written.calls, abs=1e-12)
@@ -56,7 +50,7 @@ def test_law_errors_and_calls_are_those_of_the_pseudocode(case: dict, eps: float
 
 def test_rows_of_a_batch_do_not_influence_each_other() -> None:
     """Also states with different numbers of masks, whose surplus candidates carry probability zero."""
-    world, rule = world_of(DENSE), Punt(0.02)
+    world, rule = DENSE, Punt(0.02)
     z = states.all_states(3, 3)
     z = z[(z == 3).any(-1)]
     weights, after, calls = rule.outcomes(world, z)
@@ -69,7 +63,7 @@ def test_rows_of_a_batch_do_not_influence_each_other() -> None:
 
 
 def test_revealed_tokens_stay_and_only_masked_positions_are_kept() -> None:
-    world = world_of(DENSE)
+    world = DENSE
     z = torch.tensor([[1, 3, 3], [3, 2, 3], [0, 1, 2]])
     y = torch.tensor([[9, 0, 1], [2, 9, 0], [9, 9, 9]])
     kept, calls = Punt(math.inf).keep(world, z, y)
@@ -86,8 +80,8 @@ def test_ties_are_ranked_by_index_in_spite_of_rounding() -> None:
 
 
 def test_deltas_are_those_of_the_definition() -> None:
-    world, d = world_of(DENSE), 3
-    denoiser = reference.conditionals_of(reference.float_law(3, 3, DENSE["weights"]), d)
+    world, d = DENSE, 3
+    denoiser = reference.float_conditionals(world)
     _, y, log_p = candidates(world, torch.full((1, 3), d))
     many = torch.full_like(y[0], d)
     rank = torch.tensor([2, 0, 1]).expand(many.shape)
@@ -101,8 +95,7 @@ def test_deltas_are_those_of_the_definition() -> None:
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_steps_sample_the_exact_law(dtype: torch.dtype) -> None:
-    case, count = {"n": 3, "d": 2, "weights": [4, 1, 2, 9, 3, 12, 1, 5]}, 20000
-    world, rule = world_of(case), Punt(0.02)
+    world, rule, count = TableWorld.from_weights([4, 1, 2, 9, 3, 12, 1, 5], 3, 2), Punt(0.02), 20000
     z = torch.full((count, 3), 2)
     generator = torch.Generator().manual_seed(3)
     while bool((z == 2).any()):
@@ -144,13 +137,13 @@ def test_in_order_asks_once_for_each_growth_of_the_kept_set() -> None:
 
 
 def test_G1_reveals_all_four_although_the_last_is_determined() -> None:
-    found = walk(Punt(0.0, "index"), world_of(bias.XOR))
+    found = walk(Punt(0.0, "index"), bias.XOR)
     assert found.call_law[3] == 1
     assert float(information.total_variation(found.world.law(), found.output.law())) == 0.5
 
 
 def test_G2_bias_with_all_in_step_errors_zero() -> None:
-    divergence, errors, _, output = bias.bounded_by(Punt(0.0, "index"), world_of(bias.SKEWED))
+    divergence, errors, _, output = bias.bounded_by(Punt(0.0, "index"), bias.SKEWED)
     assert divergence == pytest.approx(0.136, abs=5e-4)
     assert errors == pytest.approx(0, abs=1e-12)
     assert output.reshape(3, 3, 9).sum((0, 2)).tolist() == pytest.approx([0.16, 0.42, 0.42], abs=1e-12)
@@ -158,7 +151,7 @@ def test_G2_bias_with_all_in_step_errors_zero() -> None:
 
 def test_G2_least_significant_bit_first_is_unbiased() -> None:
     """Reading four ranks in reverse bit order is ranking the positions 0, 2, 1, 3."""
-    exact = reference.rational_law(4, 3, bias.SKEWED["weights"])
+    exact = reference.exact(bias.SKEWED)
     denoiser, now, done = reference.conditionals_of(exact, 3), {(3,) * 4: Fraction(1)}, {}
     while now:
         after: dict = {}
@@ -177,8 +170,7 @@ def test_G2_least_significant_bit_first_is_unbiased() -> None:
 def test_G3_ranking_by_the_drawn_token_is_biased_and_by_entropy_is_not() -> None:
     """On 8 unspecified tables: mean .58, largest .70. On these 8 flat Dirichlet tables: .63 and .79."""
     drawn, entropy = (
-        [bias.bounded_by(Punt(0.0, by), TableWorld(w, 4, 2)) for w in bias.dirichlet_tables(8)]
-        for by in ("drawn", "entropy")
+        [bias.bounded_by(Punt(0.0, by), w) for w in bias.dirichlet_tables(8)] for by in ("drawn", "entropy")
     )
     assert np.mean([kl for kl, *_ in drawn]) == pytest.approx(0.634, abs=5e-4)
     assert max(kl for kl, *_ in drawn) == pytest.approx(0.790, abs=5e-4)
@@ -192,7 +184,7 @@ def test_claim_7_batched_tests_exceed_the_in_order_bound(by: str, count: int, wo
     gaps = [
         kl - errors
         for w, eps in itertools.product(bias.dirichlet_tables(8), bias.EPS)
-        for kl, errors, *_ in [bias.bounded_by(Punt(eps, by), TableWorld(w, 4, 2))]
+        for kl, errors, *_ in [bias.bounded_by(Punt(eps, by), w)]
     ]
     assert sum(gap > 1e-10 for gap in gaps) == count
     assert max(gaps) == pytest.approx(worst, abs=5e-5)
@@ -218,7 +210,7 @@ MASKED, THREES = torch.full((1, 2), 2), torch.full((1, 3), 3)
         (lambda: Punt(0.1, tests="binery"), "unknown kind of tests 'binery'; did you mean binary"),
         (lambda: Punt(0.1).keep(NAN, MASKED, MASKED * 0), r"state \[2, 2\], position 0"),
         (lambda: Punt(0.1).step(NAN, MASKED), "probabilities sum to 1 .nan"),
-        (lambda: Punt(0.1).keep(world_of(DENSE), THREES, THREES), r"candidates outside 0\.\.2"),
+        (lambda: Punt(0.1).keep(DENSE, THREES, THREES), r"candidates outside 0\.\.2"),
         (
             lambda: candidates(Raw(lambda z: torch.zeros(*z.shape, 30).log_softmax(-1), 30), torch.full((1, 9), 30)),
             r"PUNT's 30\^9 candidate vectors of 1 states needs .* GiB",

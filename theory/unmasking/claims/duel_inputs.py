@@ -1,10 +1,10 @@
-"""What the DUEL claims are checked on: inconsistent integer tables, laws, rules by name or drawn, partitions."""
+"""What the DUEL claims are checked on: inconsistent conditionals, laws, rules by name or drawn, partitions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 
 import torch
 from hypothesis import strategies as st
@@ -18,7 +18,8 @@ from theory.reference import laws as reference
 from theory.reference import orders as reference_orders
 from theory.unmasking import likelihood, walks
 from theory.unmasking.best_rules import TabulatedRule, tabulate
-from theory.unmasking.claims.curve import ROUNDING, tolerance
+from theory.unmasking.claims.curve import ROUNDING
+from theory.unmasking.claims.rule_inputs import tolerance
 from theory.unmasking.rules.base import SetRule
 from theory.unmasking.rules.sets import EntropyBounded, LeftToRight, Threshold, TopK
 from theory.worlds import TableWorld, states
@@ -26,89 +27,61 @@ from theory.worlds import TableWorld, states
 DUEL = "Turok, De Sa, Kuleshov, arXiv 2603.01367"
 NOTES = "DUEL notes, 2"
 EXACT = f"none in fractions; {ROUNDING}"
-SINGLE: dict[str, SetRule] = {
-    "left to right": LeftToRight(1),
-    "confidence": TopK(1, "confidence"),
-    "margin": TopK(1, "margin"),
-    "entropy": TopK(1, "entropy"),
-}
-RULES: dict[str, SetRule] = {
-    **SINGLE,
-    "left to right 2": LeftToRight(2),
-    "confidence 2": TopK(2, "confidence"),
-    "margin 2": TopK(2, "margin"),
-    "threshold": Threshold(-0.6, "confidence"),
-    "EB": EntropyBounded(0.5),
-}
+SINGLE: tuple[SetRule, ...] = (LeftToRight(1), TopK(1, "confidence"), TopK(1, "margin"), TopK(1, "entropy"))
+PARALLEL: tuple[SetRule, ...] = (
+    LeftToRight(2), TopK(2, "confidence"), TopK(2, "margin"), Threshold(-0.6, "confidence"), EntropyBounded(0.5),
+)  # fmt: skip
 SIZES = ((2, 2), (2, 3), (3, 2), (3, 2), (3, 3), (4, 2))
-BITS = {"n": 2, "d": 2, "rows": [5, 4, 9, 1, 1, 1, 2, 1, 1, 8, 4, 1]}
-PARITY = {"n": 3, "d": 2, "weights": [1, 0, 0, 1, 0, 1, 1, 0]}
+PARITY = TableWorld.from_weights([1, 0, 0, 1, 0, 1, 1, 0], 3, 2, "even parity")
 
 
-@dataclass(frozen=True)
 class Setup:
-    """One inconsistent denoiser in fractions and as a tensor, one rule as the engine and the loops take it."""
+    """A world or a denoiser, in floats for the engines and in fractions for the loops, and a rule for both."""
 
-    n: int
-    d: int
-    exact: reference.Conditional
-    table: Float[Tensor, "states n d"]
-    rule: SetRule
-    blocks: reference_orders.Blocks
+    def __init__(self, denoiser: TableDenoiser | TableWorld, rule: SetRule = SINGLE[0]) -> None:
+        self.denoiser, self.rule = denoiser, rule
+        self.n, self.d = denoiser.n, denoiser.d
+        self.exact = reference.exact_conditionals(denoiser)
+        self.sequences: Int[Tensor, "cells n"] = states.all_sequences(self.n, self.d)
+        self.uniform = TableWorld.from_weights([1] * self.d**self.n, self.n, self.d, "uniform")
+        self.slack = tolerance(self.uniform, 4.0 * self.n)
+        """The rounding tolerance of sums of log-probabilities."""
 
-    @property
-    def sequences(self) -> Int[Tensor, "cells n"]:
-        """All sequences in the order of a law."""
-        return states.all_sequences(self.n, self.d)
-
-    @property
-    def denoiser(self) -> TableDenoiser:
-        """The log-conditionals as a denoiser."""
-        return TableDenoiser(self.table)
+    @cached_property
+    def blocks(self) -> reference_orders.Blocks:
+        """The rule's set at every state."""
+        listed = tabulate(self.rule, self.denoiser).sets
+        rows = zip(reference.states(self.n, self.d), listed, strict=True)
+        return {z: tuple(row.nonzero()[:, 0].tolist()) for z, row in rows}.__getitem__
 
     def terms(self) -> Float[Tensor, "cells sets n"]:
         """Return the log-conditionals along all orders of all sequences."""
         return likelihood.order_terms(self.denoiser, self.sequences)
 
-    def walk(self, law: Float[Tensor, "cells"] | None = None, rule: SetRule | None = None) -> walks.Walk:
-        """Return the exact engine's sweep, the data uniform unless given."""
-        cells = self.d**self.n
-        data = torch.full((cells,), 1 / cells, dtype=torch.float64) if law is None else law
-        return walks.walk(rule or self.rule, TableWorld(data, self.n, self.d), self.denoiser)
+    def scores(self, rule: SetRule | None = None) -> likelihood.Score:
+        """Return LOGLIK of every sequence."""
+        return likelihood.log_likelihood(rule or self.rule, self.denoiser, self.sequences)
 
-    def slack(self) -> float:
-        """Return the rounding tolerance of sums of log-probabilities."""
-        return tolerance(self.n, self.d, 4.0 * self.n)
+    def walk(self, world: TableWorld | None = None, rule: SetRule | None = None) -> walks.Walk:
+        """Return the exact engine's sweep, the data uniform unless given."""
+        return walks.walk(rule or self.rule, self.uniform if world is None else world, self.denoiser)
 
     def by_hand(self, within: bool = False) -> list[tuple[Fraction, int]]:
         """Return LOGLIK's product and calls of every sequence, in fractions."""
-        return [
-            reference_orders.probability(self.exact, self.blocks, x, self.d, within)
-            for x in reference.sequences(self.n, self.d)
-        ]
+        every = reference.sequences(self.n, self.d)
+        return [reference_orders.probability(self.exact, self.blocks, x, self.d, within) for x in every]
 
 
-def learned(n: int, d: int, rows: Sequence[int], rule: str | Sequence[int] = "left to right") -> Setup:
-    """Return integer rows as a denoiser, and a rule by name or by one code of a set for every state."""
-    exact = reference_orders.row_denoiser(n, d, rows)
-    return _setup(n, d, exact, rule)
+def table(n: int, d: int, rows: Sequence[int]) -> TableDenoiser:
+    """Return the conditionals of d positive weights for every state and masked position, in order."""
+    z = states.all_states(n, d)
+    p = torch.nn.functional.one_hot(z, d + 1)[..., :d].double()
+    weights = torch.tensor(rows, dtype=torch.float64).reshape(-1, d)
+    p[z == d] = weights / weights.sum(-1, keepdim=True)
+    return TableDenoiser(p.log(), "listed rows")
 
 
-def true(n: int, d: int, weights: Sequence[int], rule: str | Sequence[int] = "left to right") -> Setup:
-    """Return the true conditionals of a law, and a rule."""
-    return _setup(n, d, reference.conditionals_of(reference.rational_law(n, d, weights), d), rule)
-
-
-def _setup(n: int, d: int, exact: reference.Conditional, rule: str | Sequence[int]) -> Setup:
-    rows = []
-    for z in reference.states(n, d):
-        hidden = reference.masked(z, d)
-        rows.append([[float(exact(z, i, v)) if i in hidden else float(z[i] == v) for v in range(d)] for i in range(n)])
-    table = torch.tensor(rows, dtype=torch.float64).log()
-    chosen = RULES[rule] if isinstance(rule, str) else coded(rule, n, d)
-    listed = tabulate(chosen, TableDenoiser(table)).sets
-    sets = {z: tuple(row.nonzero()[:, 0].tolist()) for z, row in zip(reference.states(n, d), listed, strict=True)}
-    return Setup(n, d, exact, table, chosen, sets.__getitem__)
+BITS = table(2, 2, [5, 4, 9, 1, 1, 1, 2, 1, 1, 8, 4, 1])
 
 
 def coded(codes: Sequence[int], n: int, d: int) -> TabulatedRule:
@@ -121,46 +94,36 @@ def coded(codes: Sequence[int], n: int, d: int) -> TabulatedRule:
     return TabulatedRule("drawn", sets, d)
 
 
+def any_rule(named: Sequence[SetRule], n: int, d: int) -> SearchStrategy[SetRule]:
+    """Draw a named rule, or any set at every state."""
+    codes = st.lists(st.integers(0, 2**n - 2), min_size=(d + 1) ** n, max_size=(d + 1) ** n)
+    return st.sampled_from(named) | codes.map(lambda found: coded(found, n, d))
+
+
 @st.composite
-def tables(
-    draw: DrawFn,
-    rules: Sequence[str] = (),
-    drawn: bool = False,
-    law: bool = False,
-    sizes: Sequence[tuple[int, int]] = SIZES,
-) -> Instance:
-    """Draw an inconsistent denoiser as positive weights for every masked row; a rule by name or as codes; a law."""
-    n, d = draw(st.sampled_from(sizes))
-    count = n * (d + 1) ** (n - 1) * d
-    found: dict[str, object] = {
-        "n": n,
-        "d": d,
-        "rows": draw(st.lists(st.integers(1, 9), min_size=count, max_size=count)),
-    }
+def tables(draw: DrawFn, rules: Sequence[SetRule] = (), drawn: bool = False, law: bool = False) -> Instance:
+    """Draw an inconsistent denoiser; a rule, by name or any; a law."""
+    n, d = draw(st.sampled_from(SIZES))
+    found: dict[str, object] = {"denoiser": draw(strategies.denoisers((n, d)))}
     if rules:
-        named: SearchStrategy[object] = st.sampled_from(tuple(rules))
-        codes = st.lists(st.integers(0, 2**n - 2), min_size=(d + 1) ** n, max_size=(d + 1) ** n)
-        found["rule"] = draw(named | codes if drawn else named)
+        found["rule"] = draw(any_rule(rules, n, d) if drawn else st.sampled_from(rules))
     if law:
-        found["weights"] = draw(strategies.laws(n=(n, n), d=(d, d)))["weights"]
+        found["world"] = draw(strategies.worlds(n=(n, n), d=(d, d)))
     return found
 
 
 @st.composite
-def laws_with_rules(draw: DrawFn, rules: Sequence[str] = (), drawn: bool = True) -> Instance:
-    """Draw a law for its true conditionals, with a rule by name or as codes."""
-    found = draw(strategies.laws(n=(2, 3), cells=27))
-    n, d = found["n"], found["d"]
-    codes = st.lists(st.integers(0, 2**n - 2), min_size=(d + 1) ** n, max_size=(d + 1) ** n)
-    named: SearchStrategy[object] = st.sampled_from(tuple(rules))
-    return {**found, "rule": draw(named | codes if drawn else named)}
+def laws_with_rules(draw: DrawFn, rules: Sequence[SetRule] = (), drawn: bool = True) -> Instance:
+    """Draw a law for its true conditionals, with a rule, by name or any."""
+    world = draw(strategies.worlds(n=(2, 3), cells=27))
+    return {"world": world, "rule": draw(any_rule(rules, world.n, world.d) if drawn else st.sampled_from(rules))}
 
 
 @st.composite
 def refinements(draw: DrawFn) -> Instance:
     """Draw a law, an order of the positions, the sizes of its parts and the parts cut further."""
-    found = draw(strategies.laws(n=(2, 4), cells=27))
-    n = found["n"]
+    world = draw(strategies.worlds(n=(2, 4), cells=27))
+    n = world.n
     cuts = draw(st.sets(st.integers(1, n - 1), max_size=n - 2))
     more = cuts | {draw(st.sampled_from([k for k in range(1, n) if k not in cuts]))}
-    return {**found, "order": draw(st.permutations(range(n))), "cuts": sorted(cuts), "finer": sorted(more)}
+    return {"world": world, "order": draw(st.permutations(range(n))), "cuts": sorted(cuts), "finer": sorted(more)}

@@ -11,22 +11,23 @@ from hypothesis import strategies as st
 
 from theory.denoisers import TableDenoiser
 from theory.ledger import Claim, Evidence, Instance, at_least, at_most, equal, strategies
-from theory.unmasking import walks
-from theory.unmasking.claims.curve import COPIED_PAIRS, tolerance
-from theory.unmasking.claims.eb import COPY, PAPER, ROUNDING, SIX_ATOM_WEIGHTS, SIX_ATOMS, budgets, oracle_walk
+from theory.unmasking.claims.eb import COPY, PAPER, ROUNDING, SIX_ATOMS, budgets
 from theory.unmasking.claims.eb_steps import rows
+from theory.unmasking.claims.rule_inputs import COPIED_PAIRS, proxies, tolerance
 from theory.unmasking.hull import height, lower_hull
 from theory.unmasking.rules.base import SetRule
-from theory.unmasking.rules.proxies import PROXIES
+from theory.unmasking.rules.proxies import ProxyName
 from theory.unmasking.rules.sampled import SampledConfidence
 from theory.unmasking.rules.sets import Dilated, EntropyBounded, LeftToRight, Threshold, TopK
-from theory.worlds import TableWorld, dirichlet, states
+from theory.unmasking.walks import walk
+from theory.worlds import TableWorld, dirichlet
 
 NOTES = "EB-Sampler notes, not theorems"
-TIED_WEIGHTS = [{7: 3, 10: 4, 13: 5, 14: 1, 23: 5, 29: 8}.get(x, 0) for x in range(32)]
+_TIED = {7: 3, 10: 4, 13: 5, 14: 1, 23: 5, 29: 8}
+TIED = TableWorld.from_weights([_TIED.get(x, 0) for x in range(32)], 5, 2, "six atoms with ties")
 
 
-def every_rule(by: str, budget: float) -> list[SetRule]:
+def every_rule(by: ProxyName, budget: float) -> list[SetRule]:
     """Return one rule of each deterministic kind."""
     return [
         TopK(2, by), LeftToRight(2), Threshold(-0.6 if by != "entropy" else 0.4, by), Dilated(2), EntropyBounded(budget, by),
@@ -34,7 +35,7 @@ def every_rule(by: str, budget: float) -> list[SetRule]:
 
 
 def batch_invariance(
-    found: Sequence[Sequence[Sequence[int]]], by: str, budget: float, neighbour: float = 0.0
+    found: Sequence[Sequence[Sequence[int]]], by: ProxyName, budget: float, neighbour: float = 0.0
 ) -> Iterator[Evidence]:
     """Select for each state alone, in a batch, padded with revealed positions of arbitrary logits; equal sets.
 
@@ -59,69 +60,59 @@ def batch_invariance(
 def sampled_confidence(first: float, second: float, printed: float | None = None) -> Iterator[Evidence]:
     """Reveal the most probable of two drawn independent bits: the law must stay q; printed P(X_1 = 1) beside it."""
     q = torch.tensor([a * b for a in (1 - first, first) for b in (1 - second, second)], dtype=torch.float64)
-    walk = walks.walk(SampledConfidence(), TableWorld(q, 2, 2))
-    share = float(walk.output.law()[2:].sum())
-    if printed is not None:
-        yield equal("enumeration", share, printed, tolerance(2, 2), note="P(X_1 = 1)")
-    else:
-        yield equal("enumeration", share, first, tolerance(2, 2), note="P(X_1 = 1)")
+    world = TableWorld(q, 2, 2)
+    share = float(walk(SampledConfidence(), world).output.law()[2:].sum())
+    yield equal("enumeration", share, first if printed is None else printed, tolerance(world), note="P(X_1 = 1)")
 
 
 def overconfident(budget: float, wrong: float) -> Iterator[Evidence]:
     """Let a model claim 1 - wrong for each half of a fair copied bit: JD at most the budget that it passes."""
-    q = torch.tensor([0.5, 0.0, 0.0, 0.5], dtype=torch.float64)
+    world = TableWorld.from_weights([1, 0, 0, 1], 2, 2)
     p = torch.tensor([1 - wrong, wrong], dtype=torch.float64).log().expand(9, 2, 2)
-    walk = walks.walk(EntropyBounded(budget), TableWorld(q, 2, 2), TableDenoiser(p))
-    yield equal("enumeration", walk.calls, 1.0, tolerance(2, 2), note="passes the budget in one step")
-    yield at_most("enumeration", walk.joint_dependence, budget, tolerance(2, 2), note="JD <= budget")
+    done = walk(EntropyBounded(budget), world, TableDenoiser(p))
+    yield equal("enumeration", done.calls, 1.0, tolerance(world), note="passes the budget in one step")
+    yield at_most("enumeration", done.joint_dependence, budget, tolerance(world), note="JD <= budget")
 
 
-def calls_fall(n: int, d: int, weights: Sequence[float], low: float, high: float) -> Iterator[Evidence]:
+def calls_fall(world: TableWorld, low: float, high: float) -> Iterator[Evidence]:
     """Compare E[NFE] of EB at two budgets, under the sampler and under the data."""
-    few, many = (oracle_walk(n, d, weights, EntropyBounded(b)) for b in (low, high))
+    few, many = (walk(EntropyBounded(b), world) for b in (low, high))
     effective = bool((few.output.law() != many.output.law()).any())
-    yield at_most(
-        "enumeration",
-        [many.calls, many.calls_of_data],
-        [few.calls, few.calls_of_data],
-        tolerance(n, d, n),
-        effective=effective,
-    )
+    more, fewer = ([w.calls, w.calls_of_data] for w in (few, many))
+    yield at_most("enumeration", fewer, more, tolerance(world, world.n), effective=effective)
 
 
-def error_rises(n: int, d: int, weights: Sequence[float], low: float, high: float) -> Iterator[Evidence]:
+def error_rises(world: TableWorld, low: float, high: float) -> Iterator[Evidence]:
     """Compare KL(q || p_phi) of EB at two budgets."""
-    few, many = (oracle_walk(n, d, weights, EntropyBounded(b)) for b in (low, high))
+    few, many = (walk(EntropyBounded(b), world) for b in (low, high))
     effective = bool((few.output.law() != many.output.law()).any())
-    yield at_most("enumeration", few.divergence, many.divergence, tolerance(n, d, n), effective=effective)
+    yield at_most("enumeration", few.divergence, many.divergence, tolerance(world, world.n), effective=effective)
 
 
 def six_atoms(budget: float, sampler: float, data: float, divergence: float) -> Iterator[Evidence]:
     """Compute E[NFE] under both chains and the KL of the six-atom fixture; printed to three decimals."""
-    walk = oracle_walk(5, 2, SIX_ATOM_WEIGHTS, EntropyBounded(budget))
-    yield equal("enumeration", walk.calls, sampler, 5e-4, note="E[NFE], sampler")
-    yield equal("enumeration", walk.calls_of_data, data, 5e-4, note="E[NFE], data")
-    yield equal("enumeration", walk.divergence, divergence, 5e-4, note="KL")
+    done = walk(EntropyBounded(budget), SIX_ATOMS)
+    yield equal("enumeration", done.calls, sampler, 5e-4, note="E[NFE], sampler")
+    yield equal("enumeration", done.calls_of_data, data, 5e-4, note="E[NFE], data")
+    yield equal("enumeration", done.divergence, divergence, 5e-4, note="KL")
 
 
 def ties_matter(ascending: float, descending: float) -> Iterator[Evidence]:
     """Compute E[NFE] at budget .45 with ties to the smaller index, and on the mirrored law, ties to the larger."""
-    law = states.normalised_law(TIED_WEIGHTS, 5, 2)
-    mirrored = law.reshape([2] * 5).permute(4, 3, 2, 1, 0).reshape(-1)
-    for q, printed in ((law, ascending), (mirrored, descending)):
-        walk = walks.walk(EntropyBounded(0.45), TableWorld(q, 5, 2))
-        yield equal("enumeration", walk.calls, printed, 5e-3, note="printed to two decimals")
+    mirrored = TableWorld(TIED.law().reshape([2] * 5).permute(4, 3, 2, 1, 0))
+    for world, printed in ((TIED, ascending), (mirrored, descending)):
+        done = walk(EntropyBounded(0.45), world)
+        yield equal("enumeration", done.calls, printed, 5e-3, note="printed to two decimals")
 
 
-def below_hull(n: int, d: int, weights: Sequence[float], budget: float) -> Iterator[Evidence]:
+def below_hull(world: TableWorld, budget: float) -> Iterator[Evidence]:
     """Compare EB (entropy order, exact conditionals) with the lower hull of all Top-k points at its own E[NFE]."""
-    walk = oracle_walk(n, d, weights, EntropyBounded(budget))
-    points = [oracle_walk(n, d, weights, TopK(k, "entropy")) for k in range(1, n + 1)]
+    done, n = walk(EntropyBounded(budget), world), world.n
+    points = [walk(TopK(k, "entropy"), world) for k in range(1, n + 1)]
     hull = lower_hull([(float(w.calls), float(w.divergence)) for w in points])
-    nfe = float(walk.calls)
-    top = height(hull, nfe)
+    nfe = float(done.calls)
     effective = 1 + 1e-9 < nfe < n - 1e-9
-    yield at_most("enumeration", walk.divergence, top, tolerance(n, d, n), effective=effective)
+    yield at_most("enumeration", done.divergence, height(hull, nfe), tolerance(world, n), effective=effective)
 
 
 def hull_families(family: str, low: float, high: float) -> Iterator[Evidence]:
@@ -132,13 +123,13 @@ def hull_families(family: str, low: float, high: float) -> Iterator[Evidence]:
     """
     generator = torch.Generator().manual_seed(0)
     found = TableWorld(torch.stack([_family_law(family, generator) for _ in range(40)]), 5, 2)
-    tops = [walks.walk(TopK(k, "entropy"), found) for k in range(1, 6)]
-    bounds = [walks.walk(EntropyBounded(b), found) for b in (0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5)]
+    tops = [walk(TopK(k, "entropy"), found) for k in range(1, 6)]
+    bounds = [walk(EntropyBounded(b), found) for b in (0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5)]
     below = interior = 0
     for w in range(40):
         hull = lower_hull([(float(torch.as_tensor(t.calls)[w]), float(torch.as_tensor(t.divergence)[w])) for t in tops])
-        for walk in bounds:
-            nfe, divergence = float(torch.as_tensor(walk.calls)[w]), float(torch.as_tensor(walk.divergence)[w])
+        for done in bounds:
+            nfe, divergence = float(torch.as_tensor(done.calls)[w]), float(torch.as_tensor(done.divergence)[w])
             top = height(hull, nfe)
             interior += 1 + 1e-9 < nfe < 5 - 1e-9
             below += 1 + 1e-9 < nfe < 5 - 1e-9 and divergence < top - 1e-9
@@ -162,19 +153,19 @@ def _family_law(family: str, generator: torch.Generator) -> torch.Tensor:
 @st.composite
 def _pair(draw: st.DrawFn) -> Instance:
     low, high = sorted((draw(budgets()), draw(budgets())))
-    return {**draw(strategies.laws(n=(3, 4), cells=27)), "low": low, "high": high}
+    return {"world": draw(strategies.worlds(n=(3, 4), cells=27)), "low": low, "high": high}
 
 
 @st.composite
 def _batches(draw: st.DrawFn) -> Instance:
     positions = draw(st.integers(1, 5))
     found = [draw(rows(positions, 3)) for _ in range(draw(st.integers(2, 4)))]
-    return {"found": found, "by": draw(st.sampled_from(sorted(PROXIES))), "budget": draw(budgets())}
+    return {"found": found, "by": draw(proxies()), "budget": draw(budgets())}
 
 
 LEAK = {"found": [[[9, 1, 1], [1, 1, 1]], [[1, 1, 1], [9, 1, 1]]], "by": "entropy", "budget": 0.0}
-LADDER = {**SIX_ATOMS, "low": 0.40, "high": 0.45}
-WIDE = {"n": 3, "d": 2, "weights": [1, 1, 1, 1, 1, 1, 1, 3]}
+LADDER = {"world": SIX_ATOMS, "low": 0.40, "high": 0.45}
+WIDE = TableWorld.from_weights([1, 1, 1, 1, 1, 1, 1, 3], 3, 2)
 
 CLAIMS = (
     Claim(
@@ -202,7 +193,7 @@ CLAIMS = (
     Claim(
         "eb.kl", NOTES, "KL(q || p_phi) of EB does not fall with the budget", "upper", ("enumeration",), error_rises, ROUNDING,
         expected="refuted", see="eb.5", inputs=_pair, examples=60,
-        fixtures=({**COPIED_PAIRS, "low": 0.7, "high": 1.4},),
+        fixtures=({"world": COPIED_PAIRS, "low": 0.7, "high": 1.4},),
     ),
     Claim(
         "eb.fixture", NOTES, "Six atoms, budget .40 to .45: E[NFE] rises 2.863 to 3.624 (2.850 to 3.624 under the data), KL .018 to .329",
@@ -220,8 +211,8 @@ CLAIMS = (
     ),
     Claim(
         "eb.hull", NOTES, "EB lies on or below the lower hull of all Top-k points at the same E[NFE]", "upper", ("enumeration",), below_hull, ROUNDING,
-        expected="refuted", see="eb.5", inputs=lambda: strategies.paired(law=strategies.laws(n=(3, 4), cells=27), budget=budgets()),
-        fixtures=({**WIDE, "budget": 0.65}, {**COPY, "budget": 0.3}), examples=60,
+        expected="refuted", see="eb.5", inputs=lambda: strategies.paired(world=strategies.worlds(n=(3, 4), cells=27), budget=budgets()),
+        fixtures=({"world": WIDE, "budget": 0.65}, {"world": COPY, "budget": 0.3}), examples=60,
     ),
     Claim(
         "eb.hull.families", NOTES, "EB beats the Top-k hull at most budget points for sparse and functional laws, and at few for dense Dirichlet(1) laws",

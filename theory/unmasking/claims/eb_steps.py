@@ -5,37 +5,41 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 
 import torch
 from hypothesis import strategies as st
+from jaxtyping import Float
+from torch import Tensor
 
 from theory.ledger import Claim, Evidence, Instance, at_least, at_most, equal, hoeffding_margin, rounding, strategies
 from theory.reference import laws as reference
 from theory.reference import paths as reference_paths
 from theory.unmasking import entropy_bounds
-from theory.unmasking.claims.curve import tolerance
-from theory.unmasking.claims.eb import COPY, PAPER, ROUNDING, SIX_ATOMS, SUPPLEMENT, budgets, oracle_walk
+from theory.unmasking.claims.eb import COPY, GENERIC, PAPER, ROUNDING, SIX_ATOMS, SUPPLEMENT, budgets, literal_paths
+from theory.unmasking.claims.rule_inputs import proxies, tolerance
 from theory.unmasking.rules.base import SetRule
-from theory.unmasking.rules.proxies import PROXIES
+from theory.unmasking.rules.proxies import ProxyName
 from theory.unmasking.rules.sets import EntropyBounded, LeftToRight, RandomOne, Threshold, TopK, prefix_bounds
-from theory.worlds import states
+from theory.unmasking.walks import walk
+from theory.worlds import TableWorld, information, states
 
 
-def limits(n: int, d: int, weights: Sequence[float], by: str, steps: int = 1) -> Iterator[Evidence]:
+def limits(world: TableWorld, by: ProxyName, steps: int = 1) -> Iterator[Evidence]:
     """Run EB at budget infinity (one step, KL = TC) and at 0 on a law with positive entropies (n steps, Top-1, KL 0)."""
-    at_once = oracle_walk(n, d, weights, EntropyBounded(math.inf, by))
-    yield equal("enumeration", [at_once.calls, at_once.calls_of_data], float(steps), tolerance(n, d), note="one step")
-    total = at_once.world.total_correlation()
-    yield equal("enumeration", at_once.divergence, total, tolerance(n, d, n * math.log(d)), note="KL = TC")
-    careful = oracle_walk(n, d, weights, EntropyBounded(0.0, by))
-    if all(w > 0 for w in weights):
-        top = oracle_walk(n, d, weights, TopK(1, by))
-        yield equal("enumeration", [careful.calls, careful.calls_of_data], float(n), tolerance(n, d), note="n steps")
+    at_once, n, slack = walk(EntropyBounded(math.inf, by), world), world.n, tolerance(world)
+    yield equal("enumeration", [at_once.calls, at_once.calls_of_data], float(steps), slack, note="one step")
+    whole = tolerance(world, n * math.log(world.d))
+    yield equal("enumeration", at_once.divergence, world.total_correlation(), whole, note="KL = TC")
+    careful = walk(EntropyBounded(0.0, by), world)
+    if bool((world.law() > 0).all()):
+        top = walk(TopK(1, by), world)
+        yield equal("enumeration", [careful.calls, careful.calls_of_data], float(n), slack, note="n steps")
         for found, other in ((careful.visits, top.visits), (careful.visits_of_data, top.visits_of_data)):
-            yield equal("enumeration", found, other, tolerance(n, d), note="same states as Top-1")
-    yield equal("enumeration", careful.divergence, 0.0, tolerance(n, d, n), note="KL = 0")
+            yield equal("enumeration", found, other, slack, note="same states as Top-1")
+    yield equal("enumeration", careful.divergence, 0.0, tolerance(world, n), note="KL = 0")
 
 
 def prefixes(h: Sequence[float], budget: float, ordered: bool = True, last: bool = False) -> Iterator[Evidence]:
@@ -60,7 +64,7 @@ def prefixes(h: Sequence[float], budget: float, ordered: bool = True, last: bool
 
 
 def more_budget_more_tokens(
-    rows: Sequence[Sequence[int]], by: str, low: float, high: float, sign: int = 1
+    rows: Sequence[Sequence[int]], by: ProxyName, low: float, high: float, sign: int = 1
 ) -> Iterator[Evidence]:
     """Count the tokens that EB reveals at one state for two budgets."""
     p = torch.tensor(rows, dtype=torch.float64)[None]
@@ -71,73 +75,70 @@ def more_budget_more_tokens(
     yield at_least("enumeration", few, 1, 0, note="k >= 1")
 
 
-def one_token_exact(n: int, d: int, weights: Sequence[float], kind: str, tokens: int = 1) -> Iterator[Evidence]:
+def one_token_exact(world: TableWorld, rule: SetRule) -> Iterator[Evidence]:
     """Run a one-token rule with exact conditionals: TV between output law and data law, and in fractions."""
-    rules: dict[str, SetRule] = {
-        "random": RandomOne(), "left to right": LeftToRight(tokens), "confidence": TopK(tokens), "margin": TopK(tokens, "margin"),
-        "entropy": TopK(tokens, "entropy"), "threshold": Threshold(-math.inf),
-    }  # fmt: skip
-    walk = oracle_walk(n, d, weights, rules[kind])
-    distance = (walk.output.law() - walk.world.law()).abs().sum() / 2
-    yield equal("enumeration", distance, 0.0, tolerance(n, d), effective=max(weights) < sum(weights))
-    if kind in ("random", "entropy") and tokens == 1:
-        law = reference.rational_law(n, d, weights)
-        rule = reference_paths.random_one if kind == "random" else reference_paths.top_k(1, "entropy")
-        output = reference_paths.output(list(reference_paths.paths(law, reference.conditionals_of(law, d), rule, n, d)))
+    distance = (walk(rule, world).output.law() - world.law()).abs().sum() / 2
+    yield equal("enumeration", distance, 0.0, tolerance(world), effective=float(world.law().max()) < 1)
+    if rule in (RandomOne(), TopK(1, "entropy")):
+        law, output = reference.exact(world), reference_paths.output(literal_paths(world, None, rule))
         gap = max(abs(Fraction(p) - law.get(x, 0)) for x, p in output.items())
         yield equal("rational", gap, Fraction(0), Fraction(0))
 
 
-def model_side(
-    predicted: Sequence[Sequence[int]], joint: Sequence[int], k: int, d: int, terms: float = 1.0
-) -> Iterator[Evidence]:
+def two_tokens(world: TableWorld, rule: SetRule) -> Iterator[Evidence]:
+    """Run the rule with two tokens a step where it has a number of them."""
+    return one_token_exact(world, replace(rule, k=2) if isinstance(rule, LeftToRight | TopK) else rule)
+
+
+def model_side(block: TableWorld, predicted: Sequence[Sequence[int]], terms: float = 1.0) -> Iterator[Evidence]:
     """Compare the total correlation of a block with X4, from predicted entropies and total variations."""
-    q = states.normalised_law(joint, k, d).reshape([d] * k)
-    exact = torch.stack([q.sum([b for b in range(k) if b != a]) if k > 1 else q for a in range(k)])
-    p = torch.tensor(predicted, dtype=torch.float64)
+    k, d = block.n, block.d
+    exact, p = marginals(block), torch.tensor(predicted, dtype=torch.float64)
     p = p / p.sum(-1, keepdim=True)
     delta = (p - exact).abs().sum(-1) / 2
-    predicted_h = -torch.xlogy(p, p).sum(-1)
+    predicted_h = information.entropy(p)
     bound = entropy_bounds.sum_minus_max(predicted_h) + terms * entropy_bounds.continuity(delta, d).sum()
-    dependence = -torch.xlogy(exact, exact).sum() + torch.xlogy(q, q).sum()
+    dependence = block.total_correlation()
     yield at_most("enumeration", dependence, bound, rounding(d**k, k), effective=float(dependence) > 1e-6)
     worst = float(delta.max())
-    exact_h = -torch.xlogy(exact, exact).sum(-1)
-    gap = (exact_h - predicted_h).abs() - terms * entropy_bounds.continuity(delta, d)
+    gap = (information.entropy(exact) - predicted_h).abs() - terms * entropy_bounds.continuity(delta, d)
     yield at_most("enumeration", gap, 0.0, rounding(d, 4), effective=worst > 1e-9, note="Fannes-Audenaert per token")
 
 
-def greedy_guarantee(joint: Sequence[int], k: int, d: int, factor: float = 1.0) -> Iterator[Evidence]:
+def greedy_guarantee(block: TableWorld, factor: float = 1.0) -> Iterator[Evidence]:
     """Decode each token's mode: all but the most uncertain are right with probability >= 1 - B / (2 ln 2)."""
-    q = states.normalised_law(joint, k, d)
-    cells = q.reshape([d] * k)
-    exact = torch.stack([cells.sum([b for b in range(k) if b != a]) for a in range(k)])
-    h = -torch.xlogy(exact, exact).sum(-1)
+    q, exact = block.law(), marginals(block)
+    h = information.entropy(exact)
     uncertain, modes = int(h.argmax()), exact.argmax(-1)
-    x = states.all_sequences(k, d)
-    others = [i for i in range(k) if i != uncertain]
+    x = states.all_sequences(block.n, block.d)
+    others = [i for i in range(block.n) if i != uncertain]
     right = (x[:, others] == modes[others]).all(-1)
     epsilon = factor * entropy_bounds.greedy_error(float(entropy_bounds.sum_minus_max(h)))
-    yield at_least("enumeration", q[right].sum(), 1 - epsilon, rounding(d**k), effective=0 < epsilon < 1)
+    yield at_least("enumeration", q[right].sum(), 1 - epsilon, rounding(len(q)), effective=0 < epsilon < 1)
     top = exact[uncertain].sort(descending=True).values
     if float(top[0]) - epsilon > max(float(top[1]), epsilon):
-        best = int(q.argmax())
-        mode = x[best] == modes
+        mode = x[int(q.argmax())] == modes
         yield equal("enumeration", int(mode.all()), 1, 0, note="the unique mode of the joint law")
 
 
-def teacher_forced(n: int, d: int, weights: Sequence[float], budget: float, shift: float = 0.0) -> Iterator[Evidence]:
+def marginals(block: TableWorld) -> Float[Tensor, "n d"]:
+    """Return the law of each token."""
+    return block.conditionals(torch.full((block.n,), block.d))
+
+
+def teacher_forced(world: TableWorld, rule: EntropyBounded, shift: float = 0.0) -> Iterator[Evidence]:
     """Average ln q(x) - ln p_phi(x) over samples of the data; by Hoeffding within the margin of the exact path KL.
 
     Each term lies in an interval whose ends are found by enumeration, so the margin is rigorous.
     """
-    walk = oracle_walk(n, d, weights, EntropyBounded(budget))
-    q, p = walk.world.law(), walk.output.law()
-    ratio = torch.where(q > 0, (q / torch.where(q > 0, p, 1.0)).log(), 0.0)
+    done, q = walk(rule, world), world.law()
+    ratio = torch.where(q > 0, (q / torch.where(q > 0, done.output.law(), 1.0)).log(), 0.0)
     exact = float((q * ratio).sum())
-    yield equal("enumeration", exact, walk.path_divergence + shift, tolerance(n, d, n), note="-E ln p_phi - H(q)")
+    slack = tolerance(world, world.n)
+    yield equal("enumeration", exact, done.path_divergence + shift, slack, note="-E ln p_phi - H(q)")
     seen, samples = ratio[q > 0], 20_000
-    drawn = torch.multinomial(q, samples, replacement=True, generator=torch.Generator().manual_seed(n * 100 + d))
+    generator = torch.Generator().manual_seed(world.n * 100 + world.d)
+    drawn = torch.multinomial(q, samples, replacement=True, generator=generator)
     width = float(seen.max() - seen.min())
     margin = hoeffding_margin(samples, max(width, 1e-12))
     yield equal("monte-carlo", ratio[drawn].mean(), exact + shift, margin, effective=width > 1e-6)
@@ -156,7 +157,7 @@ def blocks(draw: st.DrawFn, with_model: bool) -> Instance:
     k, d = draw(st.integers(2, 3)), draw(st.integers(2, 3))
     cells = st.integers(1, 9) if draw(st.booleans()) else st.sampled_from((0, 0, 1, 400))
     joint = draw(st.lists(cells, min_size=d**k, max_size=d**k).filter(any))
-    found: Instance = {"joint": joint, "k": k, "d": d}
+    found: Instance = {"block": TableWorld.from_weights(joint, k, d)}
     return {**found, "predicted": draw(rows(k, d))} if with_model else found
 
 
@@ -170,21 +171,24 @@ def _two_budgets(draw: st.DrawFn) -> Instance:
     low, high = sorted((draw(budgets()), draw(budgets())))
     return {
         "rows": draw(rows(draw(st.integers(1, 6)), 3)),
-        "by": draw(st.sampled_from(sorted(PROXIES))),
+        "by": draw(proxies()),
         "low": low,
         "high": high,
     }
 
 
-ONE_TOKEN = ("random", "left to right", "confidence", "margin", "entropy", "threshold")
-SHARED = {"joint": [396, 1, 1, 2], "k": 2, "d": 2}
+ONE_TOKEN: tuple[SetRule, ...] = (
+    RandomOne(), LeftToRight(1), TopK(1), TopK(1, "margin"), TopK(1, "entropy"), Threshold(-math.inf),
+)  # fmt: skip
+SHARED = TableWorld.from_weights([396, 1, 1, 2], 2, 2, "a shared bit, nearly")
+SAME = TableWorld.from_weights([1, 0, 0, 1], 2, 2, "a shared bit")
 
 CLAIMS = (
     Claim(
         "eb.6", f"{PAPER}, section 4", "Budget infinity: one step, KL = TC. Budget 0 with positive entropies: n steps, the states of Top-1, KL = 0",
         "equality", ("enumeration",), limits, ROUNDING, assumptions="exact conditionals",
-        inputs=lambda: strategies.paired(law=strategies.laws(n=(2, 4), cells=27), by=st.sampled_from(sorted(PROXIES))),
-        examples=20, fixtures=({"n": 3, "d": 2, "weights": [5, 1, 2, 4, 3, 1, 1, 7], "by": "entropy"},), variants={"two steps": partial(limits, steps=2)},
+        inputs=lambda: strategies.paired(world=strategies.worlds(n=(2, 4), cells=27), by=proxies()),
+        examples=20, fixtures=({"world": GENERIC, "by": "entropy"},), variants={"two steps": partial(limits, steps=2)},
     ),
     Claim(
         "eb.7a", f"{SUPPLEMENT}, X1 and X2",
@@ -207,25 +211,28 @@ CLAIMS = (
     Claim(
         "eb.8", f"{PAPER}, section 3.1", "Any one-token value-free rule with exact conditionals samples q exactly",
         "equality", ("enumeration", "rational"), one_token_exact, f"none in fractions; {ROUNDING}", assumptions="exact conditionals",
-        inputs=lambda: strategies.paired(law=strategies.laws(n=(2, 4), cells=27), kind=st.sampled_from(ONE_TOKEN)),
-        fixtures=({**COPY, "kind": "random"}, {**COPY, "kind": "entropy"}, {**SIX_ATOMS, "kind": "margin"}, {**COPY, "kind": "left to right"}),
-        variants={"two tokens at a time": partial(one_token_exact, tokens=2)},
+        inputs=lambda: strategies.paired(world=strategies.worlds(n=(2, 4), cells=27), rule=st.sampled_from(ONE_TOKEN)),
+        fixtures=(
+            {"world": COPY, "rule": RandomOne()}, {"world": COPY, "rule": TopK(1, "entropy")},
+            {"world": SIX_ATOMS, "rule": TopK(1, "margin")}, {"world": COPY, "rule": LeftToRight(1)},
+        ),
+        variants={"two tokens at a time": two_tokens},
     ),
     Claim(
         "eb.9a", f"{SUPPLEMENT}, X4 (Fannes-Audenaert)", "JD <= B(predicted entropies) + sum_l [delta_l ln(d - 1) + h_b(delta_l)]",
         "upper", ("enumeration",), model_side, "rounding of a sum over the block's joint law", assumptions="delta_l = TV(q_l, p_l) <= 1 - 1/d",
-        inputs=partial(blocks, True), examples=80, fixtures=({**SHARED, "joint": [1, 0, 0, 1], "predicted": [[999, 1], [999, 1]]},),
+        inputs=partial(blocks, True), examples=80, fixtures=({"block": SAME, "predicted": [[999, 1], [999, 1]]},),
         variants={"continuity terms dropped": partial(model_side, terms=0.0)},
     ),
     Claim(
         "eb.9b", f"{SUPPLEMENT}, X5", "All tokens but the most uncertain equal their modes with probability >= 1 - B / (2 ln 2); with a clear margin the mode is the joint mode",
         "lower", ("enumeration",), greedy_guarantee, "rounding of a sum over the block's joint law", assumptions="exact marginals",
-        inputs=partial(blocks, False), examples=80, fixtures=(SHARED,), variants={"a tenth of epsilon": partial(greedy_guarantee, factor=0.1)},
+        inputs=partial(blocks, False), examples=80, fixtures=({"block": SHARED},), variants={"a tenth of epsilon": partial(greedy_guarantee, factor=0.1)},
     ),
     Claim(
         "eb.11", f"{PAPER}, eq. (7), teacher forcing", "The mean of ln q(x) - ln p_phi(x) over data is the path KL of a deterministic rule",
         "equality", ("enumeration", "monte-carlo"), teacher_forced, "sampled: Hoeffding over the enumerated range, 20000 draws, the suite's false-alarm share",
-        inputs=lambda: strategies.paired(law=strategies.laws(n=(2, 4), cells=27), budget=budgets()), examples=15,
-        fixtures=({**SIX_ATOMS, "budget": 0.45},), variants={"half a nat more": partial(teacher_forced, shift=0.5)},
+        inputs=lambda: strategies.paired(world=strategies.worlds(n=(2, 4), cells=27), rule=st.builds(EntropyBounded, budgets())), examples=15,
+        fixtures=({"world": SIX_ATOMS, "rule": EntropyBounded(0.45)},), variants={"half a nat more": partial(teacher_forced, shift=0.5)},
     ),
 )  # fmt: skip

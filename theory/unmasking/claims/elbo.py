@@ -11,7 +11,8 @@ from typing import Any
 
 import torch
 
-from theory.denoisers import TableDenoiser, denoiser
+from theory.denoisers import TableDenoiser
+from theory.denoisers import denoiser as as_denoiser
 from theory.ledger import Claim, Evidence, at_least, at_most, equal
 from theory.reference import laws as reference
 from theory.reference import nelbo as reference_nelbo
@@ -19,88 +20,78 @@ from theory.reference import orders as reference_orders
 from theory.unmasking import likelihood, walks
 from theory.unmasking.best_rules import best_fixed_order
 from theory.unmasking.claims.curve import ROUNDING
-from theory.unmasking.claims.duel_inputs import BITS, DUEL, EXACT, NOTES, RULES, SINGLE, learned, tables
+from theory.unmasking.claims.duel_inputs import BITS, DUEL, EXACT, NOTES, SINGLE, Setup, tables
+from theory.unmasking.rules.base import SetRule
 from theory.unmasking.rules.sampled import SampledConfidence
-from theory.unmasking.rules.sets import RandomOne
+from theory.unmasking.rules.sets import LeftToRight, RandomOne, TopK
 from theory.worlds import TableWorld, states
 
 
-def elbo_forms(n: int, d: int, rows: list[int], weights: list[int], flat: bool = False) -> Iterator[Evidence]:
+def elbo_forms(denoiser: TableDenoiser, world: TableWorld, flat: bool = False) -> Iterator[Evidence]:
     """Compare the ELBO over orders with that over numbers of masks, and both with n! orders written out."""
-    s = learned(n, d, rows)
+    s, q, n, d = Setup(denoiser), world.law(), world.n, world.d
     terms = s.terms()
     orders, counts = likelihood.elbo(terms), likelihood.elbo_by_count(terms)
     if flat:
         masks = states.digits(torch.arange(2**n), n, 2).sum(-1).tolist()
         counts = (terms.sum(-1) * terms.new_tensor([1 / (n * math.comb(n, m)) for m in masks])).sum(-1)
-    yield equal("enumeration", orders, counts, s.slack(), note="orders against counts of masks")
-    written = [
-        _mean_log(reference_orders.order_probabilities(s.exact, x, d).values()) for x in reference.sequences(n, d)
-    ]
-    yield equal("enumeration", counts, written, s.slack(), note="sweep against all orders")
-    q = states.normalised_law(weights, n, d)
-    mean = -reference_nelbo.nelbo_by_order(TableDenoiser(s.table), TableWorld(q, n, d))
-    yield equal("enumeration", q @ counts, mean, s.slack(), note="data average against nelbo_by_order")
+    yield equal("enumeration", orders, counts, s.slack, note="orders against counts of masks")
+    written = [_mean_log(every) for every in _along_orders(s)]
+    yield equal("enumeration", counts, written, s.slack, note="sweep against all orders")
+    mean = -reference_nelbo.nelbo_by_order(denoiser.log_p.exp().reshape(*[d + 1] * n, n, d), q.reshape(*[d] * n))
+    yield equal("enumeration", q @ counts, mean, s.slack, note="data average against nelbo_by_order")
 
 
-def elbo_chain(n: int, d: int, rows: list[int], swap: bool = False) -> Iterator[Evidence]:
+def elbo_chain(denoiser: TableDenoiser, swap: bool = False) -> Iterator[Evidence]:
     """Order min, ELBO, log p^unif and max over orders; each also from the n! orders or from the walk."""
-    s = learned(n, d, rows)
+    s = Setup(denoiser)
     terms = s.terms()
     low, high = likelihood.worst_order(terms)[0], likelihood.best_order(terms)[0]
     middle = [likelihood.elbo(terms), likelihood.log_uniform(terms)]
     first, second = reversed(middle) if swap else middle
     effective = float((high - low).max()) > 1e-6
     for small, large in ((low, first), (first, second), (second, high)):
-        yield at_most("enumeration", small, large, s.slack(), effective=effective)
-    every = [reference_orders.order_probabilities(s.exact, x, d).values() for x in reference.sequences(n, d)]
-    yield equal("rational", Fraction(sum(sum(p) for p in every)), Fraction(math.factorial(n)), Fraction(0))
+        yield at_most("enumeration", small, large, s.slack, effective=effective)
+    every = _along_orders(s)
+    yield equal("rational", Fraction(sum(sum(p) for p in every)), Fraction(math.factorial(s.n)), Fraction(0))
     for found, pick in ((low, min), (high, max)):
-        yield equal(
-            "enumeration", found, [math.log(pick(p)) for p in every], s.slack(), note="sweep against all orders"
-        )
+        yield equal("enumeration", found, [math.log(pick(p)) for p in every], s.slack, note="sweep against all orders")
     uniform = s.walk(rule=RandomOne()).output.law()
-    yield equal("enumeration", middle[1].exp(), uniform, s.slack(), note="mean over orders against the walk")
+    yield equal("enumeration", middle[1].exp(), uniform, s.slack, note="mean over orders against the walk")
 
 
-def between_orders(n: int, d: int, rows: list[int], rule: str) -> Iterator[Evidence]:
+def between_orders(denoiser: TableDenoiser, rule: SetRule) -> Iterator[Evidence]:
     """Place log p^F of a singleton rule between the worst and the best order, by sweep and by all orders."""
-    s = learned(n, d, rows, rule)
-    found, terms = likelihood.log_likelihood(s.rule, s.denoiser, s.sequences).log_likelihood, s.terms()
+    s = Setup(denoiser, rule)
+    found, terms = s.scores().log_likelihood, s.terms()
     low, high = likelihood.worst_order(terms)[0], likelihood.best_order(terms)[0]
     effective = float((high - low).max()) > 1e-6
-    yield at_least("enumeration", found, low, s.slack(), effective=effective)
-    yield at_most("enumeration", found, high, s.slack(), effective=effective)
-    for x, (p, _) in zip(reference.sequences(n, d), s.by_hand(), strict=True):
-        every = reference_orders.order_probabilities(s.exact, x, d).values()
+    yield at_least("enumeration", found, low, s.slack, effective=effective)
+    yield at_most("enumeration", found, high, s.slack, effective=effective)
+    for every, (p, _) in zip(_along_orders(s), s.by_hand(), strict=True):
         yield at_most("rational", Fraction(p), max(every), Fraction(0))
         yield at_least("rational", Fraction(p), min(every), Fraction(0))
 
 
-def best_fixed_beats_elbo(
-    n: int, d: int, rows: list[int], weights: list[int], worst: bool = False
-) -> Iterator[Evidence]:
+def best_fixed_beats_elbo(denoiser: TableDenoiser, world: TableWorld, worst: bool = False) -> Iterator[Evidence]:
     """Compare the best x-independent order, swept and searched, with the data average of the ELBO."""
-    s, q = learned(n, d, rows), states.normalised_law(weights, n, d)
+    s, q = Setup(denoiser), world.law()
     terms = s.terms()
-    orders = [float(q @ likelihood.along(terms, torch.tensor(o))) for o in itertools.permutations(range(n))]
-    best, average = best_fixed_order(terms, TableWorld(q, n, d))[0], float(q @ likelihood.elbo(terms))
+    orders = [float(q @ likelihood.along(terms, torch.tensor(o))) for o in itertools.permutations(range(s.n))]
+    best, average = best_fixed_order(terms, world)[0], float(q @ likelihood.elbo(terms))
     found = min(orders) if worst else best
-    yield at_least("enumeration", found, average, s.slack(), effective=max(orders) - min(orders) > 1e-6)
-    yield equal("enumeration", best, max(orders), s.slack(), note="sweep over sets against all orders")
+    yield at_least("enumeration", found, average, s.slack, effective=max(orders) - min(orders) > 1e-6)
+    yield equal("enumeration", best, max(orders), s.slack, note="sweep over sets against all orders")
 
 
-def above(
-    n: int, d: int, rows: list[int], weights: list[int], rule: str, bound: str, sign: int = 1
-) -> Iterator[Evidence]:
+def above(denoiser: TableDenoiser, world: TableWorld, rule: SetRule, bound: str, sign: int = 1) -> Iterator[Evidence]:
     """Compare E_q log p^F with E_q of the ELBO or of log p^unif; LOGLIK against its products beside it."""
-    s, q = learned(n, d, rows, rule), states.normalised_law(weights, n, d)
-    found = likelihood.log_likelihood(s.rule, s.denoiser, s.sequences).log_likelihood
+    s, q = Setup(denoiser, rule), world.law()
+    found = s.scores().log_likelihood
     other = {"ELBO": likelihood.elbo, "uniform": likelihood.log_uniform}[bound](s.terms())
-    yield at_least("enumeration", sign * float(q @ found), sign * float(q @ other), s.slack())
-    yield equal(
-        "enumeration", found, [math.log(p) for p, _ in s.by_hand()], s.slack(), note="LOGLIK against its products"
-    )
+    yield at_least("enumeration", sign * float(q @ found), sign * float(q @ other), s.slack)
+    products = [math.log(p) for p, _ in s.by_hand()]
+    yield equal("enumeration", found, products, s.slack, note="LOGLIK against its products")
 
 
 def both_signs(pairs: list[dict[str, Any]], bound: str, sign: int = 1) -> Iterator[Evidence]:
@@ -126,9 +117,9 @@ def scored_by_loglik(biases: list[int]) -> Iterator[Evidence]:
     """Compare greedy confidence's LOGLIK with the law of sample-then-select on independent bits."""
     rows = torch.tensor([[b / 10, 1 - b / 10] for b in biases], dtype=torch.float64)
     x = states.all_sequences(len(biases), 2)
-    product = denoiser(lambda z: rows.log().expand(len(z), -1, -1), d=2, n=len(biases))
+    product = as_denoiser(lambda z: rows.log().expand(len(z), -1, -1), d=2, n=len(biases))
     law = torch.stack([rows[i, x[:, i]] for i in range(len(biases))]).prod(0)
-    found = likelihood.log_likelihood(RULES["confidence"], product, x)
+    found = likelihood.log_likelihood(TopK(1), product, x)
     output = walks.walk(SampledConfidence(), TableWorld(law, len(biases), 2)).output.law()
     yield equal("enumeration", found.log_likelihood.exp(), output, 1e-12)
 
@@ -150,39 +141,46 @@ def _sample_then_select(rows: Sequence[tuple[Fraction, Fraction]]) -> list[Fract
     return [now.get(x, Fraction(0)) for x in reference.sequences(n, 2)]
 
 
+def _along_orders(s: Setup) -> list[list[Fraction]]:
+    """Return the probability of every sequence along each of the n! orders."""
+    every = reference.sequences(s.n, s.d)
+    return [list(reference_orders.order_probabilities(s.exact, x, s.d).values()) for x in every]
+
+
 def _mean_log(chances: Iterable[Any]) -> float:
     logs = [math.log(p) for p in chances]
     return math.fsum(logs) / len(logs)
 
 
-ABOVE = {**BITS, "rule": "confidence", "weights": [1, 1, 20, 1]}
-BELOW = {**BITS, "rule": "confidence", "weights": [1, 1, 1, 1]}
-_singles = partial(tables, tuple(SINGLE), law=True)
+ABOVE = {"denoiser": BITS, "rule": TopK(1), "world": TableWorld.from_weights([1, 1, 20, 1], 2, 2)}
+BELOW = {"denoiser": BITS, "rule": TopK(1), "world": TableWorld.from_weights([1, 1, 1, 1], 2, 2)}
+UNEVEN = TableWorld.from_weights([1, 2, 3, 4], 2, 2)
+_singles = partial(tables, SINGLE, law=True)
 
 CLAIMS = (
     Claim(
         "duel.3a", f"{NOTES}, which inequality holds",
         "ELBO(x) = mean over orders of l = sum_k mean_{|M|=k} (1/k) sum_{i in M} ln p(x_i | x_-M)",
         "equality", ("enumeration",), elbo_forms, ROUNDING, assumptions="inconsistent conditionals",
-        inputs=lambda: tables(law=True), examples=60, fixtures=({**BITS, "weights": [1, 2, 3, 4]},),
+        inputs=lambda: tables(law=True), examples=60, fixtures=({"denoiser": BITS, "world": UNEVEN},),
         variants={"1/n instead of 1/k": partial(elbo_forms, flat=True)},
     ),
     Claim(
         "duel.3b", f"{NOTES}, which inequality holds", "min_sigma l <= ELBO <= log p^unif = ln mean exp l <= max_sigma l",
         "upper", ("enumeration", "rational"), elbo_chain, EXACT, assumptions="inconsistent conditionals",
-        inputs=tables, examples=60, fixtures=(BITS,),
+        inputs=tables, examples=60, fixtures=({"denoiser": BITS},),
         variants={"log p^unif below the ELBO": partial(elbo_chain, swap=True)},
     ),
     Claim(
         "duel.3c", f"{NOTES}, which inequality holds", "min_sigma l <= log p^F <= max_sigma l for every singleton rule",
-        "upper", ("enumeration", "rational"), between_orders, EXACT, assumptions="one token a step", inputs=lambda: tables(tuple(SINGLE)),
-        examples=60, fixtures=({**BITS, "rule": "confidence"},),
-        variants={"two tokens a step": lambda n, d, rows, rule: between_orders(n, d, rows, "left to right 2")},
+        "upper", ("enumeration", "rational"), between_orders, EXACT, assumptions="one token a step", inputs=lambda: tables(SINGLE),
+        examples=60, fixtures=({"denoiser": BITS, "rule": TopK(1)},),
+        variants={"two tokens a step": lambda denoiser, rule: between_orders(denoiser, LeftToRight(2))},
     ),
     Claim(
         "duel.3d", f"{NOTES}, which inequality holds", "Some x-independent order has E_x l >= E_x ELBO",
         "lower", ("enumeration",), best_fixed_beats_elbo, ROUNDING, inputs=lambda: tables(law=True), examples=60,
-        fixtures=({**BITS, "weights": [1, 2, 3, 4]},), variants={"every order": partial(best_fixed_beats_elbo, worst=True)},
+        fixtures=({"denoiser": BITS, "world": UNEVEN},), variants={"every order": partial(best_fixed_beats_elbo, worst=True)},
     ),
     Claim(
         "duel.7", f"{NOTES}, which inequality holds", "No inequality relates E log p^F to the ELBO or to log p^unif: both signs occur",

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 
 import torch
 from hypothesis import strategies as st
-from hypothesis.strategies import DrawFn
 
-from theory.ledger import Claim, Evidence, Instance, equal
+from theory.ledger import Claim, Evidence, equal, strategies
 from theory.reference import laws as reference
 from theory.reference import lookahead as reference_lookahead
+from theory.reference.laws import Conditional
 from theory.unmasking.claims.info_gain_blocks import CLAIMS as ON_BLOCKS
 from theory.unmasking.claims.info_gain_laws import CLAIMS as ON_LAWS
 from theory.unmasking.claims.info_gain_laws import DERIVED, FORMS, cumulative_entropy
-from theory.unmasking.claims.info_gain_rules import CHANNEL, GENERIC, ROUNDING, small_laws, tolerance
+from theory.unmasking.claims.info_gain_rules import CHANNEL, GENERIC, ROUNDING, only_worlds, small_worlds, tolerance
 from theory.unmasking.claims.info_gain_rules import CLAIMS as CHOICES
+from theory.unmasking.claims.rule_inputs import product_world
 from theory.unmasking.rules.actions import Form
 from theory.unmasking.rules.base import SetRule, ValueRule
 from theory.unmasking.rules.info_gain import InfoGain, SampledInfoGain
@@ -26,69 +26,59 @@ from theory.unmasking.rules.sets import LeftToRight, RandomOne, TopK
 from theory.unmasking.walks import Chain, walk
 from theory.worlds import TableWorld, states
 
-INDEPENDENT = {"n": 3, "d": 3, "weights": [math.prod(r) for r in itertools.product((5, 2, 1), (1, 1, 2), (9, 1, 1))]}
+INDEPENDENT = product_world([(5, 2, 1), (1, 1, 2), (9, 1, 1)])
 
 
-def order_invariance(n: int, d: int, weights: Sequence[float], several: bool = False) -> Iterator[Evidence]:
+def order_invariance(world: TableWorld, several: bool = False) -> Iterator[Evidence]:
     """Compute E[Htilde] of one-token rules that do not look at drawn tokens, against H(q)."""
-    world = TableWorld.from_weights(weights, n, d)
-    claimed, slack = float(world.entropy()), tolerance(n, d)
+    claimed, slack = float(world.entropy()), tolerance(world)
+    effective = claimed > 1e-9
     rules: list[SetRule] = [LeftToRight(2), TopK(2)] if several else [LeftToRight(1), TopK(1, "entropy"), RandomOne()]
     for rule in rules:
         found = walk(rule, world)
-        yield equal(
-            "enumeration",
-            found.total(found.nodes.surprise, "sampler"),
-            claimed,
-            slack,
-            effective=claimed > 1e-9,
-            note=rule.name,
-        )
+        total = found.total(found.nodes.surprise, "sampler")
+        yield equal("enumeration", total, claimed, slack, effective=effective, note=rule.name)
     values: list[ValueRule] = (
         [SampledInfoGain(2)] if several else [SampledInfoGain(1), *(InfoGain(f, "drawn") for f in FORMS)]
     )
     for value in values:
         total, _, _ = cumulative_entropy(value, world)
-        yield equal("enumeration", total, claimed, slack, effective=claimed > 1e-9, note=value.name)
-    denoiser = reference.conditionals_of(reference.float_law(n, d, weights), d)
+        yield equal("enumeration", total, claimed, slack, effective=effective, note=value.name)
+    denoiser, n, d = reference.float_conditionals(world), world.n, world.d
     written, _ = reference_lookahead.expected_entropy(denoiser, n, d, lambda z: _most_certain(denoiser, z, d, 1))
     yield equal("enumeration", written, claimed, slack, note="entropy-greedy, literally")
 
 
-def _most_certain(denoiser: reference.Conditional, z: reference.State, d: int, k: int) -> list[int]:
+def _most_certain(denoiser: Conditional, z: reference.State, d: int, k: int) -> list[int]:
     return sorted(
         reference.masked(z, d), key=lambda i: (reference.entropy(reference_lookahead.row(denoiser, z, i, d)), i)
     )[:k]
 
 
-def blocks_add(n: int, d: int, weights: Sequence[float], k: int, chain: Chain = "data") -> Iterator[Evidence]:
+def blocks_add(world: TableWorld, k: int, chain: Chain = "data") -> Iterator[Evidence]:
     """Compute E[Htilde] - H(q) of a k-token rule and the expected total correlation of its blocks, along one chain."""
-    world = TableWorld.from_weights(weights, n, d)
+    slack = tolerance(world)
     for rule in (LeftToRight(k), TopK(k, "entropy")):
         found = walk(rule, world)
         extra = found.total(found.nodes.surprise, chain) - world.entropy()
         blocks = found.total(found.nodes.joint_dependence, chain)
-        yield equal("enumeration", extra, blocks, tolerance(n, d), effective=float(blocks) > 1e-9, note=rule.name)
-    law = reference.float_law(n, d, weights)
+        yield equal("enumeration", extra, blocks, slack, effective=float(blocks) > 1e-9, note=rule.name)
+    law, denoiser, n, d = reference.floats(world), reference.float_conditionals(world), world.n, world.d
     starts = range(0, n, k)
     ahead = {(s, z): reference.marginal(law, z, d) for s in starts for x in law for z in [(*x[:s], *[d] * (n - s))]}
-    denoiser = reference.conditionals_of(law, d)
     summed = math.fsum(
         m * reference.entropy(reference_lookahead.row(denoiser, z, i, d))
         for (s, z), m in ahead.items()
         for i in range(s, min(s + k, n))
     )
     found = walk(LeftToRight(k), world)
-    yield equal(
-        "enumeration", found.total(found.nodes.surprise), summed, tolerance(n, d), note="left to right, literally"
-    )
+    yield equal("enumeration", found.total(found.nodes.surprise), summed, slack, note="left to right, literally")
 
 
-def pure_gain(n: int, d: int, weights: Sequence[float], form: Form = "sum") -> Iterator[Evidence]:
+def pure_gain(world: TableWorld, form: Form = "sum") -> Iterator[Evidence]:
     """At every possible state compare E_v J_sum(l) with sum_j I(X_l; X_j | z), from the definition of both."""
-    law = reference.float_law(n, d, weights)
-    world = TableWorld(states.normalised_law(weights, n, d), n, d)
-    z = states.all_states(n, d)
+    law, d = reference.floats(world), world.d
+    z = states.all_states(world.n, d)
     z = z[(z == d).any(-1) & world.log_marginal(z).isfinite()]
     found = InfoGain(form, "drawn").scores(world, z, world(z))
     wanted = torch.full_like(found, -torch.inf)
@@ -103,34 +93,29 @@ def pure_gain(n: int, d: int, weights: Sequence[float], form: Form = "sum") -> I
             ]
             wanted[k, i] = math.fsum(pairs) + len(pairs) * reference.subset_entropy(rest, [i])
     real = wanted > -torch.inf
-    yield equal("enumeration", found[real], wanted[real], tolerance(n, d), note="sum of pairwise informations")
-
-
-@st.composite
-def _blocks(draw: DrawFn) -> Instance:
-    return {**draw(small_laws()), "k": draw(st.integers(1, 2))}
+    yield equal("enumeration", found[real], wanted[real], tolerance(world), note="sum of pairwise informations")
 
 
 CLAIMS = (
     *ON_BLOCKS,
     Claim(
         "infogain.3", f"{DERIVED}, P4", "One token a step, drawn at temperature 1, positions blind to drawn tokens: E[Htilde] = H(q)",
-        "equality", ("enumeration",), order_invariance, ROUNDING, assumptions="exact conditionals", inputs=small_laws, examples=10,
-        fixtures=(GENERIC,), variants={"two tokens a step, two candidates": partial(order_invariance, several=True)},
+        "equality", ("enumeration",), order_invariance, ROUNDING, assumptions="exact conditionals", inputs=only_worlds, examples=10,
+        fixtures=({"world": GENERIC},), variants={"two tokens a step, two candidates": partial(order_invariance, several=True)},
     ),
     Claim(
         "infogain.4b", f"{DERIVED}, P5, read along the data", "Exact conditionals, K >= 2: E_q[Htilde] = H(q) + sum_t E_q TC(X_A | z_t), tokens drawn jointly",
-        "equality", ("enumeration",), blocks_add, ROUNDING, assumptions="deterministic rule", inputs=_blocks, examples=15,
-        fixtures=({**GENERIC, "k": 2},), variants={"along the sampler": partial(blocks_add, chain="sampler")},
+        "equality", ("enumeration",), blocks_add, ROUNDING, assumptions="deterministic rule", inputs=lambda: strategies.paired(world=small_worlds(), k=st.integers(1, 2)), examples=15,
+        fixtures=({"world": GENERIC, "k": 2},), variants={"along the sampler": partial(blocks_add, chain="sampler")},
     ),
     Claim(
         "infogain.4c", f"{DERIVED}, P5, read along the sampler", "Exact conditionals, K >= 2: E[Htilde] = H(q) + sum_t E TC(X_A | z_t), tokens drawn independently",
-        "equality", ("enumeration",), partial(blocks_add, chain="sampler"), ROUNDING, expected="refuted", see="infogain.4b", fixtures=({**GENERIC, "k": 2},),
+        "equality", ("enumeration",), partial(blocks_add, chain="sampler"), ROUNDING, expected="refuted", see="infogain.4b", fixtures=({"world": GENERIC, "k": 2},),
     ),
     Claim(
         "infogain.5", f"{DERIVED}, P2", "With the sum as potential E_v J(l) = sum_j I(X_l; X_j | z), which is 0 for independent positions",
-        "equality", ("enumeration",), pure_gain, ROUNDING, assumptions="exact conditionals; states of positive probability", inputs=small_laws, examples=15,
-        fixtures=(GENERIC, CHANNEL, INDEPENDENT), variants={"the mean as potential": partial(pure_gain, form="mean")},
+        "equality", ("enumeration",), pure_gain, ROUNDING, assumptions="exact conditionals; states of positive probability", inputs=only_worlds, examples=15,
+        fixtures=({"world": GENERIC}, {"world": CHANNEL}, {"world": INDEPENDENT}), variants={"the mean as potential": partial(pure_gain, form="mean")},
     ),
     *CHOICES,
     *ON_LAWS,

@@ -15,8 +15,9 @@ from theory.ledger import Claim, Evidence, Instance, equal, strategies
 from theory.reference import info_gain as reference_info_gain
 from theory.reference import laws as reference
 from theory.reference import lookahead as reference_lookahead
+from theory.reference.laws import Conditional
 from theory.unmasking.claims.info_gain_laws import DERIVED, FORMS
-from theory.unmasking.claims.info_gain_rules import GENERIC, ROUNDING, small_laws, tolerance
+from theory.unmasking.claims.info_gain_rules import GENERIC, ROUNDING, small_worlds, tolerance
 from theory.unmasking.rules.actions import Form, objective
 from theory.unmasking.rules.base import Rule, ValueRule
 from theory.unmasking.rules.info_gain import InfoGain, SampledInfoGain, immediate_cost
@@ -24,14 +25,12 @@ from theory.unmasking.rules.sets import EntropyBounded, LeftToRight, RandomOne, 
 from theory.unmasking.walks import walk
 from theory.worlds import TableWorld, states
 
-OTHER = [9, 1, 3, 2, 5, 5, 1, 7]
+OTHER = TableWorld.from_weights([9, 1, 3, 2, 5, 5, 1, 7], 3, 2, "three other bits")
 KINDS = ("blind", "random positions", "argmax tokens", "bypass", "candidates")
 
 
 def telescoping(
-    n: int,
-    d: int,
-    weights: Sequence[float],
+    world: TableWorld,
     order: Sequence[int],
     tokens: Sequence[int],
     form: Form,
@@ -40,8 +39,7 @@ def telescoping(
     largest: bool = False,
 ) -> Iterator[Evidence]:
     """Sum J along a trajectory of k positions a step, literally and by the torch objective; compare with potential(z_T) - Htilde."""
-    denoiser = reference.conditionals_of(reference.float_law(n, d, weights), d)
-    world = TableWorld(states.normalised_law(weights, n, d), n, d)
+    denoiser, n, d = reference.float_conditionals(world), world.n, world.d
     z, summed, engine, spent = (d,) * n, 0.0, 0.0, 0.0
     for start in range(0, n, k):
         block = order[start : start + k]
@@ -54,25 +52,23 @@ def telescoping(
         spent += max(cost) if largest else math.fsum(cost)
         z = after
     first = reference_lookahead.uncertainty(denoiser, (d,) * n, d, potential or form)
-    claimed = first - (0.0 if form == "look-ahead" else spent)
-    yield equal("enumeration", summed, claimed, tolerance(n, d), effective=spent > 1e-9, note="literal sum")
-    yield equal("enumeration", engine, claimed, tolerance(n, d), effective=spent > 1e-9, note="torch objective")
+    claimed, slack = first - (0.0 if form == "look-ahead" else spent), tolerance(world)
+    yield equal("enumeration", summed, claimed, slack, effective=spent > 1e-9, note="literal sum")
+    yield equal("enumeration", engine, claimed, slack, effective=spent > 1e-9, note="torch objective")
 
 
-def output_entropy(
-    n: int, d: int, weights: Sequence[float], other: Sequence[float], k: int, kind: str = "blind"
-) -> Iterator[Evidence]:
+def output_entropy(world: TableWorld, other: TableWorld, k: int, kind: str = "blind") -> Iterator[Evidence]:
     """Compute E[Htilde] and the output's entropy with conditionals that switch between two laws by the parity of the masks."""
-    first, second = (reference.conditionals_of(reference.float_law(n, d, w), d) for w in (weights, other))
+    first, second = (reference.float_conditionals(w) for w in (world, other))
 
     def denoiser(z: reference.State, i: int, v: int) -> float:
-        return float((second if len(reference.masked(z, d)) % 2 else first)(z, i, v))
+        return float((second if len(reference.masked(z, world.d)) % 2 else first)(z, i, v))
 
-    world, switching = TableWorld.from_weights(weights, n, d), _two_tables(n, d, weights, other)
+    switching = _two_tables(world, other)
     for rule in _rules(kind, k):
         spent, entropy = _cumulative(rule, world, switching)
-        yield equal("enumeration", spent, entropy, tolerance(n, d), effective=entropy > 1e-9, note=rule.name)
-    yield from _literally(denoiser, n, d, k)
+        yield equal("enumeration", spent, entropy, tolerance(world), effective=entropy > 1e-9, note=rule.name)
+    yield from _literally(denoiser, world, k)
 
 
 def _rules(kind: str, k: int) -> list[Rule]:
@@ -86,11 +82,10 @@ def _rules(kind: str, k: int) -> list[Rule]:
     return [*blind, *(InfoGain(f, "drawn", k) for f in FORMS)] if kind == "blind" else [planted[kind]]
 
 
-def _two_tables(n: int, d: int, weights: Sequence[float], other: Sequence[float]) -> TableDenoiser:
-    worlds = [TableWorld(states.normalised_law(w, n, d), n, d) for w in (weights, other)]
-    z = states.all_states(n, d)
-    odd = (z == d).sum(-1) % 2 == 1
-    return TableDenoiser(torch.where(odd[:, None, None], worlds[1](z), worlds[0](z)))
+def _two_tables(world: TableWorld, other: TableWorld) -> TableDenoiser:
+    z = states.all_states(world.n, world.d)
+    odd = (z == world.d).sum(-1) % 2 == 1
+    return TableDenoiser(torch.where(odd[:, None, None], other(z), world(z)))
 
 
 def _cumulative(rule: Rule, world: TableWorld, model: TableDenoiser) -> tuple[float, float]:
@@ -105,24 +100,24 @@ def _cumulative(rule: Rule, world: TableWorld, model: TableDenoiser) -> tuple[fl
     return float((mass[open_] * cost).sum()), entropy
 
 
-def _literally(denoiser: reference.Conditional, n: int, d: int, k: int) -> Iterator[Evidence]:
+def _literally(denoiser: Conditional, world: TableWorld, k: int) -> Iterator[Evidence]:
+    d = world.d
+
     def best(z: reference.State) -> Sequence[int]:
         return reference_info_gain.best_block(denoiser, z, d, k, "mean", "drawn")
 
     for name, choose in (("left to right", lambda z: reference.masked(z, d)[:k]), ("Info-Gain mean, drawn", best)):
-        written, law = reference_lookahead.expected_entropy(denoiser, n, d, choose)
-        entropy = reference.entropy(law.values())
-        yield equal(
-            "enumeration", written, entropy, tolerance(n, d), effective=entropy > 1e-9, note=f"{name}, literally"
-        )
+        written, law = reference_lookahead.expected_entropy(denoiser, world.n, d, choose)
+        entropy, note = reference.entropy(law.values()), f"{name}, literally"
+        yield equal("enumeration", written, entropy, tolerance(world), effective=entropy > 1e-9, note=note)
 
 
 @st.composite
 def _trajectories(draw: DrawFn) -> Instance:
-    found = draw(strategies.laws(n=(2, 4), cells=27))
-    n, d = found["n"], found["d"]
+    world = draw(strategies.worlds(n=(2, 4), cells=27))
+    n, d = world.n, world.d
     return {
-        **found,
+        "world": world,
         "order": draw(st.permutations(range(n))),
         "tokens": draw(st.lists(st.integers(0, d - 1), min_size=n, max_size=n)),
         "form": draw(st.sampled_from(FORMS)),
@@ -131,17 +126,18 @@ def _trajectories(draw: DrawFn) -> Instance:
 
 
 @st.composite
-def _two_laws(draw: DrawFn) -> Instance:
-    found = draw(small_laws())
-    cells = found["d"] ** found["n"]
+def _two_worlds(draw: DrawFn) -> Instance:
+    world = draw(small_worlds())
+    cells = world.d**world.n
+    other = draw(st.lists(st.integers(1, 64), min_size=cells, max_size=cells))
     return {
-        **found,
-        "other": draw(st.lists(st.integers(1, 64), min_size=cells, max_size=cells)),
+        "world": world,
+        "other": TableWorld.from_weights(other, world.n, world.d),
         "k": draw(st.integers(1, 2)),
     }
 
 
-TRAJECTORY = {**GENERIC, "order": [2, 0, 1], "tokens": [1, 0, 1]}
+TRAJECTORY = {"world": GENERIC, "order": [2, 0, 1], "tokens": [1, 0, 1]}
 
 CLAIMS = (
     Claim(
@@ -152,8 +148,8 @@ CLAIMS = (
     ),
     Claim(
         "infogain.4a", f"{DERIVED}, P5", "Deterministic position rule, any model, K in {1, 2} positions a step: E[Htilde] is the entropy of the sampler's output law",
-        "equality", ("enumeration",), output_entropy, ROUNDING, assumptions="tokens drawn at temperature 1 after the positions are chosen, no bypass; conditionals may be inconsistent: here of two laws in turn", inputs=_two_laws, examples=10,
-        fixtures=({**GENERIC, "other": OTHER, "k": 1}, {**GENERIC, "other": OTHER, "k": 2}),
+        "equality", ("enumeration",), output_entropy, ROUNDING, assumptions="tokens drawn at temperature 1 after the positions are chosen, no bypass; conditionals may be inconsistent: here of two laws in turn", inputs=_two_worlds, examples=10,
+        fixtures=({"world": GENERIC, "other": OTHER, "k": 1}, {"world": GENERIC, "other": OTHER, "k": 2}),
         variants={kind: partial(output_entropy, kind=kind) for kind in KINDS[1:]},
     ),
 )  # fmt: skip

@@ -42,36 +42,33 @@ def cumulative_entropy(rule: ValueRule, world: TableWorld) -> tuple[float, float
     return float(total), float(found.output.entropy()), float(divergence)
 
 
-def dirichlet_laws(count: int, n: int, d: int, concentration: float) -> list[Tensor]:
+def dirichlet_worlds(count: int, n: int, d: int, concentration: float) -> list[TableWorld]:
     """Return random laws."""
     rng = np.random.default_rng(0)
-    return [torch.from_numpy(rng.dirichlet([concentration] * d**n)) for _ in range(count)]
+    return [TableWorld(rng.dirichlet([concentration] * d**n), n, d, "Dirichlet") for _ in range(count)]
 
 
 def selection_bias(tables: int, counts: Sequence[int], sign: int = 1) -> Iterator[Evidence]:
     """Average E[Htilde], H(p_out) and KL(p_out || q) over random 3-symbol tables, n = 3, for each N; listed draws at one state."""
-    laws = dirichlet_laws(tables, 3, 3, 0.5)
-    rows = np.array(
-        [np.mean([cumulative_entropy(SampledInfoGain(k), TableWorld(q, 3, 3)) for q in laws], 0) for k in counts]
-    )
+    worlds = dirichlet_worlds(tables, 3, 3, 0.5)
+    rows = np.array([np.mean([cumulative_entropy(SampledInfoGain(k), w) for w in worlds], 0) for k in counts])
+    entropy = np.mean([float(w.entropy()) for w in worlds])
     yield equal("enumeration", rows[0, 2], 0.0, 1e-12, note="N = 1: KL(p_out || q)")
-    yield equal(
-        "enumeration", rows[0, 0], np.mean([float(information.entropy(q)) for q in laws]), 1e-12, note="N = 1: E Htilde"
-    )
+    yield equal("enumeration", rows[0, 0], entropy, 1e-12, note="N = 1: E Htilde")
     yield at_least("enumeration", -sign * np.diff(rows[:, 0]), 0.1, 0.0, note="E Htilde falls with N")
     yield at_least("enumeration", -sign * np.diff(rows[:, 1]), 0.1, 0.0, note="H(p_out) falls with N")
     yield at_least("enumeration", sign * np.diff(rows[:, 2]), 0.05, 0.0, note="KL(p_out || q) rises with N")
-    yield from _listed_draws(laws[0], counts[1])
+    yield from _listed_draws(worlds[0], counts[1])
 
 
-def _listed_draws(law: Tensor, count: int) -> Iterator[Evidence]:
-    n = d = 3
-    denoiser, start = reference.conditionals_of(reference.float_law(n, d, law.tolist()), d), (d,) * n
+def _listed_draws(world: TableWorld, count: int) -> Iterator[Evidence]:
+    n, d = world.n, world.d
+    denoiser, start = reference.float_conditionals(world), (d,) * n
     rows = [reference_lookahead.row(denoiser, start, i, d) for i in range(n)]
     trust = [math.exp(-reference.entropy(r) / 0.1) for r in rows]
     proposal = [t / sum(trust) * p for t, r in zip(trust, rows, strict=True) for p in r]
     values = [reference_lookahead.action_value(denoiser, start, i, v, d, "mean") for i in range(n) for v in range(d)]
-    weights, _, _ = SampledInfoGain(count).outcomes(TableWorld(law, n, d), torch.full((1, n), d))
+    weights, _, _ = SampledInfoGain(count).outcomes(world, torch.full((1, n), d))
     listed = reference_lookahead.best_of_drawn(proposal, values, count)
     yield equal("enumeration", weights[0], listed, 1e-12, note="law of the best of N, all draws listed")
 
@@ -169,7 +166,7 @@ class Stack:
 
 def dirichlet_stack(count: int) -> Stack:
     """Return Dirichlet(.1) laws of five ternary tokens."""
-    mass = torch.stack(dirichlet_laws(count, 5, 3, 0.1))
+    mass = torch.stack([world.law() for world in dirichlet_worlds(count, 5, 3, 0.1)])
     return Stack(states.all_sequences(5, 3).expand(count, -1, -1), mass, 3)
 
 

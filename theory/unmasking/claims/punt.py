@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
+import operator
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 
@@ -19,38 +21,44 @@ from theory.reference import laws as reference
 from theory.reference import lookahead as reference_lookahead
 from theory.tolerance import SLACK
 from theory.unmasking.claims.punt_bias import CLAIMS as BIAS
-from theory.unmasking.claims.punt_bias import DERIVED, EPS, ROUNDING, SKEWED, SOURCE, XOR, bounded_by, listed, tolerance
-from theory.unmasking.rules.punt import Punt, Ranking, Tests, influence, ranks, token_errors
+from theory.unmasking.claims.punt_bias import (
+    DERIVED,
+    EPS,
+    ROUNDING,
+    SKEWED,
+    SOURCE,
+    XOR,
+    bounded_by,
+    listed,
+    literally,
+    tolerance,
+)  # fmt: skip
+from theory.unmasking.claims.rule_inputs import COPIED_PAIRS, product_world, product_worlds
+from theory.unmasking.rules.punt import Punt, Tests, influence, ranks, token_errors
 from theory.unmasking.walks import walk
 from theory.worlds import TableWorld, states
 
-COPIES = {"n": 4, "d": 2, "weights": [1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1]}
-CHANNEL = {"n": 2, "d": 2, "weights": [3, 1, 1, 3]}
+CHANNEL = TableWorld.from_weights([3, 1, 1, 3], 2, 2, "symmetric channel")
 """X_1 = X_0 with probability 3/4: the influence is (ln 4/3) / 2 for every candidate."""
 
 
-def direction(
-    n: int, d: int, weights: Sequence[float], order: Sequence[int], kept: int, swap: bool = False
-) -> Iterator[Evidence]:
+def direction(world: TableWorld, order: Sequence[int], kept: int, swap: bool = False) -> Iterator[Evidence]:
     """Compute KL(prod p_i || p_R) and E sum delta of the ordered set R, both literally and by the rule's own errors."""
-    law, chosen = reference.float_law(n, d, weights), list(order[:kept])
-    denoiser, start = reference.conditionals_of(law, d), (d,) * n
+    n, d, chosen = world.n, world.d, list(order[:kept])
+    law, denoiser, start = reference.floats(world), reference.float_conditionals(world), (d,) * n
     product = {
         y: math.prod(denoiser(start, i, v) for i, v in zip(chosen, y, strict=True))
         for y in reference.sequences(kept, d)
     }
-    joint = {
-        y: reference.marginal(law, reference_lookahead.shown(start, _placed(y, chosen, n), chosen), d) for y in product
-    }
+    placed = {y: _placed(y, chosen, n) for y in product}
+    joint = {y: reference.marginal(law, reference_lookahead.shown(start, x, chosen), d) for y, x in placed.items()}
     claimed = reference.kullback_leibler(*((joint, product) if swap else (product, joint)))
     summed = math.fsum(
-        p * reference_lookahead.step_errors(denoiser, start, _placed(y, chosen, n), chosen, d)
-        for y, p in product.items()
+        p * reference_lookahead.step_errors(denoiser, start, placed[y], chosen, d) for y, p in product.items()
     )
-    slack, effective = tolerance(n, d), claimed > 1e-9
+    slack, effective = tolerance(world), claimed > 1e-9
     yield equal("enumeration", summed, claimed, slack, effective=effective, note="literal sum")
-    world = TableWorld(states.normalised_law(weights, n, d), n, d)
-    y = torch.tensor([_placed(y, chosen, n) for y in product])
+    y = torch.tensor(list(placed.values()))
     hidden = torch.zeros(n, dtype=torch.bool).index_fill(0, torch.tensor(chosen), True).expand(y.shape)
     rank = torch.zeros(n, dtype=torch.long).scatter(0, torch.tensor(order), torch.arange(n)).expand(y.shape)
     z = torch.full_like(y, d)
@@ -89,105 +97,79 @@ def coverage(m: int, skipped: int = 0) -> Iterator[Evidence]:
     yield at_most("enumeration", int(calls), 1 + math.ceil(math.log2(m)), Fraction(0), note="calls a step")
 
 
-def survivors(n: int, d: int, weights: Sequence[float], eps: float, spare: int = 0) -> Iterator[Evidence]:
+def survivors(world: TableWorld, rule: Punt, spare: int = 0) -> Iterator[Evidence]:
     """Run one step from all masked for every candidate vector: rank 0 is kept, calls at most 1 + ceil(log2 m)."""
-    world = TableWorld(states.normalised_law(weights, n, d), n, d)
+    n, d = world.n, world.d
     y = states.all_sequences(n, d)
     z = torch.full_like(y, d)
-    kept, calls = Punt(eps).keep(world, z, y)
-    first = ranks(world(z), z == d, y, "confidence") == 0
+    kept, calls = rule.keep(world, z, y)
+    first = ranks(world(z), z == d, y, rule.by) == 0
     yield equal("enumeration", int((kept & first).sum()), len(y), Fraction(0), note="rank 0 kept")
     yield at_most("enumeration", int(calls.max()), 1 + (n - 1).bit_length() - spare, Fraction(0), note="calls")
-    model = reference.conditionals_of(reference.float_law(n, d, weights), d)
-    pairs = [
-        reference_lookahead.punt_step(
-            model, (d,) * n, x, d, reference_lookahead.ranked("confidence"), reference_lookahead.within(eps)
-        )
-        for x in reference.sequences(n, d)
-    ]
+    order, passes = reference_lookahead.ranked(rule.by), reference_lookahead.within(rule.eps)
+    pairs = _steps(reference.float_conditionals(world), world, order, passes)
     yield equal("enumeration", calls.tolist(), [c for _, c in pairs], 0.0, note="literal calls")
     sets = torch.tensor([[i in k for i in range(n)] for k, _ in pairs])
     yield equal("enumeration", (kept != sets).sum(), 0, 0.0, note="literal sets")
 
 
-def extremes(n: int, d: int, weights: Sequence[float], high: float = math.inf, low: float = -1.0) -> Iterator[Evidence]:
+def extremes(world: TableWorld, high: float = math.inf, low: float = -1.0) -> Iterator[Evidence]:
     """Compute the output at eps = infinity and eps < 0, by the engine and exactly, against prod p_i and the law."""
-    world, exact = TableWorld.from_weights(weights, n, d), reference.rational_law(n, d, weights)
-    denoiser, start = reference.conditionals_of(exact, d), (d,) * n
+    exact, denoiser, n, d = reference.exact(world), reference.exact_conditionals(world), world.n, world.d
     product = {
-        x: Fraction(math.prod(denoiser(start, i, v) for i, v in enumerate(x))) for x in reference.sequences(n, d)
+        x: Fraction(math.prod(denoiser((d,) * n, i, v) for i, v in enumerate(x))) for x in reference.sequences(n, d)
     }
-    effective = any(product[x] != exact.get(x, 0) for x in product)
+    effective, slack = any(product[x] != exact.get(x, 0) for x in product), tolerance(world)
     for eps, wanted, steps in ((high, product, 1), (low, exact, n)):
         passes = reference_lookahead.within(eps) if eps == 0 else (lambda p, q, eps=eps: eps > 0)
         found = reference_lookahead.punt(denoiser, n, d, "index", passes, errors=False)
         gap = max((abs(found.law.get(x, Fraction(0)) - wanted.get(x, 0)) for x in product), default=Fraction(0))
-        yield equal("rational", Fraction(gap), Fraction(0), Fraction(0), effective=effective, note=f"eps = {eps}")
+        note = f"eps = {eps}"
+        yield equal("rational", Fraction(gap), Fraction(0), Fraction(0), effective=effective, note=note)
         engine = walk(Punt(eps, "index"), world)
-        yield equal(
-            "enumeration",
-            engine.output.law(),
-            listed(wanted, n, d),
-            tolerance(n, d),
-            effective=effective,
-            note=f"eps = {eps}",
-        )
+        output, claimed = engine.output.law(), listed(wanted, world)
+        yield equal("enumeration", output, claimed, slack, effective=effective, note=note)
         count = engine.visits[(states.all_states(n, d) == d).any(-1)].sum()
-        yield equal("enumeration", count, steps, tolerance(n, d), note=f"steps at eps = {eps}")
+        yield equal("enumeration", count, steps, slack, note=f"steps at eps = {eps}")
 
 
-def products(rows: Sequence[Sequence[int]], eps: float, slack: float = SLACK) -> Iterator[Evidence]:
+def products(world: TableWorld, rule: Punt, slack: float = SLACK) -> Iterator[Evidence]:
     """Keep all m tokens of a product law in one step, by the rule and exactly; bound the influence that rounding leaves."""
-    n, d = len(rows), len(rows[0])
-    weights = [math.prod(r) for r in itertools.product(*rows)]
-    world = TableWorld.from_weights(weights, n, d)
-    found = walk(Punt(eps), world)
-    yield equal(
-        "enumeration",
-        found.visits[-1] + found.output.law().sum(),
-        found.visits.sum(),
-        1e-12,
-        note="one step",
-    )
-    exact = reference.conditionals_of(reference.rational_law(n, d, weights), d)
-    start = (d,) * n
-    kept = [
-        len(
-            reference_lookahead.punt_step(exact, start, y, d, reference_lookahead.ranked("index"), lambda p, q: p == q)[
-                0
-            ]
-        )
-        for y in reference.sequences(n, d)
-    ]
-    yield equal("rational", min(kept), n, Fraction(0), note="exact conditionals are equal")
+    n, d, found = world.n, world.d, walk(rule, world)
+    at_once = found.visits[-1] + found.output.law().sum()
+    yield equal("enumeration", at_once, found.visits.sum(), 1e-12, note="one step")
+    steps = _steps(reference.exact_conditionals(world), world, reference_lookahead.ranked("index"), operator.eq)
+    kept = min(len(k) for k, _ in steps)
+    yield equal("rational", kept, n, Fraction(0), note="exact conditionals are equal")
     z = states.all_states(n, d)
     moved = influence(world(torch.full((1, n), d)), world(z))[z == d]
     yield at_most("enumeration", moved.max(), slack, 0.0, note="rounding stays within the slack")
 
 
-def in_order_bound(
-    n: int,
-    d: int,
-    weights: Sequence[float],
-    eps: float,
-    by: Ranking = "confidence",
-    tests: Tests = "in-order",
-    factor: float = 1.0,
-) -> Iterator[Evidence]:
+def in_order_bound(world: TableWorld, rule: Punt, factor: float = 1.0) -> Iterator[Evidence]:
     """Compute KL(p_out || q) <= E sum delta <= eps (n - E T) by the engine, and all three literally."""
-    world, law = TableWorld.from_weights(weights, n, d), reference.float_law(n, d, weights)
-    divergence, errors, steps, output = bounded_by(Punt(eps, by, tests), world)
-    slack = tolerance(n, d)
+    divergence, errors, steps, output = bounded_by(rule, world)
+    slack = tolerance(world)
     effective = errors > 1e-9
     yield at_most("enumeration", divergence, errors, slack, effective=effective, note="KL(p_out || q) <= E sum delta")
-    ceiling = factor * eps * (n - steps) + n * SLACK
+    ceiling = factor * rule.eps * (world.n - steps) + world.n * SLACK
     yield at_most("enumeration", errors, ceiling, slack, effective=effective, note="E sum delta <= eps (n - E T)")
-    written = reference_lookahead.punt(
-        reference.conditionals_of(law, d), n, d, by, reference_lookahead.within(eps), tests == "in-order"
-    )
-    yield equal("enumeration", output, listed(written.law, n, d), slack, note="engine against literal law")
+    written = literally(rule, world)
+    yield equal("enumeration", output, listed(written.law, world), slack, note="engine against literal law")
     yield equal("enumeration", errors, written.errors, slack, note="engine against literal errors")
     yield equal("enumeration", steps, written.steps, slack, note="engine against literal steps")
+
+
+def _steps(
+    denoiser: reference.Conditional,
+    world: TableWorld,
+    order: reference_lookahead.Order,
+    passes: reference_lookahead.Passes,
+) -> list[tuple[list[int], int]]:
+    """Return what the first step keeps of every candidate vector, and its calls, written out."""
+    every = reference.sequences(world.n, world.d)
+    start = (world.d,) * world.n
+    return [reference_lookahead.punt_step(denoiser, start, y, world.d, order, passes) for y in every]
 
 
 def _placed(y: Sequence[int], positions: Sequence[int], n: int) -> reference.State:
@@ -197,32 +179,32 @@ def _placed(y: Sequence[int], positions: Sequence[int], n: int) -> reference.Sta
 
 @st.composite
 def _ordered(draw: DrawFn) -> Instance:
-    found = draw(strategies.laws(n=(2, 4), cells=27))
-    n = found["n"]
-    full = [w + 1 for w in found["weights"]]
-    return {**found, "weights": full, "order": draw(st.permutations(range(n))), "kept": draw(st.integers(2, n))}
+    """Draw a law without zeros, an order of its positions and how many of them are kept."""
+    world = draw(strategies.worlds(n=(2, 4), cells=27))
+    full = TableWorld.from_weights([w + 1 for w in world.weights or ()], world.n, world.d)
+    return {"world": full, "order": draw(st.permutations(range(world.n))), "kept": draw(st.integers(2, world.n))}
 
 
-@st.composite
-def _rows(draw: DrawFn) -> Instance:
-    n, d = draw(st.integers(2, 4)), draw(st.integers(2, 3))
-    entries = st.lists(st.integers(1, 64), min_size=d, max_size=d)
-    return {"rows": [draw(entries) for _ in range(n)], "eps": draw(st.sampled_from((0.0, 0.01, 1.0)))}
+def _worlds(largest: int = 4) -> st.SearchStrategy[TableWorld]:
+    return strategies.worlds(n=(2, largest), cells=16)
 
 
-def _laws(largest: int = 4) -> st.SearchStrategy[Instance]:
-    return strategies.laws(n=(2, largest), cells=16)
+def _worlds_and_rules(tests: Tests) -> st.SearchStrategy[Instance]:
+    return strategies.paired(world=_worlds(), rule=st.sampled_from([Punt(eps, tests=tests) for eps in EPS]))
 
 
-def _laws_and_eps(largest: int = 4) -> st.SearchStrategy[Instance]:
-    return strategies.paired(law=_laws(largest), eps=st.sampled_from(EPS))
-
+IN_ORDER = (
+    {"world": CHANNEL, "rule": Punt(0.143842, tests="in-order")},
+    {"world": COPIED_PAIRS, "rule": Punt(0.03, tests="in-order")},
+    {"world": XOR, "rule": Punt(0.0, "index", "in-order")},
+    {"world": SKEWED, "rule": Punt(0.0, "index", "in-order")},
+)
 
 CLAIMS = (
     Claim(
         "punt.1", f"{DERIVED}, L2", "For an ordered set R and Q = prod p_i: KL(Q || p_R) = E_{y ~ Q} sum_i delta_i(y)",
         "equality", ("enumeration",), direction, ROUNDING, assumptions="exact conditionals of a law without zeros; any order",
-        inputs=_ordered, examples=20, fixtures=({**CHANNEL, "order": [1, 0], "kept": 2},),
+        inputs=_ordered, examples=20, fixtures=({"world": CHANNEL, "order": [1, 0], "kept": 2},),
         variants={"KL(p_R || Q)": partial(direction, swap=True)},
     ),
     Claim(
@@ -232,29 +214,29 @@ CLAIMS = (
     ),
     Claim(
         "punt.2b", f"{SOURCE}, section 3", "Rank 0 is always kept and a step takes at most 1 + ceil(log2 m) calls",
-        "upper", ("enumeration",), survivors, "integers", assumptions="any law, eps and candidates", inputs=_laws_and_eps, examples=15,
-        fixtures=({**COPIES, "eps": 0.0}, {**CHANNEL, "eps": 0.2}), variants={"one call fewer": partial(survivors, spare=1)},
+        "upper", ("enumeration",), survivors, "integers", assumptions="any law, eps and candidates", inputs=lambda: _worlds_and_rules("binary"), examples=15,
+        fixtures=({"world": COPIED_PAIRS, "rule": Punt(0.0)}, {"world": CHANNEL, "rule": Punt(0.2)}), variants={"one call fewer": partial(survivors, spare=1)},
     ),
     Claim(
         "punt.3", f"{DERIVED}, claim 3", "eps = infinity reveals all in one step and samples prod p_i; eps < 0 reveals one token a step and samples the law",
         "equality", ("rational", "enumeration"), extremes, f"exact in fractions; {ROUNDING}", assumptions="exact conditionals, value-free ranks",
-        inputs=partial(_laws, 3), examples=12, fixtures=(COPIES,),
+        inputs=lambda: strategies.paired(world=_worlds(3)), examples=12, fixtures=({"world": COPIED_PAIRS},),
         variants={"eps = 0 reveals all": partial(extremes, high=0.0), "infinity for the law": partial(extremes, low=math.inf)},
     ),
     Claim(
         "punt.4", f"{DERIVED}, claim 4", "On product laws all m tokens are kept for every eps >= 0",
         "equality", ("rational", "enumeration"), products, "eps is compared with the slack derived in theory.tolerance",
-        inputs=_rows, examples=15, fixtures=({"rows": [[7, 3, 1], [2, 9, 4], [5, 5, 11]], "eps": 0.0},),
+        inputs=lambda: strategies.paired(world=product_worlds((2, 4)), rule=st.builds(Punt, st.sampled_from((0.0, 0.01, 1.0)))), examples=15,
+        fixtures=({"world": product_world([[7, 3, 1], [2, 9, 4], [5, 5, 11]]), "rule": Punt(0.0)},),
         variants={"no slack": partial(products, slack=0.0)},
     ),
     Claim(
         "punt.5", f"{DERIVED}, T1", "In order: KL(p_out || q) <= E[sum of delta over kept tokens] <= eps (n - E T)",
         "upper", ("enumeration",), in_order_bound, f"{ROUNDING}, and n times the slack of 1e-12 in the comparison with eps",
-        assumptions="exact conditionals; value-free ranks; each rank tested against all kept before it", inputs=partial(_laws_and_eps, 4), examples=15,
-        fixtures=({**CHANNEL, "eps": 0.143842}, {**COPIES, "eps": 0.03}, {**XOR, "eps": 0.0, "by": "index"}, {**SKEWED, "eps": 0.0, "by": "index"}),
+        assumptions="exact conditionals; value-free ranks; each rank tested against all kept before it", inputs=lambda: _worlds_and_rules("in-order"), examples=15, fixtures=IN_ORDER,
         variants={
-            "batched tests": partial(in_order_bound, tests="binary"), "half the bound": partial(in_order_bound, factor=0.5),
-            "ranked by drawn tokens": lambda **case: in_order_bound(**{**case, "by": "drawn"}),
+            "batched tests": lambda world, rule: in_order_bound(world, replace(rule, tests="binary")), "half the bound": partial(in_order_bound, factor=0.5),
+            "ranked by drawn tokens": lambda world, rule: in_order_bound(world, replace(rule, by="drawn")),
         },
     ),
     *BIAS,
