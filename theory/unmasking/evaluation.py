@@ -241,15 +241,20 @@ def _against_best(report: Report) -> str:
             f"{report.name} looks at drawn values, so the best of the other rules are no bound for it; its KL {on} is "
             f"{shown(worst.divergence)} nats at most ({worst.world})."
         )
-    if ends == count and worst.excess <= 0:
-        return (
-            f"{report.name} takes one token a step, or all at once, {on}: at these ends of the calls axis being as "
-            "good as the best says nothing about how well it chooses."
-        )
-    optimal = sum(s.optimal for s in own)
-    worst_of_all = f"at equal calls at most {shown(worst.excess)} nats above the best rule ({worst.world})"
-    at_ends = f", at an end of the calls axis, where that says nothing, on {ends}" if ends else ""
-    return f"{report.name} is {worst_of_all} {on}: optimal on {optimal}{at_ends}."
+    slowest = max(own, key=lambda score: score.excess_calls)
+    loses = f"{report.name} loses at most {shown(worst.excess)} nats more than the best rule (on {worst.world})"
+    needs = f"it needs at most {shown(slowest.excess_calls)} calls more (on {slowest.world})"
+    sentences = [f"At equal calls {loses if worst.excess > 0 else f'no rule is better than {report.name} {on}'}"]
+    sentences += [f"at equal KL {needs if slowest.excess_calls > 0 else 'none needs fewer calls'}."]
+    if ends:
+        where = "on all of them" if ends == count else f"on {ends} of them"
+        sentences += [
+            f"It takes one token a step, or all at once, {where}: at these ends being as good as the best at equal "
+            "calls says nothing about how well it chooses."
+        ]
+    if optimal := sum(score.optimal for score in own):
+        sentences += [f"It is optimal on {optimal} of {count}."]
+    return "; ".join(sentences[:2]) + "".join(f" {sentence}" for sentence in sentences[2:])
 
 
 def _against_built_in(own: list[Score]) -> str:
