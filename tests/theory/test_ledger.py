@@ -129,7 +129,7 @@ def test_gradient_descent_tightens() -> None:
 
 
 def test_smallest_witness_is_small() -> None:
-    witness = checking.smallest_witness(catalogue.claim("schedules.A7.printed"), 200)
+    witness = checking.smallest_witness(catalogue.claim("schedules.A7.read"), 200)
     assert witness is not None
     assert witness["n"] <= 4 and witness["d"] == 2
 

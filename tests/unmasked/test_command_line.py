@@ -23,15 +23,13 @@ def run(*args: str, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_check_writes_json_and_explain_reads_the_last_evidence(tmp_path: Path) -> None:
-    done = run(
-        "check", "schedules.1a", "schedules.A7.printed", "--profile", "smoke", "--json", "out.json", cwd=tmp_path
-    )
+    done = run("check", "schedules.1a", "schedules.A7.read", "--profile", "smoke", "--json", "out.json", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "2 claims, 2 as expected, 1 refuted" in done.stdout
     found = json.loads((tmp_path / "out.json").read_text())
     assert set(found[0]) >= KEYS
     assert [r["verdict"] for r in found] == ["holds", "refuted"]
-    explained = run("explain", "schedules.A7.printed", cwd=tmp_path)
+    explained = run("explain", "schedules.A7.read", cwd=tmp_path)
     assert "witness" in explained.stdout and "Chen, Cong, Li" in explained.stdout
     assert "none yet" in run("explain", "schedules.2", cwd=tmp_path).stdout
 

@@ -134,6 +134,7 @@ CLAIMS: tuple[Claim, ...] = (
         fixtures=({"parts": [1, 1, 1]}, {"parts": [1, 2, 3, 4]}),
         inputs=lambda: st.fixed_dictionaries({"parts": angle_steps()}),
         variants={"bound 1% larger": partial(equal_angles_are_best, factor=1.01)},
+        status="printed",
     ),
     Claim(
         id="energy.5b",
@@ -161,6 +162,7 @@ CLAIMS: tuple[Claim, ...] = (
         expected="refuted",
         see="energy.5b",
         fixtures=({"widths": [1, 3]}, {"widths": [1, 2, 5]}),
+        status="printed",
     ),
     Claim(
         id="energy.5c",
@@ -175,5 +177,6 @@ CLAIMS: tuple[Claim, ...] = (
         inputs=lambda: st.fixed_dictionaries({"shapes": _smooth_shapes()}),
         examples=25,
         variants={"limit 1% larger": partial(discretised_tends_to_j, scale=1.01)},
+        status="reading",
     ),
 )

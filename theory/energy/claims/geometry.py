@@ -211,6 +211,7 @@ CLAIMS: tuple[Claim, ...] = (
             "energy rate doubled": partial(optimal_flux_is_continuous, factor=2),
             "flux reversed": partial(optimal_flux_is_continuous, swap=True),
         },
+        status="printed",
     ),
     Claim(
         id="schedules.15c",
@@ -224,6 +225,7 @@ CLAIMS: tuple[Claim, ...] = (
         fixtures=({"p": [1, 2, 3], "token": 1, "time": 0.25}, {"p": [0, 1], "token": 0, "time": 0.5}),
         inputs=lambda: st.fixed_dictionaries({"p": _with_zeros(), "token": st.integers(0, 5), "time": times()}),
         variants={"Omega of half the mass": partial(great_circle_is_mixture, drop=0.5)},
+        status="printed",
     ),
     Claim(
         id="schedules.15d",
@@ -236,5 +238,6 @@ CLAIMS: tuple[Claim, ...] = (
         fixtures=({"time": 0.0}, {"time": 0.5}, {"time": 1.0}),
         inputs=lambda: st.fixed_dictionaries({"time": times()}),
         variants={"sin in place of sin^2": partial(mask_path_is_squared_sine, power=1.0)},
+        status="printed",
     ),
 )

@@ -229,6 +229,7 @@ CLAIMS: tuple[Claim, ...] = (
         },
         objective=least_energy_slack,
         differentiable=("mask", "weight"),
+        status="printed",
     ),
     Claim(
         id="energy.3d",
@@ -243,5 +244,6 @@ CLAIMS: tuple[Claim, ...] = (
             "J >= e pi^2": lambda **box: landscape_certified(**box, bound="1"),
             "Hessian with 5% to spare": landscape_certified_too_strongly,
         },
+        status="reading",
     ),
 )

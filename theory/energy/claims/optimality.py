@@ -151,6 +151,7 @@ CLAIMS: tuple[Claim, ...] = (
         fixtures=({"weight": single(1.0, 1.0)}, {"weight": single(0.3, 2.0)}),
         inputs=lambda: st.fixed_dictionaries({"weight": mixtures(6, 40)}),
         variants={"sin^2(pi gamma^1.1 / 2)": partial(condition_attains, tilt=1.1)},
+        status="printed",
     ),
     Claim(
         id="energy.3c",
@@ -162,10 +163,11 @@ CLAIMS: tuple[Claim, ...] = (
         tolerance="zero: algebra",
         fixtures=({"power": 2},),
         variants={"sin^3": lambda power: euler_lagrange_vanishes(power + 1)},
+        status="printed",
     ),
     Claim(
         id="energy.3e",
-        source="energy notes, 3, item 3",
+        source=f"{PAPER}, section 5",
         statement="every mask schedule is optimal, J = pi^2, for its own weight (2/pi) arcsin sqrt(alpha)",
         kind="equality",
         routes=("quadrature", "symbolic"),
@@ -173,10 +175,11 @@ CLAIMS: tuple[Claim, ...] = (
         tolerance="1e-6: a half read backwards knows 1 - t to 2e-16, its integrand grows like s^(-1/2)",
         fixtures=tuple({"name": name} for name in NAMED),
         variants={"only sin^2 is": one_schedule_is_singled_out},
+        status="printed",
     ),
     Claim(
-        id="energy.3e.printed",
-        source=f"{PAPER}, reading of Theorem 3.6 that energy optimality selects a schedule",
+        id="energy.3e.false",
+        source="a converse of energy.3e that no paper states",
         statement="energy optimality singles out one mask schedule: all but sin^2(pi t/2) stay above pi^2",
         kind="lower",
         routes=("quadrature",),
@@ -197,6 +200,7 @@ CLAIMS: tuple[Claim, ...] = (
         fixtures=({"time": 0.5}, {"time": 0.0}, {"time": 1.0}),
         inputs=lambda: st.fixed_dictionaries({"time": times()}),
         variants={"(1, 1/2) exchanged": partial(beta_family_members, shapes=(1.0, 0.5))},
+        status="printed",
     ),
     Claim(
         id="energy.4b",
@@ -209,5 +213,6 @@ CLAIMS: tuple[Claim, ...] = (
         fixtures=({"shapes": [0.5, 0.5], "time": 0.5}, {"shapes": [0.1, 4.0], "time": 0.999}),
         inputs=lambda: st.fixed_dictionaries({"shapes": shape_pairs(), "time": times()}),
         variants={"gamma squared": partial(round_trip_returns, power=2.0)},
+        status="printed",
     ),
 )

@@ -175,6 +175,7 @@ CLAIMS: tuple[Claim, ...] = (
         inputs=lambda: paired(world=worlds(n=(1, 1), d=(2, 5)), alpha=fractions()),
         examples=20,
         variants={"twice the energy": partial(optimal_with_one_token, factor=2.0)},
+        status="reading",
     ),
     Claim(
         id="energy.6b",
@@ -218,6 +219,7 @@ CLAIMS: tuple[Claim, ...] = (
             ),
             "1% less": partial(conditional_rate_is_optimal, one_token=0.99),
         },
+        status="reading",
     ),
     Claim(
         id="energy.6e",
@@ -233,8 +235,8 @@ CLAIMS: tuple[Claim, ...] = (
         variants={"optimal for every law": optimal_always},
     ),
     Claim(
-        id="energy.6.printed",
-        source=D6,
+        id="energy.6.read",
+        source=f"{PAPER}, Theorem 3.6 with section 3.2 and D.6, read as a statement about all rates",
         statement="MDM's marginal rate minimises E_k over rates that generate the path",
         kind="equality",
         routes=("programme", "rational"),
@@ -243,6 +245,7 @@ CLAIMS: tuple[Claim, ...] = (
         expected="refuted",
         see="energy.6b",
         fixtures=WITNESSES,
+        status="reading",
     ),
     Claim(
         id="schedules.15b",
@@ -259,5 +262,6 @@ CLAIMS: tuple[Claim, ...] = (
             "half the energy, f.p' / 2": partial(laplacian_agrees, scale=0.5),
             "flux reversed": partial(laplacian_agrees, reverse=True),
         },
+        status="reading",
     ),
 )

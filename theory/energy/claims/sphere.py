@@ -95,6 +95,7 @@ CLAIMS: tuple[Claim, ...] = (
         inputs=_flow_inputs,
         examples=20,
         variants={"kappa 1% larger": partial(masked_flow_is_masking, stretch=1.01)},
+        status="reading",
     ),
     Claim(
         id="schedules.16b",
@@ -108,6 +109,7 @@ CLAIMS: tuple[Claim, ...] = (
         inputs=_flow_inputs,
         examples=20,
         variants={"kappa 1% larger": partial(uniform_flow_is_uniform, stretch=1.01)},
+        status="reading",
     ),
     Claim(
         id="schedules.16c",
@@ -128,6 +130,7 @@ CLAIMS: tuple[Claim, ...] = (
         ),
         examples=15,
         variants={"1% slower": partial(flow_follows_the_arc, slowed=0.99)},
+        status="printed",
     ),
     Claim(
         id="schedules.16d",
@@ -140,5 +143,6 @@ CLAIMS: tuple[Claim, ...] = (
         fixtures=({"steps": [1, 1, 1, 1]}, {"steps": [1, 2, 3]}),
         inputs=lambda: st.fixed_dictionaries({"steps": st.lists(st.integers(1, 20), min_size=1, max_size=12)}),
         variants={"2% more": partial(constant_speed_is_best, shrink=1.02)},
+        status="printed",
     ),
 )

@@ -114,8 +114,8 @@ CLAIMS: tuple[Claim, ...] = (
         variants={"growth of 3 / 2 a doubling": partial(linear_is_infinite, growth=1.5)},
     ),
     Claim(
-        id="energy.5d.printed",
-        source="reading of Prop. 3.7: the linear schedule as one of finite energy under gamma = t",
+        id="energy.5d.false",
+        source="a converse of energy.5d that no paper states",
         statement="the linear (or one minus cosine) mask schedule has finite energy under gamma = t",
         kind="upper",
         routes=("closed form", "quadrature"),

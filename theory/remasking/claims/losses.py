@@ -147,11 +147,13 @@ CLAIMS = (
         "equality", ("enumeration", "closed form"), star_bound, TERMS, assumptions="any denoiser that carries visible tokens over; linear alpha",
         fixtures=({**PAIR, "steps": 8}, {**PAIR, "steps": 3}, {**SHORT, "steps": 5}), inputs=lambda: merged(denoisers(), _steps(6)), examples=5,
         variants={"alpha_next squared": partial(star_bound, power=2)},
+        status="reading",
     ),
     Claim(
         "gstar.3b", f"{STAR}, variational bound", "It is at least -ln p(x) of the sampler, for every sequence",
         "lower", ("enumeration",), upper_bound, TERMS, fixtures=({**PAIR, "steps": 4}, {**SHORT, "steps": 6}),
         inputs=lambda: merged(denoisers(), _steps(4)), examples=5, variants={"half the bound": partial(upper_bound, shorten=0.5)},
+        status="reading",
     ),
     Claim(
         "gstar.4a", f"{NOTES}, bounds", "For T <= 2 the star bound is masked diffusion's, sequence by sequence",

@@ -164,15 +164,18 @@ CLAIMS = (
         "remdm.nelbo", f"{REMDM}, NELBO", "The NELBO weighs the masked cross-entropy with (alpha_next - (1 - sigma) alpha_now) / (1 - alpha_now); it grows with sigma, so masked diffusion's is the tightest",
         "equality", ("enumeration", "closed form"), nelbo, "rounding of sums over pairs of states and steps", assumptions="any denoiser that carries visible tokens over; linear alpha",
         fixtures=({**SHORT, "steps": 5, "eta": 8}, {**SHORT, "steps": 3, "eta": 3}), inputs=lambda: merged(denoisers(), _etas()), examples=5, variants={"sigma left out": partial(nelbo, missing=True)},
+        status="printed",
     ),
     Claim(
         "remdm.schedules", f"{REMDM}, section 4.1", "cap, rescale, switch and loop keep the marginals: with a joint posterior the state's law is q_alpha after every step",
         "upper", ("enumeration",), schedules_keep_marginals, "rounding of all steps over the last 1 - alpha_now = 1 / T", fixtures=({"world": F2, "steps": 20, "eta": 4}, {"world": F1, "steps": 40, "eta": 1}, {"world": F2, "steps": 7, "eta": 8}),
         inputs=lambda: merged(small_worlds(), _loops()), examples=8, variants={"masks filled independently": partial(schedules_keep_marginals, joint=False)},
+        status="reading",
     ),
     Claim(
-        "remdm.conf.printed", f"{REMDM}, conf taken with Thm 3.1", "With conf, where masked tokens have no share of sigma, the masked fraction after a step is 1 - alpha_next",
+        "remdm.conf.read", f"{REMDM}, conf taken with Thm 3.1", "With conf, where masked tokens have no share of sigma, the masked fraction after a step is 1 - alpha_next",
         "equality", ("rational", "closed form"), partial(confident_token, marginal=True), "none: fractions", expected="refuted", see="remdm.conf", assumptions="one token", fixtures=TOKEN, inputs=alphas, examples=20,
+        status="reading",
     ),
     Claim(
         "remdm.conf", f"{NOTES}, conf", "For one token under conf it is 1 - alpha_next + sigma alpha_now: masked tokens with sigma = 0 beside visible ones with sigma > 0 break the marginals",

@@ -194,18 +194,22 @@ CLAIMS = (
     Claim(
         "remdm.3.1", f"{REMDM}, Thm 3.1 and eq. (5)", "For every admissible sigma the revealed fraction after the step is alpha_next; beyond min(1, (1 - alpha_next) / alpha_now) a chance is negative",
         "equality", ("rational",), marginals, NONE, assumptions=ADMISSIBLE, fixtures=ANY, inputs=alphas, examples=60, variants={"one in a hundred lost": partial(marginals, extra=Fraction(1, 100))},
+        status="printed",
     ),
     Claim(
         "remdm.3.1s", f"{REMDM}, Thms 3.1 and 4.1", "Marginals and composition as identities of rational functions", "equality", ("symbolic",), identities, "none: computer algebra",
         fixtures=({},), variants={"corrector at the level before": partial(identities, wrong=True)},
+        status="printed",
     ),
     Claim(
         "remdm.3.2", f"{REMDM}, section 3; {NOTES}, family", "Noising knows the data: P(z_now = x | z_next masked) = sigma alpha_now / (1 - alpha_next), zero only for sigma = 0",
         "equality", ("rational",), forward, NONE, assumptions=ADMISSIBLE, fixtures=ANY, inputs=alphas, examples=40, variants={"alpha_next in its place": partial(forward, marginal=1)},
+        status="printed",
     ),
     Claim(
         "remdm.4.1.printed", f"{REMDM}, Thm 4.1 as printed", "For every admissible sigma the step is masked diffusion's predictor followed by a corrector that is a transition kernel",
         "equality", ("rational", "enumeration"), partial(composition, strict=False), NONE, assumptions=ADMISSIBLE, expected="refuted", see="remdm.4.1", fixtures=(EARLY, *ANY), inputs=alphas, examples=20,
+        status="printed",
     ),
     Claim(
         "remdm.4.1", f"{REMDM}, Thm 4.1; {NOTES}, corrector", "The step is masked diffusion's predictor, then a corrector at alpha_next that masks with sigma, reveals with sigma alpha_next / (1 - alpha_next) and keeps alpha_next",
@@ -224,13 +228,16 @@ CLAIMS = (
         "remdm.4.2", f"{REMDM}, Prop. 4.2; {NOTES}, corrector", "At sigma = (alpha_next - alpha_now) / alpha_now the corrector at level alpha_now is an Euler step of the forward-backward corrector",
         "equality", ("rational",), forward_backward, NONE, assumptions="alpha_next <= 2 alpha_now; both compared at level alpha_now", fixtures=(INNER, {"now": 12, "after": 15, "share": 0}), inputs=alphas, examples=80,
         variants={"at level alpha_next": partial(forward_backward, at_next=True)},
+        status="printed",
     ),
     Claim(
         "remdm.4.3", f"{REMDM}, Prop. 4.3", "At sigma = beta (alpha_next - alpha_now) / alpha_now the step is an Euler step of the flow-matching corrector with rates 1 + beta and beta",
         "equality", ("rational",), flow_matching, NONE, assumptions=ADMISSIBLE, fixtures=(INNER, EARLY), inputs=alphas, examples=60, variants={"rates 2 + beta": partial(flow_matching, extra=2)},
+        status="printed",
     ),
     Claim(
         "remdm.4.4", f"{REMDM}, Prop. 4.4", "Where alpha stands still the flow-matching corrector does nothing for any beta, while ReMDM's step remasks and keeps alpha",
         "equality", ("rational",), constant_alpha, NONE, fixtures=({"now": 12, "share": 3},), inputs=_levels, examples=20, variants={"alpha moves": partial(constant_alpha, rate=1)},
+        status="printed",
     ),
 )  # fmt: skip

@@ -184,10 +184,12 @@ CLAIMS = (
         "gstar.1a", f"{STAR}, star-shaped process; {NOTES}, family", "The star-shaped step is ReMDM's at sigma = 1 - alpha_next, the only sigma whose next state ignores the present one given x",
         "equality", ("rational", "closed form"), member, "none in fractions; floats: rounding over 1 - alpha_now", assumptions="0 <= alpha_now <= alpha_next <= 1, alpha_now < 1",
         fixtures=CORNERS, inputs=alphas, examples=60, variants={"half of sigma": partial(member, scale=Fraction(1, 2))},
+        status="reading",
     ),
     Claim(
         "gstar.1b", f"{STAR}, star-shaped process; {NOTES}, family", "The same as an identity of rational functions",
         "equality", ("symbolic",), member_symbolically, "none: computer algebra", fixtures=({},), variants={"sigma squared": partial(member_symbolically, power=2)},
+        status="reading",
     ),
     Claim(
         "gstar.2a", f"{NOTES}, exactness", "With masks filled from the joint conditional every admissible step maps q_now to q_next exactly",
@@ -204,6 +206,7 @@ CLAIMS = (
         "equality", ("rational", "monte-carlo"), subsets, "recursion: rounding; draws: 1%, the sample size by Hoeffding at the suite's share over all sets",
         fixtures=({"odds": [1, 2, 5, 3], "size": 2, "temperature": 0.5}, {"odds": [9, 1, 1, 4], "size": 3}), inputs=_odds, examples=20,
         variants={"temperature after the noise": partial(subsets, late=True)},
+        status="reading",
     ),
     Claim(
         "gstar.14a", f"{NOTES}, count rule", "Uniform subsets of a binomial number of positions are the star step with independent masks",

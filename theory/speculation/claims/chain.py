@@ -229,6 +229,7 @@ CLAIMS = (
         "speculative.5a", f"{SOURCE}, Prop. 3.1 by induction", "The speculative Y_N has the law of the discretised chain, whatever the draft: frozen, independent, Langevin",
         "upper", ("monte-carlo",), terminal_law, f"Massart and Wei-Dudley bounds for {BATCH} paths at {SHARE}; quadrature 1e-9", fixtures=TERMINAL,
         variants={"m_q + sigma Z on rejection": partial(terminal_law, correct=unmirrored)},
+        status="printed",
     ),
     Claim(
         "speculative.5b", f"{DERIVED}; claim 5, negative control", "One step at delta = 2 has law N(m_q, sigma^2 I); returning m_q + sigma Z on rejection has not",
@@ -240,6 +241,7 @@ CLAIMS = (
         "equality", ("quadrature", "monte-carlo"), windows_law, f"rounding; difference of two grids; empirical Bernstein at {SHARE}",
         fixtures=({"steps": 10, "window": 4, "churn": 1.0, "points": 81}, {"steps": 8, "window": 8, "churn": 0.7, "points": 61}),
         variants={"rejections half a step more": partial(windows_law, shift=0.5)},
+        status="reading",
     ),
     Claim(
         "speculative.6", f"{DERIVED}; claim 6", "The share of kept drafts is the mean of 2 Phi(-delta/2) over the examined steps",
@@ -254,10 +256,12 @@ CLAIMS = (
             {"steps": 30, "churn": 2.5, "score_error": 0.2, "copies": 2},
         ),
         variants={"1 + eps": partial(independent, power=1)},
+        status="reading",
     ),
     Claim(
         "speculative.S2", f"{SOURCE}, Langevin chains", "Speculation keeps the law of the Langevin chain, its discretisation bias included",
         "upper", ("monte-carlo", "quadrature"), langevin_bias, f"Massart's bound for {BATCH} paths at {SHARE}; quadrature 1e-9",
         fixtures=({"steps": 20, "gamma": 0.2, "window": 6},), variants={"the law is pi": partial(langevin_bias, of_target=True)},
+        status="printed",
     ),
 )  # fmt: skip

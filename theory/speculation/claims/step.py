@@ -201,17 +201,20 @@ CLAIMS = (
         "equality", ("quadrature",), reflected_density, "rounding of exponents up to (12 + delta)^2 / 2: 8 eps (12 + delta)^2",
         assumptions="equal covariances", fixtures=PRINTED, inputs=_deltas, examples=20,
         variants={"rejected noise not mirrored": partial(reflected_density, reflected=False)},
+        status="printed",
     ),
     Claim(
         "speculative.1b", f"{SOURCE}, Prop. 3.1; {DERIVED}", "P(accept) = 2 Phi(-delta/2) = 1 - TV(p, q), the most of any coupling; rejection 2 Phi(delta/2) - 1; KL(p || q) = delta^2 / 2",
         "equality", ("quadrature", "closed form"), acceptance_mass, "quadrature, split at kinks: 1e-10", assumptions="equal covariances",
         fixtures=PRINTED, inputs=_deltas, examples=20, variants={"2 Phi(-delta)": partial(acceptance_mass, factor=2.0)},
+        status="printed",
     ),
     Claim(
         "speculative.2a", f"{SOURCE}, Algorithm 4", "||(I - 2 e e^T) Z|| = ||Z||, twice is the identity, and Delta = 0 always accepts",
         "equality", ("rational", "closed form"), reflection, "none in fractions; engine: rounding of two sums over the coordinates", inputs=_vectors,
         fixtures=({"noise": [3, -1, 2], "mismatch": [1, 2, -2]}, {"noise": [5], "mismatch": [-3]}, {"noise": [1, 2], "mismatch": [0, 0]}),
         variants={"projection": partial(reflection, factor=1)},
+        status="reading",
     ),
     Claim(
         "speculative.2b", f"{DERIVED}, frozen draft", "With L = 1 the frozen draft gives plain sampling for the same noise, bit for bit, in N calls",

@@ -234,6 +234,7 @@ CLAIMS = (
         "upper", ("closed form", "certificate"), block_size_bounds, CERTIFIED, assumptions="exact conditionals",
         inputs=curves_and_sizes, fixtures=({"curve": STEP, "sizes": [2, 2]}, {"curve": [0, 1, 1], "sizes": [3]}),
         variants={"nine tenths of the bound": partial(block_size_bounds, factor=0.9)},
+        status="reading",
     ),
     Claim(
         "schedules.5b", f"{LI_CAI}, proof of Theorem 1",
@@ -241,12 +242,14 @@ CLAIMS = (
         "upper", ("closed form", "certificate"), halving, CERTIFIED, assumptions="exact conditionals",
         inputs=curves_and_sizes, fixtures=({"curve": STEP, "sizes": [4]}, {"curve": [0, 1], "sizes": [2]}),
         variants={"a third of s_max": partial(halving, factor=1 / 3)},
+        status="reading",
     ),
     Claim(
         "schedules.5c", f"{LI_CAI}, Corollary 1", "Balanced sizes: E <= (C_1 / T) sum_i I(X_i; X_-i) with C_1 = 1",
         "upper", ("closed form", "certificate"), balanced, CERTIFIED, assumptions="exact conditionals, T <= n",
         inputs=lambda: _curves_with(steps=st.integers(1, 12)), fixtures=({"curve": [0, 1, 1, 1, 1], "steps": 1},),
         variants={"C_1 = 3/4": partial(balanced, constant=0.75)},
+        status="reading",
     ),
     Claim(
         "schedules.6a", f"{CCL}, Theorem 9", "Its sizes satisfy E <= TC / (zeta - 1), or DTC / (zeta - 1), with K <= 2 + zeta (1 + ln n)",
@@ -254,6 +257,7 @@ CLAIMS = (
         inputs=lambda: _curves_with(zeta=st.integers(2, 12), regime=REGIMES),
         fixtures=({"curve": STEP, "zeta": 2, "regime": "TC"}, {"curve": [0.0] * 400 + [1.0] * 100, "zeta": 5, "regime": "DTC"}),
         variants={"area / (4 zeta)": partial(theorem_9, weaken=4)},
+        status="reading",
     ),
     Claim(
         "schedules.6b", f"{CCL}, Theorem 10 and Corollary 34 (after Austin)",
@@ -262,6 +266,7 @@ CLAIMS = (
         inputs=lambda: _curves_with(singles=st.integers(1, 10), blocks=st.integers(1, 10)),
         fixtures=({"curve": [0, 0, 1], "singles": 1, "blocks": 1},),
         variants={"a tenth of the bound": partial(theorem_10, factor=0.1)},
+        status="reading",
     ),
     Claim(
         "schedules.7a", ZHAO_CAI, "K - 1 iid breakpoints: E = sum_m dZ_m sum_{j >= m} (1 - rho{m..j})^(K-1)",

@@ -129,6 +129,7 @@ CLAIMS = (
         "schedules.1a", f"{SOURCE}, Lemma 13", "Z_j = E I(X_i; X_S), |S| = j - 1, equals H_1 + H_{j-1} - H_j",
         "equality", ("enumeration",), lemma_13, ROUNDING, assumptions="any law", inputs=any_world,
         fixtures=({"world": PAIRS},), variants={"curve shifted by one": partial(lemma_13, lag=1)},
+        status="printed",
     ),
     Claim(
         "schedules.1b", f"{SOURCE}, Lemma 8",
@@ -136,12 +137,14 @@ CLAIMS = (
         "equality", ("enumeration",), lemma_8, ROUNDING, assumptions="any law", inputs=any_world,
         fixtures=({"world": PAIRS},),
         variants={"area halved": partial(lemma_8, factor=0.5), "last term dropped": partial(lemma_8, terms=-1)},
+        status="printed",
     ),
     Claim(
         "schedules.1c", f"{SOURCE}, section 3 (Han's inequality)", "0 = Z_1 <= Z_2 <= ... <= Z_n",
         "lower", ("enumeration", "certificate"), monotone_curve, f"{ROUNDING}; certificates are exact",
         assumptions="any law", inputs=any_world, fixtures=({"world": PAIRS}, {"world": TableWorld.from_weights([1] * 31 + [9], 5, 2)}),
         variants={"curve falling": partial(monotone_curve, sign=-1)},
+        status="printed",
     ),
     Claim(
         "schedules.1d", f"{SOURCE}, Prop. 20 and Example 1",
@@ -152,6 +155,7 @@ CLAIMS = (
             {"n": 6, "dimension": 3, "prime": 7}, {"n": 5, "dimension": 4, "prime": 5},
         ),
         variants={"step one later": partial(mds_curve, shift=1)},
+        status="printed",
     ),
     Claim(
         "schedules.2", f"{SOURCE}, Theorems 4 and 16",
@@ -159,12 +163,14 @@ CLAIMS = (
         "equality", ("enumeration",), exact_error, ROUNDING, assumptions="exact conditionals; any law and sizes",
         inputs=worlds_and_sizes, fixtures=({"world": PAIRS, "sizes": [2, 2]},),
         variants={"node N_{k-1}+2 instead of N_{k-1}+1": partial(exact_error, node=1)},
+        status="printed",
     ),
     Claim(
-        "schedules.3", f"{SOURCE}, Theorem 4 (convexity of KL)", "KL(mu || nu-bar) <= E(s)",
+        "schedules.3", f"{SOURCE}, Theorem 16 (convexity of KL)", "KL(mu || nu-bar) <= E(s)",
         "upper", ("enumeration",), mixed_error, ROUNDING, assumptions="exact conditionals; any law and sizes",
         inputs=worlds_and_sizes, fixtures=({"world": PAIRS, "sizes": [2, 2]},),
         variants={"half of E(s)": partial(mixed_error, factor=0.5)},
         objective=relative_room, differentiable=("world",),
+        status="printed",
     ),
 )  # fmt: skip

@@ -197,24 +197,28 @@ CLAIMS = (
         "equality", ("rational", "enumeration"), sums_to_one, EXACT, assumptions="inconsistent conditionals",
         inputs=lambda: tables(ALL, drawn=True), examples=60, fixtures=({"denoiser": BITS, "rule": TopK(1)},),
         variants={"position chosen by the hidden token": partial(sums_to_one, peek=True)},
+        status="printed",
     ),
     Claim(
         "duel.1b", f"{DUEL}, Theorem 4.3, Algorithms 1 and 2", "The sampler's law is exp LOGLIK, pointwise, parallel parts included",
         "equality", ("rational", "enumeration"), sampler_is_scored, EXACT, assumptions="inconsistent conditionals",
         inputs=lambda: tables(ALL, drawn=True), examples=60, fixtures=({"denoiser": BITS, "rule": LeftToRight(2)},),
         variants={"parts scored one token after the other": partial(sampler_is_scored, within=True)},
+        status="printed",
     ),
     Claim(
         "duel.1c", f"{DUEL}, Theorem 4.3", "F follows exactly one ordered partition of each x, so p^pi has one term",
         "equality", ("enumeration", "rational"), one_partition, "none: counts and fractions", assumptions="deterministic rule",
         inputs=lambda: tables(ALL, drawn=True), examples=40, fixtures=({"denoiser": BITS, "rule": LeftToRight(2)},),
         variants={"any part inside F's set": partial(one_partition, loosely=True)},
+        status="printed",
     ),
     Claim(
         "duel.2", f"{DUEL}, Algorithm 2", "LOGLIK(x) takes the denoiser calls of the sampler when it generates x",
         "equality", ("rational", "enumeration"), same_calls, EXACT, assumptions="deterministic rule",
         inputs=lambda: tables(ALL, drawn=True), examples=60, fixtures=({"denoiser": BITS, "rule": Threshold(-0.6, "confidence")},),
         variants={"one call more": partial(same_calls, extra=1)},
+        status="printed",
     ),
     Claim(
         "duel.4a", f"{NOTES}, true conditionals", "With true conditionals any singleton rule has p^F = p, and the ELBO is tight",

@@ -178,22 +178,26 @@ CLAIMS = (
         "equality", ("rational", "enumeration"), normalised, f"none in fractions; {ROUNDING}",
         assumptions="rule blind to hidden values; any denoiser", inputs=cases, examples=12,
         fixtures=(TIGHT, STOCHASTIC), variants={"a millionth too much": partial(normalised, peek=1e-6)},
+        status="printed",
     ),
     Claim(
         "eb.2", f"{PAPER}, eq. (10)",
         "KL(q || p_phi) <= KL(q_phi || p_phi); the gap is E_q KL(q_phi(z|x) || p_phi(z|x)), zero for deterministic rules",
         "upper", ("enumeration",), ordering, ROUNDING, assumptions="denoiser positive on the support", inputs=cases, examples=12,
         fixtures=(LOOSE, STOCHASTIC), variants={"half the joint KL": partial(ordering, factor=0.5)},
+        status="printed",
     ),
     Claim(
         "eb.3", f"{PAPER}, eq. (7)", "KL(q_phi || p_phi) = model error + joint dependence error, both averaged under q_phi",
         "equality", ("enumeration",), decomposition, ROUNDING, assumptions="denoiser positive on the support", inputs=cases, examples=12,
         fixtures=(LOOSE, STOCHASTIC), variants={"dependence error dropped": partial(decomposition, drop=True)},
+        status="printed",
     ),
     Claim(
         "eb.4", f"{PAPER}, eq. (8)", "At every reachable state 0 <= JD <= sum of the block's entropies minus the largest",
         "upper", ("enumeration",), node_bound, ROUNDING, assumptions="entropies of the true conditionals", inputs=partial(cases, 4), examples=25,
         fixtures=(LOOSE,), variants={"half the bound": partial(node_bound, factor=0.5)},
+        status="printed",
     ),
     Claim(
         "eb.4b", f"{PAPER}, eq. (8)", "k copies revealed at once: JD = B = (k - 1) H; independent tokens: JD = 0",

@@ -189,6 +189,7 @@ CLAIMS = (
         "equality", ("enumeration",), limits, ROUNDING, assumptions="exact conditionals",
         inputs=lambda: strategies.paired(world=strategies.worlds(n=(2, 4), cells=27), by=proxies()),
         examples=20, fixtures=({"world": GENERIC, "by": "entropy"},), variants={"two steps": partial(limits, steps=2)},
+        status="reading",
     ),
     Claim(
         "eb.7a", f"{SUPPLEMENT}, X1 and X2",
@@ -201,12 +202,14 @@ CLAIMS = (
         "eb.7a.any-order", f"{SUPPLEMENT}, X2, dropping its assumption", "In every order the prefix is a largest feasible set",
         "lower", ("enumeration",), partial(prefixes, ordered=False), "rounding of a sum of k entropies", expected="refuted", see="eb.7a",
         inputs=_entropy_lists, examples=60, fixtures=({"h": [0.5, 0.5, 0.1, 0.1], "budget": 0.2},),
+        status="reading",
     ),
     Claim(
         "eb.7b", f"{PAPER}, Algorithm 1", "At a fixed state k >= 1, and k does not fall when the budget grows",
         "upper", ("enumeration",), more_budget_more_tokens, "none: integers", inputs=_two_budgets, examples=60,
         fixtures=({"rows": [[1, 1, 1], [1, 2, 1], [9, 1, 1]], "by": "margin", "low": 0.0, "high": 1.5},),
         variants={"k never rises": partial(more_budget_more_tokens, sign=-1)},
+        status="reading",
     ),
     Claim(
         "eb.8", f"{PAPER}, section 3.1", "Any one-token value-free rule with exact conditionals samples q exactly",
@@ -217,6 +220,7 @@ CLAIMS = (
             {"world": SIX_ATOMS, "rule": TopK(1, "margin")}, {"world": COPY, "rule": LeftToRight(1)},
         ),
         variants={"two tokens at a time": two_tokens},
+        status="printed",
     ),
     Claim(
         "eb.9a", f"{SUPPLEMENT}, X4 (Fannes-Audenaert)", "JD <= B(predicted entropies) + sum_l [delta_l ln(d - 1) + h_b(delta_l)]",
@@ -234,5 +238,6 @@ CLAIMS = (
         "equality", ("enumeration", "monte-carlo"), teacher_forced, "sampled: Hoeffding over the enumerated range, 20000 draws, the suite's false-alarm share",
         inputs=lambda: strategies.paired(world=strategies.worlds(n=(2, 4), cells=27), rule=st.builds(EntropyBounded, budgets())), examples=15,
         fixtures=({"world": SIX_ATOMS, "rule": EntropyBounded(0.45)},), variants={"half a nat more": partial(teacher_forced, shift=0.5)},
+        status="reading",
     ),
 )  # fmt: skip

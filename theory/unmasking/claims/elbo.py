@@ -191,6 +191,7 @@ CLAIMS = (
         "duel.elbo", f"{DUEL}, section 4, read as a theorem", "DUEL >= ELBO on data average",
         "lower", ("enumeration",), partial(above, bound="ELBO"), ROUNDING, expected="refuted", see="duel.7",
         inputs=_singles, fixtures=(BELOW,),
+        status="reading",
     ),
     Claim(
         "duel.uniform", f"{NOTES}, which inequality holds", "DUEL >= log p^unif on data average",

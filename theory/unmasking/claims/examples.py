@@ -190,6 +190,7 @@ CLAIMS = (
         "upper", ("closed form",), energy_optimal_is_best, CURVE_SUMS, expected="refuted", see="schedules.13a",
         inputs=_curve_steps, fixtures=({"curve": LINEAR_6, "steps": 4}, {"curve": CHAIN, "steps": 4}),
         variants={"on copied pairs": lambda curve, steps: energy_optimal_is_best(LINEAR_6, steps)},
+        status="reading",
     ),
     Claim(
         "schedules.21", "Chen, Cong, Li, arXiv 2511.04647, slip (7)",
@@ -197,6 +198,7 @@ CLAIMS = (
         "upper", ("enumeration",), one_minimiser, ROUNDING, expected="refuted", see="schedules.3",
         inputs=_world_steps, examples=60, fixtures=({"world": TWO_MINIMA, "steps": 2}, {"world": PAIRS, "steps": 2}),
         variants={"at K = 2": lambda world, steps: one_minimiser(world, 2)},
+        status="reading",
     ),
     Claim(
         "schedules.22", f"{SECTION_8}, 'Beta-CDF versus the optimum'",
@@ -223,6 +225,7 @@ CLAIMS = (
         "upper", ("closed form",), greedy_attains, CURVE_SUMS, expected="refuted", see="schedules.4a",
         inputs=_curve_steps, fixtures=({"curve": CHAIN, "steps": 3},),
         variants={"at K = 3": lambda curve, steps: greedy_attains(CHAIN, 3)},
+        status="reading",
     ),
     Claim(
         "schedules.25", "schedules notes, 7 and 9 (25)",
@@ -236,5 +239,6 @@ CLAIMS = (
         "lower", ("enumeration",), targets_prefer, "none: a gap of one part in a thousand of exact values is asked for",
         fixtures=({"own": LEFT, "other": RIGHT}, {"own": RIGHT, "other": LEFT}),
         variants={"the same target": lambda own, other: targets_prefer(own, own)},
+        status="printed",
     ),
 )  # fmt: skip

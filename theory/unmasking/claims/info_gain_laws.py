@@ -266,6 +266,7 @@ CLAIMS = (
         "infogain.10", f"{SOURCE}, O1 (digest, claim 10)", "With argmax tokens Info-Gain (mean) decodes at less cumulative entropy than entropy-greedy",
         "empirical", ("monte-carlo", "enumeration"), fewer_nats, "95% paired bootstrap interval, fixed resamples", assumptions="150 Dirichlet(.1) laws on 3^5; 150 laws of two parents and four bits",
         fixtures=(PAIRS[0], PAIRS[3]), variants={"entropy-greedy is better": lambda family, count, better, worse: fewer_nats(family, count, worse, better)},
+        status="reading",
     ),
     Claim(
         "infogain.11", f"{DERIVED}, claim 11", "The sum form and LookUM decode at less cumulative entropy than the mean form",
@@ -276,6 +277,7 @@ CLAIMS = (
         "infogain.12", f"{SOURCE}, section 4 (digest, claim 12)", "Cumulative entropy and the log-probability of the decoded sequence are correlated below -.2",
         "empirical", ("enumeration",), surprise_and_likelihood, "none", assumptions="the families of infogain.10; argmax tokens",
         fixtures=tuple({"family": f, "count": 150, "most": -0.2} for f in STACKS), variants={"positive correlation": partial(surprise_and_likelihood, sign=-1)},
+        status="reading",
     ),
     Claim(
         "infogain.P6", f"{DERIVED}, P6", "Drawing N candidates and keeping the best lowers E[Htilde] and the output's entropy and raises KL(p_out || q) from 0 at N = 1",

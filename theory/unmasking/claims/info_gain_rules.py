@@ -144,7 +144,7 @@ CLAIMS = (
         fixtures=({"world": GENERIC},), variants={"two candidates": partial(single_candidate, count=2)},
     ),
     Claim(
-        "infogain.7b", f"{DERIVED}, claim 7 as printed", "N >= 2 candidates on any law that is no product: KL(p_out || q) > 0",
+        "infogain.7b", f"{DERIVED}, claim 7 as first stated there", "N >= 2 candidates on any law that is no product: KL(p_out || q) > 0",
         "lower", ("enumeration",), biased, "1e-6 nats", assumptions="tau_token = 1", expected="refuted", see="infogain.7c", fixtures=({"world": CHANNEL, "count": 2}, {"world": CHANNEL, "count": 8}),
     ),
     Claim(

@@ -184,6 +184,7 @@ CLAIMS = (
         "equality", ("enumeration", "closed form"), programme, CURVE_SUMS, assumptions="nondecreasing curve, Z_1 = 0",
         inputs=small_curves, fixtures=({"curve": CHAIN},),
         variants={"best composition left out": partial(programme, drop=1)},
+        status="printed",
     ),
     Claim(
         "schedules.4b", f"{SECTION_8} (Monge property)", "E*_K is decreasing and convex in K",

@@ -170,6 +170,7 @@ CLAIMS = (
         "duel.oracle", f"{DUEL}, oracle perplexity", "Oracle perplexity is that of a likelihood: E_p max_sigma l <= -H(p)",
         "upper", ("enumeration",), oracle_is_likelihood, ROUNDING, expected="refuted", see="duel.6a",
         inputs=_learned, fixtures=(BOTH_ORDERS,),
+        status="reading",
     ),
     Claim(
         "duel.oracle.above", f"{NOTES}, 'exceeded -H(p) in all 12'", "The oracle exceeds -H(p) for every table",

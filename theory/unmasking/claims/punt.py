@@ -216,6 +216,7 @@ CLAIMS = (
         "punt.2b", f"{SOURCE}, section 3", "Rank 0 is always kept and a step takes at most 1 + ceil(log2 m) calls",
         "upper", ("enumeration",), survivors, "integers", assumptions="any law, eps and candidates", inputs=lambda: _worlds_and_rules("binary"), examples=15,
         fixtures=({"world": COPIED_PAIRS, "rule": Punt(0.0)}, {"world": CHANNEL, "rule": Punt(0.2)}), variants={"one call fewer": partial(survivors, spare=1)},
+        status="reading",
     ),
     Claim(
         "punt.3", f"{DERIVED}, claim 3", "eps = infinity reveals all in one step and samples prod p_i; eps < 0 reveals one token a step and samples the law",

@@ -228,28 +228,34 @@ CLAIMS = (
         "punt.9", f"{SOURCE}, section 5 (claim 9)", "The mean number of tokens revealed in a step rises with eps",
         "empirical", ("enumeration",), rising, "none: exact expectations", assumptions="first step, flat Dirichlet 4-bit tables, in the mean",
         fixtures=({"tables": 10, "by": "confidence"},), variants={"falls with eps": partial(rising, sign=-1)},
+        status="reading",
     ),
     Claim(
         "punt.10", f"{SOURCE}, Assumption 3.3 (claim 10)", "Independence stability fails at eps = .01 for about 60%, at .05 for about 16% of the pairs that pass, on flat Dirichlet 4-bit tables",
         "empirical", ("enumeration",), stability, "four percentage points: tables differ from the notes'", assumptions="200 tables, pairs weighted by probability",
         fixtures=({"tables": 200, "eps": 0.01, "low": 0.56, "high": 0.64}, {"tables": 200, "eps": 0.05, "low": 0.12, "high": 0.2}),
         variants={"rare, as the paper's premise": lambda tables, eps, low, high: stability(tables, eps, 0.0, 0.1)},
+        status="reading",
     ),
     Claim(
         "punt.11", f"{SOURCE}, section 5 (claim 11)", "The mean in-step error delta of a revealed token stays below eps",
         "empirical", ("enumeration",), mean_error, "none: exact expectations", assumptions="batched tests, flat Dirichlet 4-bit tables; says nothing about the law (G2)",
         fixtures=({"tables": 10, "by": "confidence"},), variants={"a tenth of eps": partial(mean_error, factor=0.1)},
+        status="reading",
     ),
     Claim(
         "punt.G1", f"{SOURCE}, section 3; refuted in the notes, G1", f"{PRINTED} (blockwise tests of joint dependence)",
         "equality", ("rational", "enumeration"), samples_the_law, ROUNDING, expected="refuted", see="punt.5", fixtures=({"world": XOR, "rule": Punt(0.0, "index")},),
+        status="reading",
     ),
     Claim(
         "punt.G2", f"{SOURCE}, section 3; refuted in the notes, G2", f"{PRINTED} (reverse anchors, value-free ranks)",
         "equality", ("rational", "enumeration"), samples_the_law, ROUNDING, expected="refuted", see="punt.5", fixtures=({"world": SKEWED, "rule": Punt(0.0, "index")},),
+        status="reading",
     ),
     Claim(
         "punt.G3", f"{SOURCE}, section 3; refuted in the notes, G3", f"{PRINTED} (ranked by the probability of the drawn token)",
         "equality", ("rational", "enumeration"), samples_the_law, ROUNDING, expected="refuted", see="punt.5", fixtures=({"world": DICE, "rule": Punt(0.0, "drawn")},),
+        status="reading",
     ),
 )  # fmt: skip

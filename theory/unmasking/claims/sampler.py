@@ -266,6 +266,7 @@ CLAIMS = (
         "equality", ("enumeration", "closed form"), partial(learned, sign=-1), ROUNDING, expected="refuted", see="schedules.12",
         fixtures=({"world": PARITY, "sizes": [1, 2], "model": TableWorld.from_weights([1, 2, 3, 4, 5, 6, 7, 8], 3, 2)},),
         variants={"learning error left out": partial(learned, sign=0)},
+        status="printed",
     ),
     Claim(
         "schedules.17a", FENG, "SER = 1 - nu(supp mu) <= 1 - e^{-KL(mu || nu)}",

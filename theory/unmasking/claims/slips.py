@@ -129,6 +129,7 @@ CLAIMS = (
         "schedules.A2.printed", f"{SOURCE}, proof of Corollary 34", "After k - 1 singles, one block has KL = (n - k + 1)(Z_n - Z_k)",
         "equality", ("closed form",), corollary_34, "rounding of n products", expected="refuted", see="schedules.A2",
         inputs=_curve_and_singles, fixtures=(RANDOM_5,),
+        status="printed",
     ),
     Claim(
         "schedules.A2", f"{SOURCE}, proof of Corollary 34, corrected", "After k - 1 singles, one block has KL <= (n - k + 1)(Z_n - Z_k)",
@@ -139,6 +140,7 @@ CLAIMS = (
         "schedules.A3.printed", f"{SOURCE}, Definition 2", "Admissible sizes have N_k < n, the exact n-step sampler included",
         "upper", ("enumeration",), largest_node, "none: integers", expected="refuted", see="schedules.A3",
         fixtures=({"n": 4},), variants={"N_k < n - 1": partial(largest_node, allowed=-1)},
+        status="printed",
     ),
     Claim(
         "schedules.A3", f"{SOURCE}, Definition 2, corrected", "Admissible sizes have N_k <= n, the exact n-step sampler included",
@@ -149,6 +151,7 @@ CLAIMS = (
         "schedules.A4.printed", f"{SOURCE}, Lemma 28, as reconstructed", "The harmonic construction on blocks of growing length is increasing with sum at most 1",
         "lower", ("closed form",), partial(block_curve, reflected=False), "none; rounding of the sum", expected="refuted", see="schedules.A4",
         fixtures=({"blocks": 5},),
+        status="printed",
     ),
     Claim(
         "schedules.A4", f"{SOURCE}, Lemma 28, corrected", "Its reflection is increasing with sum at most 1",
@@ -161,11 +164,13 @@ CLAIMS = (
         "lower", ("rational",), unnoticed_code, "none: fractions",
         fixtures=({"n": 3, "dimension": 2, "prime": 3}, {"n": 4, "dimension": 2, "prime": 5}, {"n": 3, "dimension": 1, "prime": 7}),
         variants={"TV >= 9/10": partial(unnoticed_code, least=0.9)},
+        status="reading",
     ),
     Claim(
         "schedules.A6.printed", f"{SOURCE}, sweep over estimates", "Powers 2^i with i in [eps, 2 n ln q] hold an estimate between TC and 2 TC",
         "upper", ("enumeration",), partial(sweep_contains, exponents_in_range=True), "rounding of powers of two", expected="refuted", see="schedules.A6",
         fixtures=({"total": 0.3, "low": 0.1, "high": 4.0},),
+        status="printed",
     ),
     Claim(
         "schedules.A6", f"{SOURCE}, sweep over estimates, corrected", "Powers 2^i in [eps, 2 n ln q] hold an estimate between TC and 2 TC",
@@ -174,10 +179,11 @@ CLAIMS = (
         fixtures=({"total": 0.3, "low": 0.1, "high": 4.0},), variants={"exponents": partial(sweep_contains, exponents_in_range=True)},
     ),
     Claim(
-        "schedules.A7.printed", f"{SOURCE}, introduction", "E(s) is exactly the sampler's KL error, KL(mu || nu-bar)",
+        "schedules.A7.read", f"{SOURCE}, introduction", "E(s) is exactly the sampler's KL error, KL(mu || nu-bar)",
         "equality", ("enumeration",), mixed_equals, ROUNDING, expected="refuted", see="schedules.3",
         inputs=worlds_and_sizes, fixtures=({"world": PAIRS, "sizes": [2, 2]}, {"world": TWO_OR_THREE, "sizes": [3, 1, 1]}),
         variants={"half": partial(mixed_error, factor=0.5)},
+        status="reading",
     ),
     Claim(
         "schedules.A7.exact", f"{SOURCE}, slip (7), sharpened", "A sampler with E(s) > 0 can be exact: uniform on two or three a's of five, sizes (3, 1, 1)",
@@ -190,20 +196,23 @@ CLAIMS = (
         fixtures=({"error": 0.4621, "mixed": 0.2877},), variants={"equal": lambda error, mixed: copied_pair_digits(error, error)},
     ),
     Claim(
-        "schedules.A8.printed", f"{SOURCE}, Lemma 29", "Every nondecreasing curve is realised by some law, Z_1 > 0 included",
+        "schedules.A8.read", f"{SOURCE}, Lemma 29", "Every nondecreasing curve is realised by some law, Z_1 > 0 included",
         "equality", ("enumeration",), first_value, ROUNDING, expected="refuted", see="schedules.A8",
         inputs=lambda: strategies.paired(world=strategies.worlds(), wanted=st.just(0.25)), fixtures=({"world": PAIRS, "wanted": 0.25},),
+        status="reading",
     ),
     Claim(
         "schedules.A8", f"{SOURCE}, Lemma 29, corrected", "Z_1 = 0 for every law",
         "equality", ("enumeration",), first_value, ROUNDING,
         inputs=lambda: strategies.paired(world=strategies.worlds(), wanted=st.just(0.0)), fixtures=({"world": PAIRS, "wanted": 0.0},),
         variants={"Z_1 = 1/4": lambda world, wanted: first_value(world, 0.25)},
+        status="printed",
     ),
     Claim(
         "schedules.A9.printed", f"{SOURCE}, log-linear schedule", "The log-linear schedule reveals blocks of growing expected size",
         "lower", ("closed form",), partial(log_linear_blocks, growing=True), "none", expected="refuted", see="schedules.A9",
         fixtures=({"n": 12, "steps": 4},),
+        status="printed",
     ),
     Claim(
         "schedules.A9", f"{SOURCE}, log-linear schedule, corrected", "Its alpha is linear: every block has expected size n / K",
@@ -211,7 +220,7 @@ CLAIMS = (
         fixtures=({"n": 12, "steps": 4}, {"n": 100, "steps": 7}), variants={"growing": partial(log_linear_blocks, growing=True)},
     ),
     Claim(
-        "schedules.A10.printed", "schedules notes, A, after Theorem 30",
+        "schedules.A10.false", "schedules notes, A, after Theorem 30",
         "Z_j = 1/(n+1-j) shifted: K E*_K / (TC ln n) stays in .31 - .37 at n = 1024, K = 4..24",
         "upper", ("closed form",), partial(harmonic_range, low=0.31, high=0.37), "half a unit of the last digit", expected="refuted",
         see="schedules.A10", fixtures=(HARMONIC,), variants={"at most .35": partial(harmonic_range, low=0.31, high=0.35)},
