@@ -72,6 +72,18 @@ def configured(entry: Entry, store: Store, preset: str, settings: Mapping[str, A
     return {each: _replaced(config, settings) for each, config in configs.items()}
 
 
+def configured_experiment(
+    store: Store, experiment: str, preset: str, settings: Mapping[str, Any], progress: Progress
+) -> Record:
+    """Return the record of one experiment with settings in place of its preset's."""
+    config = store.preset(experiment, preset)
+    fields = [field.name for field in dataclasses.fields(config)]
+    for key in settings:
+        if key not in fields:
+            raise unknown(f"setting of {experiment}", key, fields)
+    return _record(store, experiment, _replaced(config, settings), progress)
+
+
 def parsed(pairs: Sequence[str]) -> dict[str, Any]:
     """Return NAME=VALUE texts as settings; a value is a Python literal, else text."""
     found = {}

@@ -16,16 +16,29 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from theory.unmasking.comparison import compare as compare
-
     from figures import drawing as figures
+    from synthetic import tasks as tasks
     from theory import schedules as schedules
     from theory import worlds as worlds
     from theory.denoisers import Denoiser as Denoiser
     from theory.denoisers import TableDenoiser as TableDenoiser
     from theory.denoisers import denoiser as denoiser
+    from theory.energy import closed_forms as energies
     from theory.errors import InvalidInput as InvalidInput
+    from theory.reference import laws as reference
+    from theory.remasking import chain as remasking
     from theory.schedules import as_schedule as schedule
+    from theory.speculation import masked as speculation
+    from theory.unmasking import best_rules as best_rules
+    from theory.unmasking import curves as curves
+    from theory.unmasking import laws as laws
+    from theory.unmasking import likelihood as likelihood
+    from theory.unmasking import long_walks as long_walks
+    from theory.unmasking import losses as losses
+    from theory.unmasking import optimal as optimal
+    from theory.unmasking import sampling as sampling
+    from theory.unmasking import walks as walks
+    from theory.unmasking.comparison import compare as compare
     from theory.unmasking.rules.info_gain import InfoGain as InfoGain
     from theory.unmasking.rules.info_gain import SampledInfoGain as SampledInfoGain
     from theory.unmasking.rules.punt import Punt as Punt
@@ -52,9 +65,29 @@ if TYPE_CHECKING:
     from unmasked.own_claims import at_most as at_most
     from unmasked.own_claims import claim as claim
     from unmasked.own_claims import equal as equal
+    from unmasked.record import record as record
 
 _SETS, _OWN = "theory.unmasking.rules.sets", "unmasked.own_claims"
+_MODULES = {
+    "best_rules": "theory.unmasking.best_rules",
+    "curves": "theory.unmasking.curves",
+    "energies": "theory.energy.closed_forms",
+    "laws": "theory.unmasking.laws",
+    "likelihood": "theory.unmasking.likelihood",
+    "long_walks": "theory.unmasking.long_walks",
+    "losses": "theory.unmasking.losses",
+    "optimal": "theory.unmasking.optimal",
+    "reference": "theory.reference.laws",
+    "remasking": "theory.remasking.chain",
+    "sampling": "theory.unmasking.sampling",
+    "speculation": "theory.speculation.masked",
+    "tasks": "synthetic.tasks",
+    "walks": "theory.unmasking.walks",
+}
+"""The engines behind the functions, for those who want more than `measure` and `compare` return."""
+
 _PLACES: dict[str, tuple[str, str]] = {
+    **{name: (module, "") for name, module in _MODULES.items()},
     "figures": ("figures.drawing", ""),
     "schedules": ("theory.schedules", ""),
     "strategies": ("unmasked.strategies", ""),
@@ -72,6 +105,7 @@ _PLACES: dict[str, tuple[str, str]] = {
     "evaluate": ("unmasked.measuring", "evaluate"),
     "fit": ("unmasked.fitting", "fit"),
     "measure": ("unmasked.measuring", "measure"),
+    "record": ("unmasked.record", "record"),
     "schedule": ("theory.schedules", "as_schedule"),
     "world": ("unmasked.entry", "world"),
     **{name: (_SETS, name) for name in ("Dilated", "EntropyBounded", "LeftToRight", "RandomOne", "Threshold", "TopK")},
