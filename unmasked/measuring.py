@@ -15,7 +15,8 @@ from theory.errors import InvalidInput
 from theory.schedules import Schedule
 from theory.showing import Shown
 from theory.unmasking import best_rules, comparison, evaluation, hull, laws, long_walks, walks
-from theory.unmasking.rules.base import Rule, SetRule, ValueRule
+from theory.unmasking.rules.base import Rule, SetRule
+from theory.unmasking.rules.function import as_rule
 from theory.worlds import World
 from unmasked.entry import sampler
 from unmasked.entry import world as as_world
@@ -108,9 +109,7 @@ def evaluate(what: Any, worlds: Mapping[str, Any] | None = None, denoiser: Any =
     `worlds` maps names to laws (eight small ones unless given). The report's `verdict` says in plain words where the
     rule is beaten, by which rules, and by how much.
     """
-    rule = sampler(what)
-    if not isinstance(rule, SetRule | ValueRule):
-        raise InvalidInput(f"{what!r:.60} is a schedule; evaluate takes a rule: compare measures schedules")
+    rule = as_rule(what)
     chosen = None if worlds is None else {name: as_world(law) for name, law in worlds.items()}
     return evaluation.report(rule, list(evaluation.evaluate(rule, chosen, denoiser)))
 

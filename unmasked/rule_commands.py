@@ -12,9 +12,9 @@ from theory.errors import InvalidInput
 from theory.files import check_writable, records_folder, write_atomically
 from theory.showing import shown
 from theory.unmasking import evaluation
-from theory.unmasking.rules.base import SetRule, ValueRule
+from theory.unmasking.rules.function import as_rule
 from unmasked.claim_commands import console
-from unmasked.entry import named, sampler
+from unmasked.entry import named
 from unmasked.entry import world as as_world
 from unmasked.options import Evaluate
 
@@ -24,9 +24,7 @@ SHOWN = 3
 
 def evaluate(command: Evaluate) -> int:
     """Score the rule on every world, print the table and the verdict, draw the plot."""
-    rule = sampler(named(command.rule, "rule"))
-    if not isinstance(rule, SetRule | ValueRule):
-        raise InvalidInput(f"{command.rule} is a schedule; evaluate takes a rule, a function of (log_p, masked)")
+    rule = as_rule(named(command.rule, "rule"))
     out = command.out or records_folder() / "evaluations" / f"{command.rule.rpartition(':')[2]}.png"
     if out.suffix not in (".png", ".pdf", ".svg"):
         raise InvalidInput(f"--out {out}; expected a file ending in .png, .pdf or .svg")

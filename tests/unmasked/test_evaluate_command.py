@@ -81,7 +81,7 @@ def test_a_rule_class_and_an_instance_load() -> None:
         ("my_rules.py:nothing", "rule 'nothing' at state [2, 2, 2, 2, 2, 2] reveals nothing"),
         ("my_rules.py:broken", "rule 'broken' fails on (log_p, masked): TypeError"),
         ("my_rules.py:carefull", "unknown rule in my_rules.py 'carefull'; did you mean careful"),
-        ("my_rules.py:NUMBER", "NUMBER"),
+        ("my_rules.py:NUMBER", "3 is no rule"),
         ("my_rules.py", "expected FILE:NAME"),
         ("absent.py:careful", "there is no file absent.py"),
         ("no.such.module:careful", "does not import (ModuleNotFoundError"),

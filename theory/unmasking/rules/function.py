@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float
 from torch import Generator, Tensor
 
 from theory.errors import InvalidInput
+from theory.schedules import Schedule
 from theory.unmasking.rules.base import Rule, SetRule, ValueRule
 
 
@@ -53,6 +54,8 @@ def as_rule(source: Any) -> Rule:
             given = source.__name__
             raise InvalidInput(f"{given} cannot be built without arguments ({error}); give an instance") from error
         return found
+    if isinstance(source, Schedule):
+        raise InvalidInput(f"{source.name} is a schedule; expected a rule: compare(...) measures schedules")
     if callable(source):
         return FunctionRule(source, getattr(source, "__name__", "function"))
     raise InvalidInput(f"{source!r:.60} is no rule; expected a function (log_p, masked) -> positions, or a rule")
