@@ -81,7 +81,7 @@ def compare(schedule: Any, world: World, steps: int, curve: Any = None) -> Compa
     >>> from theory.worlds import copied_pairs
     >>> found = compare("squared sine", copied_pairs(3), steps=4)
     >>> round(found.error, 3), round(found.optimum, 3), found.optimal_sizes.sizes
-    (0.609, 0.52, (2, 2, 1, 1))
+    (0.609, 0.52, (1, 2, 2, 1))
     """
     if world.worlds:
         raise InvalidInput(f"a batch of {world.worlds} laws; compare one of them: world[k]")

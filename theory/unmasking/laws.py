@@ -69,7 +69,7 @@ def sampler_law(
     schedule: Any,
     world: World,
     denoiser: Any = None,
-    start: Sequence[int] | Int[Tensor, "n"] | None = None,
+    start: Any = None,
     *,
     steps: int | None = None,
 ) -> SamplerLaw:
@@ -229,10 +229,12 @@ class _Begin:
         return TableWorld(found, self.law.n, self.law.d, f"samples of {self.law.name}")
 
 
-def _begin(data: TableWorld, denoiser: Any, start: Sequence[int] | Tensor | None) -> _Begin:
+def _begin(data: TableWorld, denoiser: Any, start: Any) -> _Begin:
     if start is None:
         return _Begin(data, data, conditionals(data, denoiser))
-    z = torch.as_tensor(start)
+    z = states.check_states(torch.as_tensor(start), data.n, data.d)
+    if z.ndim != 1:
+        raise InvalidInput(f"start of shape {tuple(z.shape)}; expected one state of n = {data.n} tokens")
     law = data.given(z)
     shown, outer = z != data.d, conditionals(data, denoiser)
     agrees = (states.all_sequences(data.n, data.d)[:, shown] == z[shown]).all(-1)

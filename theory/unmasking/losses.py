@@ -54,7 +54,7 @@ def cross_entropies(world: World, denoiser: Any = None) -> Float[Tensor, "*world
 
 def cross_entropy_by_count(
     denoiser: Any,
-    rows: Int[Tensor, "rows n"],
+    rows: Any,
     *,
     d: int | None = None,
     given: Bool[Tensor, "rows n"] | None = None,
@@ -63,9 +63,9 @@ def cross_entropy_by_count(
 ) -> CrossEntropy:
     """Return the mean cross-entropy of a masked token by the number of revealed ones, from rows of data.
 
-    Each row's free tokens (all but those `given`, which are always shown and not counted) are revealed in `repeats`
-    uniformly random orders; every row and order counts at every m. `denoiser` is anything with n and d, or a function
-    of states beside `d`. Standard errors are over rows. Raises InvalidInput.
+    `rows` is an integer array (rows, n). The free tokens of a row, all but those `given`, which are always shown and not
+    counted, are revealed in `repeats` uniformly random orders; every row and order counts at every m. `denoiser` is
+    anything with n and d, or a function of states beside `d`. Standard errors are over rows. Raises InvalidInput.
     """
     tokens = torch.as_tensor(rows)
     size = getattr(denoiser, "d", d) if d is None else d
@@ -73,6 +73,7 @@ def cross_entropy_by_count(
         raise InvalidInput("a function of states as denoiser: give d, its number of symbols")
     if tokens.ndim != 2 or len(tokens) < 2:
         raise InvalidInput(f"rows of shape {tuple(tokens.shape)}; expected at least two rows of n tokens")
+    states.check_states(tokens, tokens.shape[-1], size)
     kept = torch.zeros_like(tokens, dtype=torch.bool) if given is None else given
     source = for_world(denoiser, _Size(tokens.shape[-1], size))
     found = losses_by_count(source, tokens, kept, repeats, generator or Generator().manual_seed(0))
