@@ -52,12 +52,15 @@ def information_curve() -> Timing:
 def exact_law() -> Timing:
     """literal loop over states, over the exact per-token law on one thread too, at n = 6, d = 2, K = 8"""
     q = random_law(6, 2)
-    law = reference.float_law(6, 2, q.tolist())
+    law = reference.floats(TableWorld(q, 6, 2))
     reveal, steps = [1 / (8 - k) for k in range(8)], laws.per_token([k / 8 for k in range(9)], 6)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    world = TableWorld(q, 6, 2)
-    fast = sorted(seconds(lambda: kernels.output_law(kernels.reveal_kernel(world), steps)) for _ in range(101))[50]
+
+    def output() -> torch.Tensor:
+        return kernels.output_law(kernels.reveal_kernel(TableWorld(q, 6, 2)), steps)
+
+    fast = sorted(seconds(output) for _ in range(101))[50]
     torch.set_num_threads(threads)
     slow = min(
         seconds(lambda: reference_samplers.chain_law(reference.conditionals_of(law, 2), reveal, 6, 2)) for _ in range(3)
@@ -78,10 +81,10 @@ def total_correlation() -> Timing:
     """total correlation of a 4^4 table by dit, over ours"""
     import dit
 
-    q = random_law(4, 4)
+    world = TableWorld(random_law(4, 4), 4, 4)
     outcomes = ["".join(map(str, x)) for x in reference.sequences(4, 4)]
-    theirs = dit.Distribution(outcomes, q.tolist())
-    fast = sorted(seconds(lambda: information.total_correlation(q, 4, 4)) for _ in range(51))[25]
+    theirs = dit.Distribution(outcomes, world.law().tolist())
+    fast = sorted(seconds(world.total_correlation) for _ in range(51))[25]
     return Timing(min(seconds(lambda: dit.multivariate.total_correlation(theirs)) for _ in range(3)), fast)
 
 

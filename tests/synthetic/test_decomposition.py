@@ -45,7 +45,7 @@ def table() -> TableDenoiser:
 
 def by_hand(found: TableDenoiser, rule: reference_paths.LiteralRule) -> dict[str, float]:
     """Return what `measured` returns by listing every path of every sequence."""
-    law = reference.float_law(N, D, world().law().tolist())
+    law = reference.floats(world())
 
     def denoise(z: reference.State, i: int, v: int) -> float:
         index = int(states.index_of(torch.tensor([z]), D))

@@ -253,7 +253,7 @@ def test_info_gain_s_law_with_two_candidates_by_listing_draws() -> None:
     from theory.unmasking.rules.info_gain import SampledInfoGain
 
     world = worlds.dirichlet(2, 2, 1.0, torch.Generator().manual_seed(3))
-    law = reference.float_law(2, 2, world.law().tolist())
+    law = reference.floats(world)
     denoiser = reference.conditionals_of(law, 2)
     now, done, tilde = {(2, 2): 1.0}, Counter(), 0.0
     while now:

@@ -14,15 +14,13 @@ from scipy import stats
 from theory.errors import InvalidInput
 from theory.ledger import strategies
 from theory.reference import laws as reference
-from theory.worlds import information, states
+from theory.worlds import TableWorld, information, states
 
 
 @settings(max_examples=20, deadline=None, derandomize=True)
-@given(strategies.laws(cells=27))
-def test_set_entropies_are_the_entropies_of_the_marginals(law: dict) -> None:
-    n, d = law["n"], law["d"]
-    exact = reference.float_law(n, d, law["weights"])
-    found = information.set_entropies(states.marginal_table(states.normalised_law(law["weights"], n, d), n, d), n, d)
+@given(strategies.worlds(cells=27))
+def test_set_entropies_are_the_entropies_of_the_marginals(world: TableWorld) -> None:
+    n, exact, found = world.n, reference.floats(world), world.set_entropies()
     for k, hidden in enumerate(itertools.product((0, 1), repeat=n)):
         subset = [i for i in range(n) if not hidden[i]]
         assert float(found[k]) == pytest.approx(reference.subset_entropy(exact, subset), abs=1e-12)
@@ -64,7 +62,7 @@ def test_divergences_handle_zeros() -> None:
 
 def test_gradients_pass_through_the_curve() -> None:
     weights = torch.rand(16, dtype=torch.float64, generator=torch.Generator().manual_seed(2)).requires_grad_()
-    assert torch.autograd.gradcheck(lambda w: information.curve_of(w / w.sum(), 4, 2), (weights,))
+    assert torch.autograd.gradcheck(lambda w: TableWorld(w / w.sum(), 4, 2).information_curve(), (weights,))
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from theory.ledger import (
     verdict,
 )
 from theory.ledger.tightest import tightest
+from theory.worlds import TableWorld
 
 CLAIMS = catalogue.claims()
 VARIANTS = [(name, variant) for name, claim in CLAIMS.items() for variant in claim.variants]
@@ -120,18 +121,16 @@ def test_gradient_descent_tightens() -> None:
     from theory.ledger.tightest import _descend
 
     claim = catalogue.claim("schedules.3")
-    start = {"n": 3, "d": 2, "weights": [3, 1, 2, 2, 1, 1, 1, 4], "sizes": [1, 2]}
+    start = {"world": TableWorld.from_weights([3, 1, 2, 2, 1, 1, 1, 4], 3, 2), "sizes": [1, 2]}
     assert claim.objective is not None
-    before = float(claim.objective(**{**start, "weights": torch.tensor(start["weights"], dtype=torch.float64)}))
-    end = _descend(claim, start, 60)
-    after = float(claim.objective(**{**end, "weights": torch.tensor(end["weights"], dtype=torch.float64)}))
-    assert after < 0.9 * before
+    after = float(claim.objective(**_descend(claim, start, 60)))
+    assert after < 0.9 * float(claim.objective(**start))
 
 
 def test_smallest_witness_is_small() -> None:
     witness = checking.smallest_witness(catalogue.claim("schedules.A7.read"), 200)
     assert witness is not None
-    assert witness["n"] <= 4 and witness["d"] == 2
+    assert witness["world"].n <= 4 and witness["world"].d == 2
 
 
 def test_unknown_claim_suggests_the_nearest() -> None:

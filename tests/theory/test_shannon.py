@@ -60,17 +60,14 @@ def test_zhang_yeung_has_no_elemental_certificate() -> None:
 
 
 def test_forms_are_the_quantities() -> None:
-    n, d = 3, 2
-    law = reference.float_law(n, d, [3, 1, 4, 1, 5, 9, 2, 6])
     from theory.unmasking import curves
-    from theory.worlds import information, states
+    from theory.worlds import TableWorld
 
-    q = states.normalised_law([3, 1, 4, 1, 5, 9, 2, 6], n, d)
-    curve = information.curve_of(q, n, d)
+    n, world = 3, TableWorld.from_weights([3, 1, 4, 1, 5, 9, 2, 6], 3, 2)
+    law, curve = reference.floats(world), world.information_curve()
     assert [value(z, law, n) for z in shannon.curve(n)] == pytest.approx(curve.tolist(), abs=1e-14)
-    assert value(shannon.total_correlation(n), law, n) == pytest.approx(float(information.total_correlation(q, n, d)))
-    dual = float(information.dual_total_correlation(q, n, d))
-    assert value(shannon.dual_total_correlation(n), law, n) == pytest.approx(dual)
+    assert value(shannon.total_correlation(n), law, n) == pytest.approx(world.total_correlation())
+    assert value(shannon.dual_total_correlation(n), law, n) == pytest.approx(world.dual_total_correlation())
     found = value(shannon.fixed_size_error(n, [1, 2]), law, n)
     assert found == pytest.approx(float(curves.fixed_size_error(curve, [1, 2])))
     grid = [Fraction(0), Fraction(1, 3), Fraction(1)]

@@ -9,25 +9,23 @@ from hypothesis import given, settings
 from theory.errors import InvalidInput
 from theory.ledger import strategies
 from theory.reference import laws as reference
-from theory.worlds import states
+from theory.worlds import TableWorld, states
 
 
 @settings(max_examples=25, deadline=None, derandomize=True)
-@given(strategies.laws(cells=27))
-def test_marginal_table_is_the_sum_over_agreeing_sequences(law: dict) -> None:
-    n, d = law["n"], law["d"]
-    table = states.marginal_table(states.normalised_law(law["weights"], n, d), n, d)
-    exact = reference.rational_law(n, d, law["weights"])
+@given(strategies.worlds(cells=27))
+def test_marginal_table_is_the_sum_over_agreeing_sequences(world: TableWorld) -> None:
+    n, d, exact = world.n, world.d, reference.exact(world)
+    table = states.marginal_table(world.law(), n, d)
     for k, z in enumerate(reference.states(n, d)):
         assert float(table[k]) == pytest.approx(float(reference.marginal(exact, z, d)), abs=1e-14)
 
 
 @settings(max_examples=15, deadline=None, derandomize=True)
-@given(strategies.laws(n=(2, 3), cells=27))
-def test_conditionals_carry_over_and_are_uniform_where_impossible(law: dict) -> None:
-    n, d = law["n"], law["d"]
-    exact = reference.rational_law(n, d, law["weights"])
-    table = states.marginal_table(states.normalised_law(law["weights"], n, d), n, d)
+@given(strategies.worlds(n=(2, 3), cells=27))
+def test_conditionals_carry_over_and_are_uniform_where_impossible(world: TableWorld) -> None:
+    n, d, exact = world.n, world.d, reference.exact(world)
+    table = states.marginal_table(world.law(), n, d)
     found = states.table_conditionals(table, states.all_states(n, d), d)
     for k, z in enumerate(reference.states(n, d)):
         for i in range(n):

@@ -78,11 +78,6 @@ def worlds(draw: DrawFn, n: tuple[int, int] = (2, 4), d: tuple[int, int] = (2, 3
     return TableWorld.from_weights(draw(draw(st.sampled_from(kinds))(length, size)), length, size)
 
 
-def laws(n: tuple[int, int] = (2, 4), d: tuple[int, int] = (2, 3), cells: int = 81) -> SearchStrategy[dict[str, Any]]:
-    """Draw what `worlds` draws as `{"n", "d", "weights"}`."""
-    return worlds(n, d, cells).map(lambda w: {"n": w.n, "d": w.d, "weights": list(w.weights or ())})
-
-
 @st.composite
 def denoisers(
     draw: DrawFn, world: World | SearchStrategy[World] | tuple[int, int], zeros: bool = False
@@ -141,11 +136,6 @@ def shape_parameters(low: float = 0.2, high: float = 5.0) -> SearchStrategy[floa
     return st.integers(round(low * 20), round(high * 20)).map(lambda k: k / 20)
 
 
-@st.composite
-def paired(draw: DrawFn, /, **parts: SearchStrategy[Any]) -> dict[str, Any]:
-    """Draw named parts as one mapping: `paired(world=worlds(), grid=grids())`; a part `law` is merged into it."""
-    found: dict[str, Any] = {}
-    for name, part in parts.items():
-        value = draw(part)
-        found.update(value if name == "law" else {name: value})
-    return found
+def paired(**parts: SearchStrategy[Any]) -> SearchStrategy[dict[str, Any]]:
+    """Draw named parts as one mapping: `paired(world=worlds(), grid=grids())`."""
+    return st.fixed_dictionaries(parts)

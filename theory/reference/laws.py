@@ -35,19 +35,6 @@ def masked(z: State, d: int) -> tuple[int, ...]:
     return tuple(i for i, token in enumerate(z) if token == d)
 
 
-def float_law(n: int, d: int, weights: Sequence[float]) -> dict[State, float]:
-    """Return the normalised law of d^n nonnegative weights as floats, support only."""
-    total = math.fsum(weights)
-    return {x: w / total for x, w in zip(sequences(n, d), weights, strict=True) if w > 0}
-
-
-def rational_law(n: int, d: int, weights: Sequence[float]) -> dict[State, Fraction]:
-    """Return the normalised law of d^n nonnegative weights as exact fractions, support only."""
-    exact = [Fraction(w) for w in weights]
-    total = sum(exact)
-    return {x: w / total for x, w in zip(sequences(n, d), exact, strict=True) if w > 0}
-
-
 def exact(world: Any) -> dict[State, Fraction]:
     """Return a small world as a law in fractions, support only: its exact weights where it keeps them, else its floats.
 
@@ -57,7 +44,9 @@ def exact(world: Any) -> dict[State, Fraction]:
     if world.worlds:
         raise InvalidInput(f"a batch of {world.worlds} laws; expected one: take world[k]")
     weights = getattr(world, "weights", None)
-    return rational_law(world.n, world.d, world.law().tolist() if weights is None else weights)
+    cells = [Fraction(w) for w in (world.law().tolist() if weights is None else weights)]
+    total = sum(cells)
+    return {x: w / total for x, w in zip(sequences(world.n, world.d), cells, strict=True) if w > 0}
 
 
 def floats(world: Any) -> dict[State, float]:

@@ -30,18 +30,18 @@ BATCH = 4096
 class CrossEntropy(Shown):
     """Mean cross-entropy of a masked token when m = 0, 1, ... tokens are revealed, with standard errors, in nats.
 
-    `values[m]` is nan where no row has more than m free tokens; `rows` is the number of rows.
+    `mean[m]` is nan where no row has more than m free tokens; `rows` is the number of rows.
     """
 
-    values: Float[Tensor, "counts"]
-    standard_errors: Float[Tensor, "counts"]
+    mean: Float[Tensor, "counts"]
+    standard_error: Float[Tensor, "counts"]
     rows: int
     name: str = "cross-entropy by count"
 
     def _facts(self) -> dict[str, object]:
-        ends = {f"m = {m}": m for m in sorted({0, len(self.values) // 2, len(self.values) - 1})}
-        shown = {k: f"{self.values[m]:.4g} +- {self.standard_errors[m]:.1g}" for k, m in ends.items()}
-        return {"counts": len(self.values), **shown, "sum (nats)": float(self.values.sum()), "rows": self.rows}
+        ends = {f"m = {m}": m for m in sorted({0, len(self.mean) // 2, len(self.mean) - 1})}
+        shown = {k: f"{self.mean[m]:.4g} +- {self.standard_error[m]:.1g}" for k, m in ends.items()}
+        return {"counts": len(self.mean), **shown, "sum (nats)": float(self.mean.sum()), "rows": self.rows}
 
 
 def cross_entropies(world: World, denoiser: Any = None) -> Float[Tensor, "*worlds n"]:
@@ -63,9 +63,9 @@ def cross_entropy_by_count(
 ) -> CrossEntropy:
     """Return the mean cross-entropy of a masked token by the number of revealed ones, from rows of data.
 
-    `rows` is an integer array (rows, n). The free tokens of a row, all but those `given`, which are always shown and not
-    counted, are revealed in `repeats` uniformly random orders; every row and order counts at every m. `denoiser` is
-    anything with n and d, or a function of states beside `d`. Standard errors are over rows. Raises InvalidInput.
+    `rows` is an integer array (rows, n). The free tokens of a row, all but those `given`, which are always shown and
+    not counted, are revealed in `repeats` uniformly random orders; every row and order counts at every m. `denoiser`
+    is anything with n and d, or a function of states beside `d`. Standard errors are over rows. Raises InvalidInput.
     """
     tokens = torch.as_tensor(rows)
     size = getattr(denoiser, "d", d) if d is None else d

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from theory.errors import InvalidInput
 from theory.worlds.smoothing import bernstein, derivative
-from theory.worlds.states import marginal_table
 
 CHUNK = 2**22
 
@@ -78,11 +77,6 @@ def mean_entropies(entropies: Float[Tensor, "*batch sets"]) -> Float[Tensor, "*b
 def information_curve(means: Float[Tensor, "*batch counts"]) -> Float[Tensor, "*batch n"]:
     """Return Z_1..Z_n with Z_j = H_1 + H_{j-1} - H_j (Lemma 13)."""
     return means[..., 1:2] + means[..., :-1] - means[..., 1:]
-
-
-def curve_of(law: Float[Tensor, "*batch cells"], n: int, d: int) -> Float[Tensor, "*batch n"]:
-    """Return the information curve of a law."""
-    return information_curve(mean_entropies(set_entropies(marginal_table(law, n, d), n, d)))
 
 
 def total_correlation(law: Float[Tensor, "*batch cells"], n: int, d: int) -> Float[Tensor, "*batch"]:

@@ -16,17 +16,11 @@ from theory.ledger import Claim, Evidence, Instance, at_least, at_most, equal, r
 from theory.reference import laws as reference
 from theory.reference import samplers as reference_samplers
 from theory.unmasking import curves, laws
+from theory.unmasking.claims.rule_inputs import COPIED_PAIRS, tolerance
 from theory.worlds import TableWorld, mds_code
 
 SOURCE = "Chen, Cong, Li, arXiv 2511.04647"
-COPIED_PAIRS = {"n": 4, "d": 2, "weights": [1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1]}
-PAIRS = TableWorld.from_weights([1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 1], 4, 2, "two copied pairs")
 ROUNDING = "rounding of a sum over the (d+1)^n states of products of n factors: ledger.rounding(n (d+1)^n, TC)"
-
-
-def tolerance(n: int, d: int, scale: float = 1.0) -> float:
-    """Return the rounding error of a sum over all states."""
-    return rounding(n * (d + 1) ** n, scale)
 
 
 def literal_curve(law: reference.Law, n: int) -> list[float]:
@@ -43,7 +37,7 @@ def literal_curve(law: reference.Law, n: int) -> list[float]:
 def lemma_13(world: TableWorld, lag: int = 0) -> Iterator[Evidence]:
     """Compare H_1 + H_{j-1} - H_j from the marginal table with the average of I(X_i; X_S) over all pairs."""
     claimed = literal_curve(reference.floats(world), world.n)
-    effective, slack = max(claimed) > 1e-9, tolerance(world.n, world.d)
+    effective, slack = max(claimed) > 1e-9, tolerance(world)
     yield equal("enumeration", world.information_curve().roll(lag), claimed, slack, effective=effective)
 
 
@@ -51,7 +45,7 @@ def lemma_8(world: TableWorld, factor: float = 1.0, terms: int | None = None) ->
     """Compare the areas under and over the curve with TC and DTC from single-site and leave-one-out marginals."""
     n, d, curve = world.n, world.d, world.information_curve()[:terms]
     total, dual = world.total_correlation(), world.dual_total_correlation()
-    effective, slack = float(total) > 1e-9, tolerance(n, d, n * math.log(d))
+    effective, slack = float(total) > 1e-9, tolerance(world, n * math.log(d))
     yield equal("enumeration", factor * curves.total(curve), total, slack, effective=effective, note="TC")
     dual_area = n * curve[-1] - curve.sum()
     yield equal("enumeration", factor * dual_area, dual, slack, effective=effective, note="DTC")
@@ -64,10 +58,10 @@ def lemma_8(world: TableWorld, factor: float = 1.0, terms: int | None = None) ->
 
 def monotone_curve(world: TableWorld, sign: int = 1) -> Iterator[Evidence]:
     """Evaluate Z_{j+1} - Z_j and Z_1 on a law; prove the same for all laws of n variables from Shannon's inequalities."""
-    n, d, curve = world.n, world.d, world.information_curve()
+    n, curve = world.n, world.information_curve()
     effective = float(curve[-1]) > 1e-9
-    yield equal("enumeration", curve[0], 0.0, tolerance(n, d), note="Z_1 = 0")
-    yield at_least("enumeration", sign * curve.diff(), 0.0, tolerance(n, d), effective=effective)
+    yield equal("enumeration", curve[0], 0.0, tolerance(world), note="Z_1 = 0")
+    yield at_least("enumeration", sign * curve.diff(), 0.0, tolerance(world), effective=effective)
     z = shannon.curve(n)
     for low, high in itertools.pairwise(z):
         yield shannon.certified(shannon.combine([(sign, high), (-sign, low)]), n)
@@ -89,7 +83,7 @@ def exact_error(world: TableWorld, sizes: Sequence[int], node: int = 0) -> Itera
     written_out = reference_samplers.fixed_size_error(law, reference.conditionals_of(law, d), sizes, n, d)
     starts = [min(n - 1, sum(sizes[:k]) + node) for k in range(len(sizes))]
     claimed = curve.sum() - sum(s * curve[a] for s, a in zip(sizes, starts, strict=True))
-    slack, effective = tolerance(n, d, n * math.log(d)), written_out > 1e-9
+    slack, effective = tolerance(world, n * math.log(d)), written_out > 1e-9
     yield equal("enumeration", written_out, claimed, slack, effective=effective, note="partitions against curve")
     engine = laws.sampler_law(laws.fixed_size(sizes, n), world).path_divergence
     yield equal("enumeration", engine, claimed, slack, effective=effective, note="state engine against curve")
@@ -100,7 +94,7 @@ def mixed_error(world: TableWorld, sizes: Sequence[int], factor: float = 1.0) ->
     n, d, law = world.n, world.d, reference.floats(world)
     error = float(curves.fixed_size_error(world.information_curve(), sizes))
     mixed = float(laws.mixed_divergence(world, laws.fixed_size(sizes, n)))
-    slack = tolerance(n, d, n * math.log(d))
+    slack = tolerance(world, n * math.log(d))
     yield at_most("enumeration", mixed, factor * error, slack, effective=error > 1e-6)
     output = reference_samplers.fixed_size_law(reference.conditionals_of(law, d), sizes, n, d)
     yield equal("enumeration", mixed, reference.kullback_leibler(law, output), slack, note="engine against partitions")
@@ -128,21 +122,21 @@ CLAIMS = (
     Claim(
         "schedules.1a", f"{SOURCE}, Lemma 13", "Z_j = E I(X_i; X_S), |S| = j - 1, equals H_1 + H_{j-1} - H_j",
         "equality", ("enumeration",), lemma_13, ROUNDING, assumptions="any law", inputs=any_world,
-        fixtures=({"world": PAIRS},), variants={"curve shifted by one": partial(lemma_13, lag=1)},
+        fixtures=({"world": COPIED_PAIRS},), variants={"curve shifted by one": partial(lemma_13, lag=1)},
         status="printed",
     ),
     Claim(
         "schedules.1b", f"{SOURCE}, Lemma 8",
         "TC = sum_j Z_j and DTC = n Z_n - sum_j Z_j, so TC + DTC = sum_i I(X_i; X_-i)",
         "equality", ("enumeration",), lemma_8, ROUNDING, assumptions="any law", inputs=any_world,
-        fixtures=({"world": PAIRS},),
+        fixtures=({"world": COPIED_PAIRS},),
         variants={"area halved": partial(lemma_8, factor=0.5), "last term dropped": partial(lemma_8, terms=-1)},
         status="printed",
     ),
     Claim(
         "schedules.1c", f"{SOURCE}, section 3 (Han's inequality)", "0 = Z_1 <= Z_2 <= ... <= Z_n",
         "lower", ("enumeration", "certificate"), monotone_curve, f"{ROUNDING}; certificates are exact",
-        assumptions="any law", inputs=any_world, fixtures=({"world": PAIRS}, {"world": TableWorld.from_weights([1] * 31 + [9], 5, 2)}),
+        assumptions="any law", inputs=any_world, fixtures=({"world": COPIED_PAIRS}, {"world": TableWorld.from_weights([1] * 31 + [9], 5, 2)}),
         variants={"curve falling": partial(monotone_curve, sign=-1)},
         status="printed",
     ),
@@ -161,14 +155,14 @@ CLAIMS = (
         "schedules.2", f"{SOURCE}, Theorems 4 and 16",
         "E(s) = E_S KL(mu || nu_S) = TC - sum_k s_k Z_{N_{k-1}+1}",
         "equality", ("enumeration",), exact_error, ROUNDING, assumptions="exact conditionals; any law and sizes",
-        inputs=worlds_and_sizes, fixtures=({"world": PAIRS, "sizes": [2, 2]},),
+        inputs=worlds_and_sizes, fixtures=({"world": COPIED_PAIRS, "sizes": [2, 2]},),
         variants={"node N_{k-1}+2 instead of N_{k-1}+1": partial(exact_error, node=1)},
         status="printed",
     ),
     Claim(
         "schedules.3", f"{SOURCE}, Theorem 16 (convexity of KL)", "KL(mu || nu-bar) <= E(s)",
         "upper", ("enumeration",), mixed_error, ROUNDING, assumptions="exact conditionals; any law and sizes",
-        inputs=worlds_and_sizes, fixtures=({"world": PAIRS, "sizes": [2, 2]},),
+        inputs=worlds_and_sizes, fixtures=({"world": COPIED_PAIRS, "sizes": [2, 2]},),
         variants={"half of E(s)": partial(mixed_error, factor=0.5)},
         objective=relative_room, differentiable=("world",),
         status="printed",

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from theory import schedules
 from theory.ledger import Claim, Evidence, Instance, at_least, at_most, equal, rounding, strategies
 from theory.unmasking import beta_fit, bounds, curves, laws, losses, optimal, riemann
-from theory.unmasking.claims.curve import PAIRS, ROUNDING, tolerance, worlds_and_sizes
+from theory.unmasking.claims.curve import ROUNDING, worlds_and_sizes
 from theory.unmasking.claims.optimal import CURVE_SUMS
+from theory.unmasking.claims.rule_inputs import COPIED_PAIRS, tolerance
 from theory.unmasking.claims.sampler import PARITY, models
 from theory.worlds import (
     TableWorld,
@@ -70,7 +71,7 @@ def one_minimiser(world: TableWorld, steps: int) -> Iterator[Evidence]:
     parts = [s for s in laws.compositions(n, min(steps, n)) if min(s) > 0]
     mixed = torch.as_tensor(laws.sampler_law(torch.stack([laws.fixed_size(s, n) for s in parts]), world).divergence)
     errors = torch.tensor([curves.fixed_size_error(curve, s) for s in parts], dtype=torch.float64)
-    slack = tolerance(n, world.d, n)
+    slack = tolerance(world, n)
     chosen = mixed[errors <= errors.min() + slack].min()
     yield at_most("enumeration", chosen, mixed.min(), 1e-9, effective=len(parts) > 1 and float(errors.max()) > 1e-6)
 
@@ -123,7 +124,7 @@ def measured_schedule(world: TableWorld, model: TableWorld, steps: int, truth: b
     effective = max(others) > min(others) + 1e-6 and steps > 1
     yield at_most("enumeration", own, min(others), lattice, effective=effective, note="path KL, best named grid")
     yield at_most(
-        "enumeration", found.divergence, own, tolerance(n, world.d, n), effective=effective,
+        "enumeration", found.divergence, own, tolerance(world, n), effective=effective,
         note="KL of the output law <= path KL",
     )  # fmt: skip
 
@@ -196,7 +197,7 @@ CLAIMS = (
         "schedules.21", "Chen, Cong, Li, arXiv 2511.04647, slip (7)",
         "The sizes that minimise E(s) minimise KL(mu || nu-bar)",
         "upper", ("enumeration",), one_minimiser, ROUNDING, expected="refuted", see="schedules.3",
-        inputs=_world_steps, examples=60, fixtures=({"world": TWO_MINIMA, "steps": 2}, {"world": PAIRS, "steps": 2}),
+        inputs=_world_steps, examples=60, fixtures=({"world": TWO_MINIMA, "steps": 2}, {"world": COPIED_PAIRS, "steps": 2}),
         variants={"at K = 2": lambda world, steps: one_minimiser(world, 2)},
         status="reading",
     ),

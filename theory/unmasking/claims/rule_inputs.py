@@ -1,4 +1,4 @@
-"""What the claims on unmasking rules share: worlds, strategies of proxies and products, and the rounding of their sums."""
+"""What the claims on unmasking share: worlds, strategies of proxies and products, and the rounding of their sums."""
 
 from __future__ import annotations
 

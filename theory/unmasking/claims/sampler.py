@@ -18,7 +18,8 @@ from theory.ledger import Claim, Evidence, Instance, at_most, equal, strategies
 from theory.reference import laws as reference
 from theory.reference import samplers as reference_samplers
 from theory.unmasking import bounds, curves, laws, losses
-from theory.unmasking.claims.curve import PAIRS, ROUNDING, tolerance, worlds_and_sizes
+from theory.unmasking.claims.curve import ROUNDING, worlds_and_sizes
+from theory.unmasking.claims.rule_inputs import COPIED_PAIRS, tolerance
 from theory.worlds import TableWorld, information, mds_code
 
 SECTION_7 = "schedules notes, 7"
@@ -48,7 +49,7 @@ def sampler_law(world: TableWorld, grid: Sequence[float], late: int = 0) -> Iter
     worst = max(range(len(order)), key=lambda k: abs(left[k] - right[k]))
     yield equal("rational", left[worst], right[worst], Fraction(0), effective=effective, note="chain against U_i")
     engine = laws.sampler_law([float(a) for a in points], world).output.law()
-    slack = tolerance(n, d)
+    slack = tolerance(world)
     yield equal(
         "enumeration",
         engine,
@@ -69,7 +70,7 @@ def sampler_error(world: TableWorld, grid: Sequence[float], right: int = 0) -> I
     kept = sum(float((b - a) * information.smoothed_curve(curve, b if right else a)) for a, b in cells)
     riemann = total - n * kept
     reveal = [float(r) for r in _reveal(_rational_grid(grid))]
-    slack, effective = tolerance(n, d, n * math.log(d)), total > 1e-9
+    slack, effective = tolerance(world, n * math.log(d)), total > 1e-9
     paths = reference_samplers.path_divergence(law, reference.conditionals_of(law, d), reveal, n, d)
     yield equal("enumeration", paths, riemann, slack, effective=effective, note="all paths against Riemann gap")
     engine = laws.sampler_law(grid, world)
@@ -97,7 +98,7 @@ def smoothed_areas(world: TableWorld, alpha: float, power: int = 2) -> Iterator[
     """Integrate Z~ and alpha Z~', and compare n alpha^2 Z~' with pairwise informations of masked states, literally."""
     n, d, curve = world.n, world.d, world.information_curve()
     total, dual = world.total_correlation(), world.dual_total_correlation()
-    slack, effective = tolerance(n, d, n * math.log(d)), float(total) > 1e-9
+    slack, effective = tolerance(world, n * math.log(d)), float(total) > 1e-9
 
     def area(f: object, weight: bool) -> float:
         def at(a: float) -> float:
@@ -138,7 +139,7 @@ def learned(world: TableWorld, model: TableWorld, sizes: Sequence[int], sign: in
     written_out = reference_samplers.fixed_size_error(law, reference.conditionals_of(other, d), sizes, n, d)
     oracle_error = reference_samplers.fixed_size_error(law, reference.conditionals_of(law, d), sizes, n, d)
     learning = learning_error(law, other, sizes, n, d)
-    slack = tolerance(n, d, 10 * n)
+    slack = tolerance(world, 10 * n)
     yield equal(
         "enumeration",
         written_out,
@@ -173,7 +174,7 @@ def support_error(world: TableWorld, sizes: Sequence[int], factor: float = 1.0) 
     n, d, law = world.n, world.d, reference.floats(world)
     found = laws.sampler_law(laws.fixed_size(sizes, n), world)
     outside, divergence = float(found.output.law()[world.law() == 0].sum()), float(found.divergence)
-    slack, effective = tolerance(n, d), outside > 1e-9
+    slack, effective = tolerance(world), outside > 1e-9
     yield at_most("enumeration", outside, bounds.support_error_bound(factor * divergence), slack, effective=effective)
     for partition in itertools.islice(reference_samplers.ordered_partitions(n, sizes), 6):
         nu = reference_samplers.partition_law(reference.conditionals_of(law, d), partition, n, d)
@@ -203,7 +204,7 @@ def token_error_gap(world: TableWorld, steps: int, factor: float = 1.0) -> Itera
     output = laws.sampler_law(laws.fixed_size(bounds.balanced_sizes(n, count), n), world).output.law()
     cross = float(-torch.xlogy(q, torch.where(q > 0, output, 1.0)).sum())
     gap = (cross - float(world.entropy())) / n
-    yield at_most("enumeration", gap, factor * math.log(d) / count, tolerance(n, d), effective=gap > 1e-9)
+    yield at_most("enumeration", gap, factor * math.log(d) / count, tolerance(world), effective=gap > 1e-9)
 
 
 def relative_support_room(world: TableWorld, sizes: Sequence[int]) -> Tensor:
@@ -271,7 +272,7 @@ CLAIMS = (
     Claim(
         "schedules.17a", FENG, "SER = 1 - nu(supp mu) <= 1 - e^{-KL(mu || nu)}",
         "upper", ("enumeration",), support_error, ROUNDING, assumptions="any output law", inputs=worlds_and_sizes, examples=25,
-        fixtures=({"world": PAIRS, "sizes": [2, 2]}, {"world": PARITY, "sizes": [3]}),
+        fixtures=({"world": COPIED_PAIRS, "sizes": [2, 2]}, {"world": PARITY, "sizes": [3]}),
         variants={"half of KL": partial(support_error, factor=0.5)},
         objective=relative_support_room, differentiable=("world",),
     ),

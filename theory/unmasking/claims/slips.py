@@ -17,7 +17,8 @@ from theory.ledger import Claim, Evidence, at_least, at_most, equal, rounding, s
 from theory.reference import laws as reference
 from theory.reference import samplers as reference_samplers
 from theory.unmasking import bounds, curves, optimal
-from theory.unmasking.claims.curve import PAIRS, ROUNDING, mixed_error, tolerance, worlds_and_sizes
+from theory.unmasking.claims.curve import ROUNDING, mixed_error, worlds_and_sizes
+from theory.unmasking.claims.rule_inputs import COPIED_PAIRS, tolerance
 from theory.unmasking.laws import fixed_size, mixed_divergence
 from theory.worlds import TableWorld, mds_code
 
@@ -73,7 +74,7 @@ def mixed_equals(world: TableWorld, sizes: Sequence[int]) -> Iterator[Evidence]:
     """Compare KL(mu || nu-bar) with E(s) for equality."""
     n, error = world.n, float(curves.fixed_size_error(world.information_curve(), sizes))
     mixed = float(mixed_divergence(world, fixed_size(sizes, n)))
-    yield equal("enumeration", mixed, error, tolerance(n, world.d, n), effective=error > 1e-6)
+    yield equal("enumeration", mixed, error, tolerance(world, n), effective=error > 1e-6)
 
 
 def exact_though_costly(world: TableWorld, sizes: Sequence[int]) -> Iterator[Evidence]:
@@ -84,20 +85,24 @@ def exact_though_costly(world: TableWorld, sizes: Sequence[int]) -> Iterator[Evi
     yield equal("rational", gap, Fraction(0), Fraction(0), note="output law = target")
     error = reference_samplers.fixed_size_error(law, reference.conditionals_of(law, d), sizes, n, d)
     yield equal(
-        "enumeration", error, curves.fixed_size_error(world.information_curve(), sizes), tolerance(n, d, n), note="E(s)"
+        "enumeration",
+        error,
+        curves.fixed_size_error(world.information_curve(), sizes),
+        tolerance(world, n),
+        note="E(s)",
     )
     yield at_least("enumeration", error, 0.05, 0.0, note="E(s) is far from zero")
 
 
 def copied_pair_digits(error: float, mixed: float) -> Iterator[Evidence]:
     """Compute E and KL(mu || nu-bar) of two copied pairs in two halves; printed .4621 and .2877."""
-    yield equal("closed form", curves.fixed_size_error(PAIRS.information_curve(), [2, 2]), error, 5e-5)
-    yield equal("enumeration", mixed_divergence(PAIRS, fixed_size([2, 2], 4)), mixed, 5e-5)
+    yield equal("closed form", curves.fixed_size_error(COPIED_PAIRS.information_curve(), [2, 2]), error, 5e-5)
+    yield equal("enumeration", mixed_divergence(COPIED_PAIRS, fixed_size([2, 2], 4)), mixed, 5e-5)
 
 
 def first_value(world: TableWorld, wanted: float) -> Iterator[Evidence]:
     """Compute Z_1 of a law and compare it with the first value a realised curve is allowed to have."""
-    yield equal("enumeration", world.information_curve()[0], wanted, tolerance(world.n, world.d))
+    yield equal("enumeration", world.information_curve()[0], wanted, tolerance(world))
 
 
 def log_linear_blocks(n: int, steps: int, growing: bool) -> Iterator[Evidence]:
@@ -181,7 +186,7 @@ CLAIMS = (
     Claim(
         "schedules.A7.read", f"{SOURCE}, introduction", "E(s) is exactly the sampler's KL error, KL(mu || nu-bar)",
         "equality", ("enumeration",), mixed_equals, ROUNDING, expected="refuted", see="schedules.3",
-        inputs=worlds_and_sizes, fixtures=({"world": PAIRS, "sizes": [2, 2]}, {"world": TWO_OR_THREE, "sizes": [3, 1, 1]}),
+        inputs=worlds_and_sizes, fixtures=({"world": COPIED_PAIRS, "sizes": [2, 2]}, {"world": TWO_OR_THREE, "sizes": [3, 1, 1]}),
         variants={"half": partial(mixed_error, factor=0.5)},
         status="reading",
     ),
@@ -198,13 +203,13 @@ CLAIMS = (
     Claim(
         "schedules.A8.read", f"{SOURCE}, Lemma 29", "Every nondecreasing curve is realised by some law, Z_1 > 0 included",
         "equality", ("enumeration",), first_value, ROUNDING, expected="refuted", see="schedules.A8",
-        inputs=lambda: strategies.paired(world=strategies.worlds(), wanted=st.just(0.25)), fixtures=({"world": PAIRS, "wanted": 0.25},),
+        inputs=lambda: strategies.paired(world=strategies.worlds(), wanted=st.just(0.25)), fixtures=({"world": COPIED_PAIRS, "wanted": 0.25},),
         status="reading",
     ),
     Claim(
         "schedules.A8", f"{SOURCE}, Lemma 29, corrected", "Z_1 = 0 for every law",
         "equality", ("enumeration",), first_value, ROUNDING,
-        inputs=lambda: strategies.paired(world=strategies.worlds(), wanted=st.just(0.0)), fixtures=({"world": PAIRS, "wanted": 0.0},),
+        inputs=lambda: strategies.paired(world=strategies.worlds(), wanted=st.just(0.0)), fixtures=({"world": COPIED_PAIRS, "wanted": 0.0},),
         variants={"Z_1 = 1/4": lambda world, wanted: first_value(world, 0.25)},
         status="printed",
     ),
