@@ -65,6 +65,18 @@ def test_a_curve_of_ones_own() -> None:
     assert given.error == pytest.approx(float(curves.per_token_error([0, 0, 0, 1, 1, 1], np.arange(4) / 3)))
 
 
+def test_a_sampled_curve_is_made_nondecreasing() -> None:
+    """A hidden Markov model at n = 6: the sampled comparison is near the exact one."""
+    stay = torch.tensor([[0.9, 0.1], [0.2, 0.8]], dtype=torch.float64)
+    world = worlds.hidden_markov_model(transition=stay, emission=stay, n=6)
+    drawn = world.sampled_information_curve(3000, torch.Generator().manual_seed(0))
+    found, exact = compare("linear", world, 3, curve=drawn), compare("linear", world, 3)
+    slack = 6 * float(drawn.standard_error.max()) * world.n
+    assert found.error == pytest.approx(exact.error, abs=slack)
+    assert found.optimum == pytest.approx(exact.optimum, abs=slack)
+    assert slack < exact.error
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
