@@ -63,8 +63,8 @@ def cross_entropy_by_count(
 ) -> CrossEntropy:
     """Return the mean cross-entropy of a masked token by the number of revealed ones, from rows of data.
 
-    `rows` is an integer array (rows, n). The free tokens of a row, all but those `given`, which are always shown and not
-    counted, are revealed in `repeats` uniformly random orders; every row and order counts at every m. `denoiser` is
+    `rows` is an integer array (rows, n). The free tokens of a row, all but those `given`, which are always shown and
+    not counted, are revealed in `repeats` uniformly random orders; every row and order counts at every m. `denoiser` is
     anything with n and d, or a function of states beside `d`. Standard errors are over rows. Raises InvalidInput.
     """
     tokens = torch.as_tensor(rows)
