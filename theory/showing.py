@@ -6,9 +6,15 @@ import html
 import numbers
 from typing import Any
 
+WIDTH = 100
+"""Characters of a repr that stands on one line."""
+
 
 class Shown:
-    """Gives a class a repr and a notebook table made from `_facts()`, a mapping from labels to values."""
+    """Gives a class a repr and a notebook table made from `_facts()`, a mapping from labels to values.
+
+    The repr stands on one line where it is short, and has a line for each fact where it is not.
+    """
 
     name: str
 
@@ -16,8 +22,11 @@ class Shown:
         raise NotImplementedError
 
     def __repr__(self) -> str:
-        facts = ", ".join(f"{label} = {shown(value)}" for label, value in self._facts().items())
-        return f"{type(self).__name__}({self.name}: {facts})"
+        facts = [f"{label} = {shown(value)}" for label, value in self._facts().items()]
+        line = f"{type(self).__name__}({self.name}: {', '.join(facts)})"
+        if len(line) <= WIDTH:
+            return line
+        return f"{type(self).__name__}({self.name}:\n    " + ",\n    ".join(facts) + ")"
 
     def _repr_html_(self) -> str:
         rows = "".join(

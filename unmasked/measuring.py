@@ -15,7 +15,7 @@ from theory.errors import InvalidInput
 from theory.schedules import Schedule
 from theory.showing import Shown
 from theory.unmasking import best_rules, comparison, evaluation, hull, laws, long_walks, walks
-from theory.unmasking.rules.base import Rule, SetRule
+from theory.unmasking.rules.base import Rule, SetRule, ValueRule
 from theory.unmasking.rules.function import as_rule
 from theory.worlds import World
 from unmasked.entry import sampler
@@ -88,6 +88,8 @@ def measure(
     >>> round(um.measure(um.TopK(2), pair).kl, 4)                       # both at once: ln 2 nats are lost
     0.6931
     """
+    if isinstance(law, SetRule | ValueRule | Schedule):
+        what, law = law, what
     method, world = sampler(what), as_world(law)
     if isinstance(method, Schedule):
         return _schedule(method, world, denoiser, start, steps)
@@ -98,8 +100,8 @@ def measure(
     found = walks.walk(method, world, denoiser, start)
     excess = functools.partial(_over_best_rule, found, denoiser) if isinstance(method, SetRule) else None
     return Measurement(
-        method.name, found.world, float(found.divergence), float(found.path_divergence), float(found.calls),
-        float(found.bound), found.output, _excess=excess,
+        method.name, found.world, _nats(found.divergence), _nats(found.path_divergence),
+        float(found.calls), _nats(found.bound), found.output, _excess=excess,
     )  # fmt: skip
 
 
@@ -127,7 +129,7 @@ def _schedule(
     found = laws.sampler_law(schedule, world, denoiser, start, steps=steps)
     exact = denoiser is None and start is None
     return Measurement(
-        f"{schedule.name}, {steps} steps", world, float(found.divergence), float(found.path_divergence),
+        f"{schedule.name}, {steps} steps", world, _nats(found.divergence), _nats(found.path_divergence),
         float(found.calls), math.nan, found.output,
         _excess=(lambda: comparison.compare(schedule, world, steps).excess) if exact else None,
     )  # fmt: skip
@@ -156,6 +158,11 @@ def _over_best_rule(found: walks.Walk, denoiser: Any) -> float:
     best = best_rules.frontier(found.world, denoiser=denoiser)
     height = hull.height([(o.calls, o.divergence) for o in best], float(found.calls_of_data))
     return evaluation.whole(float(found.path_divergence) - height)
+
+
+def _nats(divergence: Any) -> float:
+    """Return a divergence as a float, rounding about zero removed."""
+    return evaluation.whole(float(divergence))
 
 
 def _pairs(world: World) -> int:

@@ -1,4 +1,4 @@
-"""Sequences drawn by set rules and by PUNT with what the path knows, and the entropy of a Markov projection. Nats."""
+"""Sequences drawn by rules with what their paths know, and the entropy of a Markov projection. Nats."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from torch import Generator, Tensor
 from theory.errors import InvalidInput
 from theory.unmasking.rules.base import SetRule, ask, check_selection, draw_candidates
 from theory.unmasking.rules.proxies import token_entropy
-from theory.unmasking.sampling import started, unmask
+from theory.unmasking.rules.sets import TopK
+from theory.unmasking.sampling import choose, started, unmask
 
 if TYPE_CHECKING:
     from theory.denoisers import Denoiser
+    from theory.unmasking.rules.base import ValueRule
     from theory.unmasking.rules.punt import Punt
 
 Watch = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor], None]
@@ -71,6 +73,57 @@ def _kept(
     masked = z == denoiser.d
     chosen = rule.for_states(z).select(log_p, masked, generator)
     return check_selection(rule.name, chosen, masked, z), torch.ones(len(z), dtype=torch.long, device=z.device)
+
+
+def follow(denoiser: Denoiser, rule: ValueRule, start: Tensor, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the sequences that a rule completes, their cumulative entropy and the steps taken."""
+    generator, z, d = torch.Generator().manual_seed(seed), started(denoiser, start), denoiser.d
+    surprise, steps = torch.zeros(len(z), dtype=torch.float64), torch.zeros(len(z), dtype=torch.long)
+
+    def advance(number: int, rows: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
+        known = denoiser(before)
+        asked = _Remembered(denoiser, before, known)
+        after, calls = rule.step(asked, before, generator)
+        surprise[rows] += torch.where((before == d) & (after != d), token_entropy(known), 0.0).sum(-1)
+        return after, calls
+
+    for step in unmask(z, d, advance):
+        steps[step.rows] += 1
+    return z, surprise, steps
+
+
+@dataclass(frozen=True, eq=False)
+class _Remembered:
+    """A denoiser that knows its answer at some states."""
+
+    denoiser: Denoiser
+    states: Tensor
+    log_p: Tensor
+
+    @property
+    def n(self) -> int | None:
+        return self.denoiser.n
+
+    @property
+    def d(self) -> int:
+        return self.denoiser.d
+
+    def __call__(self, z: Tensor) -> Tensor:
+        return self.log_p if torch.equal(z, self.states) else self.denoiser(z)
+
+
+def path_entropy(denoiser: Denoiser, x: Tensor) -> Tensor:
+    """Return Htilde of every sequence along its own entropy-greedy path."""
+    z, total = torch.full_like(x, denoiser.d), torch.zeros(len(x), dtype=torch.float64)
+
+    def advance(number: int, rows: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
+        log_p, chosen = choose(TopK(1, "entropy"), denoiser, before)
+        total[rows] += torch.where(chosen, token_entropy(log_p), 0.0).sum(-1)
+        return torch.where(chosen, x[rows], before), torch.ones_like(rows)
+
+    for _ in unmask(z, denoiser.d, advance):
+        pass
+    return total
 
 
 def markov_entropy(x: Int[Tensor, "rows n"], d: int) -> Float[Tensor, " rows"]:

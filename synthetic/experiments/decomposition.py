@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
-    from synthetic.models import ModelSpec
     from theory.denoisers import Denoiser, TableDenoiser
     from theory.unmasking.rules.base import SetRule
     from theory.unmasking.walks import Walk
@@ -51,14 +50,8 @@ PRESETS = {
 }
 
 
-def parts(config: Config) -> tuple[Config, ...]:
-    """One run for each task and seed."""
-    return _trained.runs(config)
-
-
-def models(config: Config) -> tuple[ModelSpec, ...]:
-    """Return the models measured."""
-    return _trained.specs(config)
+parts, models = _trained.runs, _trained.specs
+"""One run for each task and seed, and the models that a run measures."""
 
 
 def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, float]]:

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from synthetic.experiments._refinement import Bench, Plan
-    from synthetic.models import ModelSpec
     from synthetic.tasks import Task
     from theory.denoisers import Denoiser
     from theory.remasking.predictor import Predictor
@@ -87,14 +86,8 @@ PRESETS = {
 }  # fmt: skip
 
 
-def parts(config: Config) -> tuple[Config, ...]:
-    """One run for each task and seed."""
-    return _trained.runs(config)
-
-
-def models(config: Config) -> tuple[ModelSpec, ...]:
-    """Return the denoisers."""
-    return _trained.specs(config)
+parts, models = _trained.runs, _trained.specs
+"""One run for each task and seed, and the models that a run measures."""
 
 
 def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, Any]]:

@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
-    from synthetic.models import ModelSpec
     from synthetic.tasks import Task
     from theory.denoisers import Denoiser
     from theory.unmasking.rules.base import ValueRule
@@ -66,14 +65,8 @@ PRESETS = {
 }
 
 
-def parts(config: Config) -> tuple[Config, ...]:
-    """One run for each task and seed."""
-    return _trained.runs(config)
-
-
-def models(config: Config) -> tuple[ModelSpec, ...]:
-    """Return the models measured."""
-    return _trained.specs(config)
+parts, models = _trained.runs, _trained.specs
+"""One run for each task and seed, and the models that a run measures."""
 
 
 def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, float]]:
@@ -105,6 +98,7 @@ def decoded(config: Config, task: Task, denoiser: Denoiser, seed: int) -> Iterat
     """Yield the decoders with most probable tokens, from test rows with random masks."""
     import torch
 
+    from synthetic.experiments._drawn import follow
     from theory.unmasking.rules.info_gain import InfoGain, SampledInfoGain
 
     assert task.world is not None
@@ -127,55 +121,11 @@ def decoded(config: Config, task: Task, denoiser: Denoiser, seed: int) -> Iterat
         }  # fmt: skip
 
 
-def follow(denoiser: Denoiser, rule: ValueRule, start: Tensor, seed: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the sequences that a rule completes, their cumulative entropy and the steps taken."""
-    import torch
-
-    from theory.unmasking.rules.proxies import token_entropy
-    from theory.unmasking.sampling import started, unmask
-
-    generator, z, d = torch.Generator().manual_seed(seed), started(denoiser, start), denoiser.d
-    surprise, steps = torch.zeros(len(z), dtype=torch.float64), torch.zeros(len(z), dtype=torch.long)
-
-    def advance(number: int, rows: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
-        known = denoiser(before)
-        asked = _Remembered(denoiser, before, known)
-        after, calls = rule.step(asked, before, generator)
-        surprise[rows] += torch.where((before == d) & (after != d), token_entropy(known), 0.0).sum(-1)
-        return after, calls
-
-    for step in unmask(z, d, advance):
-        steps[step.rows] += 1
-    return z, surprise, steps
-
-
-@dataclass(frozen=True, eq=False)
-class _Remembered:
-    """A denoiser that knows its answer at some states."""
-
-    denoiser: Denoiser
-    states: Tensor
-    log_p: Tensor
-
-    @property
-    def n(self) -> int | None:
-        return self.denoiser.n
-
-    @property
-    def d(self) -> int:
-        return self.denoiser.d
-
-    def __call__(self, z: Tensor) -> Tensor:
-        import torch
-
-        return self.log_p if torch.equal(z, self.states) else self.denoiser(z)
-
-
 def sampled(config: Config, task: Task, denoiser: Denoiser, side: str, seed: int) -> Iterator[dict[str, Any]]:
     """Yield every sampler of a long chain, by sequence."""
     import torch
 
-    from synthetic.experiments._drawn import draw
+    from synthetic.experiments._drawn import draw, follow
     from theory.unmasking.rules.sets import TopK
 
     count = config.trained if side == "trained" else config.exact
@@ -225,6 +175,7 @@ def walked(config: Config, task: Task, denoiser: Denoiser) -> Iterator[dict[str,
     """Yield the exact expectations of every sampler on a small task."""
     import torch
 
+    from synthetic.experiments._drawn import path_entropy
     from theory.unmasking.rules.actions import winning
     from theory.unmasking.rules.info_gain import immediate_cost
     from theory.unmasking.rules.sets import TopK
@@ -258,26 +209,6 @@ def walked(config: Config, task: Task, denoiser: Denoiser) -> Iterator[dict[str,
     label = {"rule": "Best-of-N", "form": "", "candidates": config.candidates, "size": 1}
     costs = {"calls": [n], "evaluated": [config.candidates * n]}
     yield {"part": "drawn", **label, **costs, **_exactly(law, wins, float(wins @ cost))}
-
-
-def path_entropy(denoiser: Denoiser, x: Tensor) -> Tensor:
-    """Return Htilde of every sequence along its own entropy-greedy path."""
-    import torch
-
-    from theory.unmasking.rules.proxies import token_entropy
-    from theory.unmasking.rules.sets import TopK
-    from theory.unmasking.sampling import choose, unmask
-
-    z, total = torch.full_like(x, denoiser.d), torch.zeros(len(x), dtype=torch.float64)
-
-    def advance(number: int, rows: Tensor, before: Tensor) -> tuple[Tensor, Tensor]:
-        log_p, chosen = choose(TopK(1, "entropy"), denoiser, before)
-        total[rows] += torch.where(chosen, token_entropy(log_p), 0.0).sum(-1)
-        return torch.where(chosen, x[rows], before), torch.ones_like(rows)
-
-    for _ in unmask(z, denoiser.d, advance):
-        pass
-    return total
 
 
 def _exactly(law: Tensor, output: Tensor, surprise: float) -> dict[str, list[float]]:

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from synthetic.experiments._schedules import Losses
-    from synthetic.models import ModelSpec
     from synthetic.tasks import Examples, Task
     from theory.denoisers import Denoiser
 
@@ -75,14 +74,8 @@ PRESETS = {
 }  # fmt: skip
 
 
-def parts(config: Config) -> tuple[Config, ...]:
-    """One run for each task and seed."""
-    return _trained.runs(config)
-
-
-def models(config: Config) -> tuple[ModelSpec, ...]:
-    """Return the models measured."""
-    return _trained.specs(config)
+parts, models = _trained.runs, _trained.specs
+"""One run for each task and seed, and the models that a run measures."""
 
 
 def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, str]]:

@@ -151,7 +151,7 @@ def test_stability_counts_agree_with_single_states() -> None:
 
 def test_best_of_n_is_the_least_of_independent_draws() -> None:
     world = worlds.dirichlet(3, 2, 1.0, torch.Generator().manual_seed(1))
-    cost = trained_infogain.path_entropy(world, states.all_sequences(3, 2))
+    cost = _drawn.path_entropy(world, states.all_sequences(3, 2))
     law = walk(TopK(1, "entropy"), world).output.law()
     wins = winning(law[None], -cost[None], 2)[0]
     by_hand = torch.zeros(8, dtype=torch.float64)
@@ -163,7 +163,7 @@ def test_best_of_n_is_the_least_of_independent_draws() -> None:
 def test_followed_entropy_greedy_is_the_expected_cumulative_entropy() -> None:
     world = worlds.dirichlet(4, 2, 1.0, torch.Generator().manual_seed(1))
     start = torch.full((3000, 4), 2)
-    tokens, surprise, steps = trained_infogain.follow(world, SampledInfoGain(1), start, seed=0)
+    tokens, surprise, steps = _drawn.follow(world, SampledInfoGain(1), start, seed=0)
     assert bool((steps == 4).all()) and int(tokens.max()) == 1
     error = float(surprise.std()) / math.sqrt(3000)
     assert float(surprise.mean()) == pytest.approx(entropy_by_table(world), abs=4 * error)

@@ -29,6 +29,10 @@ def test_a_law_may_have_any_form(form) -> None:
     assert um.measure(um.TopK(2), form).kl == pytest.approx(math.log(2))
 
 
+def test_rule_and_law_may_be_swapped() -> None:
+    assert um.measure(PAIR, um.TopK(2)).kl == um.measure(um.TopK(2), PAIR).kl
+
+
 def test_a_function_of_conditionals_and_masks_is_a_rule() -> None:
     def everything(log_p, masked):
         return masked
@@ -55,10 +59,10 @@ def test_a_schedule_is_measured_at_a_number_of_steps() -> None:
 
 
 def test_a_long_chain_is_sampled_with_standard_errors() -> None:
-    chain = um.worlds.markov_chain([[0.9, 0.1], [0.1, 0.9]], n=60)
-    found = um.measure(um.LeftToRight(2), chain, samples=64)
+    chain = um.worlds.markov_chain([[0.9, 0.1], [0.4, 0.6]], n=60)
+    found = um.measure(um.EntropyBounded(0.5), chain, samples=64)
     assert found.standard_errors["kl"] > 0
-    assert found.calls == pytest.approx(30.0)
+    assert 1 < found.calls < 60
     assert "+-" in repr(found)
 
 
@@ -78,7 +82,6 @@ def test_a_denoiser_with_the_mask_elsewhere() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: um.measure(PAIR, um.TopK(1)), "order is measure"),
         (lambda: um.measure(um.TopK(1), "linear"), "law"),
         (lambda: um.measure(um.TopK(1), [0.5, 0.5, 0.0, 0.1], None), "shape"),
         (lambda: um.measure(um.TopK(1), um.worlds.even_parity(3), um.worlds.even_parity(4)), "n = 4"),

@@ -10,10 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from theory.errors import InvalidInput
-from theory.ledger import EPSILON, Number
-
-SLACK = 64 * EPSILON
-"""Rounding that a sigma computed from the alphas may carry past its limit."""
+from theory.ledger import Number
+from theory.tolerance import SLACK
 
 
 @dataclass(frozen=True)

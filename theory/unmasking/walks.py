@@ -27,7 +27,7 @@ from theory.worlds.base import number
 from theory.worlds.table import table_of
 
 Chain = Literal["sampler", "data"]
-SAMPLER, DATA = 0, 1
+_SAMPLER, _DATA = 0, 1
 
 
 @dataclass(frozen=True)
@@ -201,8 +201,8 @@ class _Sweep:
         gap = torch.where(context > 0, gap, 0.0)
         node = torch.stack((gap, dependence, bound, torch.full_like(bound, float(size > 1)), surprise))
         self.nodes[:, world, state] += weight * node
-        self._move(SAMPLER, world, state, weight[:, None] * drawn, after, 1)
-        self._move(DATA, world, state, weight[:, None] * joint, after, 1)
+        self._move(_SAMPLER, world, state, weight[:, None] * drawn, after, 1)
+        self._move(_DATA, world, state, weight[:, None] * joint, after, 1)
 
     def _outcomes(self, rule: ValueRule, world: Tensor, state: Tensor, z: Tensor) -> None:
         for w in sorted(set(world.tolist())):
@@ -211,7 +211,7 @@ class _Sweep:
             index = states.index_of(after, self.d)
             for spent in sorted(set(calls.flatten().tolist())):
                 part = torch.where(calls == spent, weights, 0.0)
-                self._move(SAMPLER, world[mine], state[mine], part, index, int(spent))
+                self._move(_SAMPLER, world[mine], state[mine], part, index, int(spent))
 
     def _move(self, chain: int, world: Tensor, state: Tensor, share: Tensor, after: Tensor, spent: int) -> None:
         flow = self.flow[chain]
@@ -223,18 +223,18 @@ class _Sweep:
     def finish(self) -> Walk:
         done = states.sequence_index(self.n, self.d)
         visits, calls = self.flow.sum(-1), self.flow[:, :, done].sum(2)
-        output = visits[SAMPLER][:, done]
+        output = visits[_SAMPLER][:, done]
         total = output.sum(-1, keepdim=True)
         missing = float((total - 1).abs().max())
         if missing > 1e-6:
             raise InvalidInput(f"rule {self.rule.name!r} ends with masks left in a share {missing:.3g} of its paths")
         output = torch.where((total - 1).abs() > SLACK, output / total, output)  # of conditionals rounded to float32
         if not self.rule.value_free:
-            visits[DATA], calls[DATA], self.nodes = torch.nan, torch.nan, torch.full_like(self.nodes, torch.nan)
+            visits[_DATA], calls[_DATA], self.nodes = torch.nan, torch.nan, torch.full_like(self.nodes, torch.nan)
         law = TableWorld(self._by_world(output), self.n, self.d, f"output of {self.rule.name} on {self.data.name}")
         return Walk(
-            self.rule.name, self.data, law, self._by_world(visits[SAMPLER]), self._by_world(visits[DATA]),
-            self._by_world(calls[SAMPLER]), self._by_world(calls[DATA]), Nodes(*map(self._by_world, self.nodes)),
+            self.rule.name, self.data, law, self._by_world(visits[_SAMPLER]), self._by_world(visits[_DATA]),
+            self._by_world(calls[_SAMPLER]), self._by_world(calls[_DATA]), Nodes(*map(self._by_world, self.nodes)),
         )  # fmt: skip
 
     def _by_world(self, found: Float[Tensor, "worlds k"]) -> Float[Tensor, "*worlds k"]:
