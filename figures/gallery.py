@@ -184,4 +184,4 @@ def _section(name: str, entry: Entry, options: str) -> str:
 
 - Paper: {entry.paper}, {entry.figure}
 - Files: [PNG]({name}.png), [PDF]({name}.pdf), [plotted data]({name}.csv)
-- Command: `python -m figures {name}{options}`"""
+- Command: `unmasked figures {name}{options}`"""

@@ -12,7 +12,7 @@ and, where it is made of many runs (tasks, seeds),
     models(config)             the models (synthetic.models.ModelSpec) that a run needs trained
 
 It is imported whenever a preset is looked up, so it imports torch, pandas and `theory` inside
-`run`, not at the top. Its first docstring line is what `python -m synthetic list` shows.
+`run`, not at the top. Its first docstring line is what `unmasked run` shows where no experiment is named.
 """
 
 from __future__ import annotations
