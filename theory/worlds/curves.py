@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -29,9 +29,29 @@ from theory.errors import InvalidInput
 from theory.showing import Shown
 from theory.worlds import information
 
-if TYPE_CHECKING:
-    from theory.worlds.base import World
-    from theory.worlds.tree import TreeWorld
+
+class Drawable(Protocol):
+    """What sampling a curve asks of a world."""
+
+    name: str
+    n: int
+    d: int
+
+    def sample(self, count: int, generator: Generator | None = None) -> Tensor: ...
+
+    def conditionals(self, z: Tensor) -> Tensor: ...
+
+
+class Forest(Protocol):
+    """What an exact curve asks of a world on a forest, as `TreeWorld` says it."""
+
+    name: str
+    n: int
+    d: int
+    parents: list[int]
+    observed: list[int]
+    factors: list[Tensor]
+
 
 STATES = 2**12
 """States whose conditionals are asked for in one call while a curve is sampled."""
@@ -60,13 +80,13 @@ class SampledCurve(Shown):
         return {"n": len(self.mean), "samples": self.samples, "Z_n (nats)": last}
 
 
-def is_path(world: TreeWorld) -> bool:
+def is_path(world: Forest) -> bool:
     """Return whether all nodes are observed and none has two children: the world is made of independent chains."""
     children = [parent for parent in world.parents if parent >= 0]
     return len(world.observed) == len(world.parents) and len(set(children)) == len(children)
 
 
-def chain_curve(world: TreeWorld) -> Float[Tensor, "n"]:
+def chain_curve(world: Forest) -> Float[Tensor, "n"]:
     """Return Z_1..Z_n of a world made of chains, in O(n^2) products of d x d matrices.
 
     The mean total correlations K_m are sums of nonnegative terms, taken in extended precision where the machine has it;
@@ -82,7 +102,7 @@ def chain_curve(world: TreeWorld) -> Float[Tensor, "n"]:
     return torch.from_numpy(np.diff(means).astype(float)).clamp(min=0)
 
 
-def sampled_curve(world: World, samples: int, generator: Generator | None = None) -> SampledCurve:
+def sampled_curve(world: Drawable, samples: int, generator: Generator | None = None) -> SampledCurve:
     """Estimate the curve of any world from `samples` drawn sequences, each revealed in a random order.
 
     Costs `samples` * n states of exact conditionals. Raises InvalidInput for fewer than two samples.
@@ -102,7 +122,7 @@ def _parts(x: Tensor, order: Tensor, n: int) -> Iterator[tuple[Tensor, Tensor]]:
     return zip(torch.split(x, rows), torch.split(order, rows), strict=True)
 
 
-def _informations(world: World, x: Tensor, order: Tensor, single: Float[Tensor, "n d"]) -> Float[Tensor, "rows n"]:
+def _informations(world: Drawable, x: Tensor, order: Tensor, single: Float[Tensor, "n d"]) -> Float[Tensor, "rows n"]:
     """Return the mean over masked i of KL(q(x_i | x_S) || q(x_i)), for every sequence and number of revealed tokens."""
     counts = torch.arange(world.n)
     hidden = order[:, None, :] >= counts[:, None]
@@ -112,7 +132,7 @@ def _informations(world: World, x: Tensor, order: Tensor, single: Float[Tensor, 
     return (gained * hidden).sum(-1) / (world.n - counts)
 
 
-def _pair_informations(world: TreeWorld) -> Iterator[Float[Tensor, "pairs"]]:
+def _pair_informations(world: Forest) -> Iterator[Float[Tensor, "pairs"]]:
     """Yield I(X_a; X_b) of all pairs at distance 1, 2, ... on one path."""
     singles = _single_laws(world)
     start = [k for k, parent in enumerate(world.parents) if parent >= 0]
@@ -131,7 +151,7 @@ def _pair_informations(world: TreeWorld) -> Iterator[Float[Tensor, "pairs"]]:
             across = across[kept] @ torch.stack([step[b] for b in last])
 
 
-def _single_laws(world: TreeWorld) -> list[Tensor]:
+def _single_laws(world: Forest) -> list[Tensor]:
     """Return the law of every node."""
     found: list[Tensor] = []
     for parent, factor in zip(world.parents, world.factors, strict=True):
