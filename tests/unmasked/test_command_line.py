@@ -56,6 +56,12 @@ def test_list(tmp_path: Path) -> None:
         (("check", "--jobs", "0"), "--jobs 0; expected at least 1"),
         (("check", "--replay", "missing.json"), "missing.json is no saved instance"),
         (("tightest", "schedules.2", "--budget", "0"), "--budget 0"),
+        (("tightest", "eb.E1"), "has findings, no instances"),
+        (("check", "eb.1", "--json", "."), "is a folder; name a file in it"),
+        (("list", "--paper", "2505.9999"), "unknown paper"),
+        (("run", "toy", "--preset", "smoke", "--cluster", "nonsense"), "expected a scheduler's address"),
+        (("figures", "toy", "--set", "steps"), "expected NAME=VALUE"),
+        (("figures", "toy", "--set", "stepz=3"), "did you mean steps"),
     ],
 )
 def test_mistakes_are_one_line_and_exit_code_2(args: tuple[str, ...], message: str, tmp_path: Path) -> None:
@@ -64,3 +70,31 @@ def test_mistakes_are_one_line_and_exit_code_2(args: tuple[str, ...], message: s
     assert message in done.stderr
     assert done.stderr.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_claims_are_chosen_by_glob_subject_paper_and_verdict(tmp_path: Path) -> None:
+    def chosen(*args: str) -> list[dict[str, str]]:
+        return json.loads(run("list", "--json", *args, cwd=tmp_path).stdout)
+
+    assert {c["subject"] for c in chosen("energy")} == {"energy"}
+    assert all(c["id"].startswith("schedules.1") for c in chosen("schedules.1*"))
+    refuted = chosen("--paper", "2505.24857", "--refuted")
+    assert refuted and all(c["paper"] == "2505.24857" and c["expected"] == "refuted" for c in refuted)
+    printed = chosen("--printed", "--refuted")
+    assert {c["id"] for c in printed} >= {"energy.1.printed", "schedules.12.printed"}
+    assert all(c["status"] == "printed" and c["id"].endswith(".printed") for c in printed)
+    assert {c["kind"] for c in chosen("eb")} >= {"empirical", "equality"}
+
+
+def test_a_list_cut_off_by_its_reader_ends_quietly(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    cut = f"{sys.executable} -m unmasked list --json | head -c 100"
+    done = subprocess.run(
+        command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.stderr == ""
+
+
+def test_a_claim_about_trained_models_is_explained(tmp_path: Path) -> None:
+    assert "judged from the records" in run("explain", "eb.E1", cwd=tmp_path).stdout
+    assert "figure frontiers" in run("explain", "frontiers", cwd=tmp_path).stdout
