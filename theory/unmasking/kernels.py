@@ -60,9 +60,12 @@ def reveal_kernel(world: World, denoiser: Any = None) -> Kernel:
 
 
 def conditionals(data: TableWorld, denoiser: Any = None) -> Conditionals:
-    """Return a denoiser as probabilities, (*worlds, m, n, d) for m states; the world's own unless given."""
+    """Return a denoiser as probabilities, (*worlds, m, n, d) for m states; the world's own unless given.
+
+    Where the world's own state is impossible they are uniform, whatever its `zero_rule`: the sweep lists all states.
+    """
     if denoiser is None or denoiser is data:
-        return data.conditionals
+        return lambda z: states.table_conditionals(data.table, z, data.d)
     source = for_world(denoiser, data)
     batch, rows = tuple(getattr(source, "worlds", ())), rows_of(source)
     count = math.prod(batch)

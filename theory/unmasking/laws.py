@@ -247,4 +247,4 @@ def _begin(data: TableWorld, denoiser: Any, start: Any) -> _Begin:
         whole[:, ~shown] = part
         return outer(whole)[..., ~shown, :]
 
-    return _Begin(law, free, free.conditionals if denoiser is None or denoiser is data else ask, agrees)
+    return _Begin(law, free, conditionals(free) if denoiser is None or denoiser is data else ask, agrees)

@@ -148,6 +148,13 @@ def test_from_a_start_the_sampler_is_that_of_the_masked_tokens(data: st.DataObje
     assert found.calls == pytest.approx(sum(1 - (1 - float(b - a)) ** free for a, b in itertools.pairwise(GRID)))
 
 
+def test_a_world_that_raises_at_impossible_states_is_swept_all_the_same() -> None:
+    strict = TableWorld([0.5, 0, 0, 0.5], 2, 2, zero_rule="raise")
+    for start in (None, [0, 2]):
+        found = laws.sampler_law("linear", strict, start=start, steps=2)
+        assert torch.equal(found.output.law(), laws.sampler_law("linear", PAIR, start=start, steps=2).output.law())
+
+
 def test_a_full_start_leaves_nothing_to_do() -> None:
     found = laws.sampler_law("linear", PAIR, start=[1, 1], steps=3)
     assert (found.divergence, found.path_divergence, found.calls, found.steps) == (0, 0, 0, 3)
