@@ -89,9 +89,7 @@ def test_claims_are_chosen_by_glob_subject_paper_and_verdict(tmp_path: Path) -> 
 def test_a_list_cut_off_by_its_reader_ends_quietly(tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     cut = f"{sys.executable} -m unmasked list --json | head -c 100"
-    done = subprocess.run(
-        command, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
-    )
+    done = subprocess.run(cut, shell=True, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
     assert done.stderr == ""
 
 
