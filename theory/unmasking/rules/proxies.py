@@ -21,19 +21,20 @@ ProxyName = str
 
 def token_entropy(log_p: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch"]:
     """Return the entropy of each row in nats."""
+    log_p = _at_least_single(log_p)
     return -torch.where(log_p > -torch.inf, log_p.exp() * log_p, 0.0).sum(-1)
 
 
 def confidence(log_p: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch"]:
     """Return minus the largest probability."""
-    return -log_p.amax(-1).exp()
+    return -_at_least_single(log_p).amax(-1).exp()
 
 
 def margin(log_p: Float[Tensor, "*batch d"]) -> Float[Tensor, "*batch"]:
     """Return minus the gap between the two largest probabilities."""
     if log_p.shape[-1] < 2:
         return confidence(log_p)
-    top = log_p.topk(2, -1).values.exp()
+    top = _at_least_single(log_p).topk(2, -1).values.exp()
     return top[..., 1] - top[..., 0]
 
 
@@ -57,3 +58,8 @@ def trusted_first(error: Float[Tensor, "batch n"], masked: Bool[Tensor, "batch n
     Errors equal up to the slack of `theory.tolerance` tie, also where they were computed in two ways.
     """
     return torch.where(masked, tied(error), torch.inf).sort(dim=-1, stable=True).indices
+
+
+def _at_least_single(log_p: Tensor) -> Tensor:
+    """Return log-probabilities of lower precision than float32 in float32, as `theory.tolerance` asks."""
+    return log_p if log_p.dtype in (torch.float32, torch.float64) else log_p.float()
