@@ -17,7 +17,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -30,6 +30,7 @@ from theory.showing import Shown
 from theory.worlds import information
 
 
+@runtime_checkable
 class Drawable(Protocol):
     """What sampling a curve asks of a world."""
 
@@ -42,6 +43,7 @@ class Drawable(Protocol):
     def conditionals(self, z: Tensor) -> Tensor: ...
 
 
+@runtime_checkable
 class Forest(Protocol):
     """What an exact curve asks of a world on a forest, as `TreeWorld` says it."""
 
