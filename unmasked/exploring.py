@@ -53,12 +53,13 @@ def worlds(subject: str) -> dict[str, Callable[[], World]]:
     return dict(WORLDS[subject])
 
 
-def errors(world: Any, schedule: Any, steps: int) -> pd.DataFrame:
+def errors(world: Any, schedule: Any, steps: int, curve: Any = None) -> pd.DataFrame:
     """Return what a mask schedule at K steps gets wrong, beside the named schedules and the best that exist.
 
     A row is a schedule. `error` is the expected path KL of revealing each token by itself on the schedule's grid,
     `energy` the energy of the same K steps for the weight gamma = t over the least, pi^2. The last rows are the best
-    grid, and the best whole block sizes (where K is at most n), which have no energy.
+    grid, and the best whole block sizes (where K is at most n), which have no energy. All rest on the world's
+    information curve, computed unless it is given.
 
     >>> from theory.worlds import copied_pairs
     >>> errors(copied_pairs(3), "squared sine", steps=4).loc[["squared sine", "best grid", "best sizes"]].round(3)
@@ -68,7 +69,7 @@ def errors(world: Any, schedule: Any, steps: int) -> pd.DataFrame:
     best sizes    0.277     NaN
     """
     law = as_world(world)
-    z = law.information_curve()
+    z = law.information_curve() if curve is None else curve
     given = as_schedule(schedule)
     grids = {each.name: each.grid(steps) for each in (given, *NAMED.values())}
     grids["best grid"] = optimal.optimal_grid(z, steps).grid
