@@ -43,7 +43,7 @@ um.figures.style()
 #
 # The paper defines a kinetic, a conditional kinetic and a geodesic energy. Up to constants that no schedule changes,
 # all three are $J(\alpha, \gamma) = \int_0^1 \dot\alpha^2 / (\dot\gamma\,\alpha(1-\alpha))\,dt$. Dots are
-# derivatives in time, and the weight $\gamma$, an increasing function from 0 to 1, says where on $[0, 1]$ motion is cheap. Write
+# derivatives in time, and the weight $\gamma$, an increasing function from 0 to 1, says when motion is cheap. Write
 # $\alpha = \sin^2\theta$ with an angle $\theta$ from 0 to $\pi/2$: the integrand becomes $4\dot\theta^2/\dot\gamma$.
 
 # %%

@@ -259,8 +259,8 @@ def _row(found: walks.Walk, vertices: list[tuple[float, float]]) -> dict[str, An
         "calls": float(found.calls),
         "KL": max(0.0, float(found.divergence)),
         "path KL": path,
-        "model error": float(found.model_error),
-        "joint dependence": float(found.joint_dependence),
+        "model error": evaluation.whole(float(found.model_error)),
+        "joint dependence": evaluation.whole(float(found.joint_dependence)),
         "bound": float(found.bound),
         "excess": evaluation.whole(path - hull.height(vertices, calls)) if solved else math.nan,
     }
