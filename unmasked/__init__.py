@@ -78,7 +78,7 @@ if TYPE_CHECKING:
     from unmasked.own_claims import at_most as at_most
     from unmasked.own_claims import claim as claim
     from unmasked.own_claims import equal as equal
-    from unmasked.record import record as record
+    from unmasked.recording import record as record
 
 _SETS, _OWN = "theory.unmasking.rules.sets", "unmasked.own_claims"
 _MODULES = {
@@ -128,7 +128,7 @@ _PLACES: dict[str, tuple[str, str]] = {
     "evaluate": ("unmasked.measuring", "evaluate"),
     "fit": ("unmasked.fitting", "fit"),
     "measure": ("unmasked.measuring", "measure"),
-    "record": ("unmasked.record", "record"),
+    "record": ("unmasked.recording", "record"),
     "schedule": ("theory.schedules", "as_schedule"),
     "trained": ("unmasked.fitting", "trained"),
     "world": ("unmasked.entry", "world"),

@@ -29,7 +29,7 @@ from theory.worlds import TableWorld, World, states
 from theory.worlds.table import table_of
 from unmasked.entry import world as as_world
 from unmasked.measuring import PAIRS
-from unmasked.record import record
+from unmasked.recording import record
 
 WORLDS: dict[str, Mapping[str, Callable[[], World]]] = {
     "schedules": shared.WORLDS,
