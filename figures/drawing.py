@@ -39,6 +39,8 @@ class Drawing(Shown):
     def _facts(self) -> dict[str, object]:
         return {"rows plotted": len(self.table), "files": ", ".join(map(str, self.paths)) or "none written"}
 
+    _repr_html_ = None  # type: ignore[assignment]  # a notebook would show the table in place of the picture
+
     def _repr_png_(self) -> bytes:
         import io
 
@@ -60,6 +62,13 @@ def draw(name: str, preset: str = "laptop", out: Path | str | None = None, **set
     with reporter() as progress:
         records = {each: _record(store, each, config, progress) for each, config in configs.items()}
     return _drawn(name, entry, records, store, None if out is None else Path(out))
+
+
+def style() -> None:
+    """Give every matplotlib figure drawn from now on the look of the gallery: sizes, fonts, colours, line styles."""
+    from matplotlib import pyplot
+
+    pyplot.style.use(STYLE)
 
 
 def configured(entry: Entry, store: Store, preset: str, settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -160,7 +169,8 @@ def _record(store: Store, experiment: str, config: Any, progress: Progress) -> R
 def _drawn(name: str, entry: Entry, records: Mapping[str, Record], store: Store, out: Path | None) -> Drawing:
     import matplotlib
 
-    matplotlib.use("Agg")
+    if matplotlib.get_backend(auto_select=False) is None:  # a notebook has chosen its own, which shows what follows
+        matplotlib.use("Agg")
     from matplotlib import pyplot
 
     with pyplot.style.context(STYLE, after_reset=True):

@@ -15,11 +15,13 @@
 # # Energies and schedules
 #
 # A masked diffusion model generates by revealing tokens over generation time, from $t = 0$ (all masked) to $t = 1$
-# (data). Its *mask schedule* $\alpha_t$ says which fraction is revealed at $t$. Chen et al. (arXiv 2509.13866) choose
-# it by least **energy**; Chen, Cong and Li (arXiv 2511.04647) count the exact **error** of sampling in $K$ steps.
-# This notebook derives the first, computes the second, and puts sliders on both.
+# (data). Its *mask schedule* $\alpha_t$ says which fraction is revealed at time $t$. Chen et al. (arXiv 2509.13866)
+# choose the schedule of least **energy**. Chen, Cong and Li (arXiv 2511.04647) compute the exact **error** of sampling
+# in $K$ steps: how far the sampled sequences are from the data, because tokens that are revealed in one step are drawn
+# independently of each other. This notebook derives the first, computes the second, and puts sliders on both.
 #
-# Entropies and divergences are in nats. Set `UNMASKED_PRESET=smoke` for a quick run, `gpu` for fine planes.
+# Entropies, errors and Kullback-Leibler divergences (KL) are in nats. Set `UNMASKED_PRESET=smoke` for a quick run,
+# `gpu` for fine planes.
 
 # %%
 import os
@@ -31,33 +33,18 @@ import torch
 from matplotlib import pyplot
 from sympy.calculus.euler import euler_equations
 
-from figures import landscapes, toy
-from figures.looks import SCHEDULES
-from figures.stamps import STYLE
-from synthetic.records import Store
-from synthetic.worlds import WORLDS, curve
-from theory import schedules
-from theory.energy.closed_forms import LEAST, beta_landscape, schedule_integral, step_energy
-from theory.reference.energy import Problem
-from theory.unmasking import curves, optimal
-from theory.worlds import information
+import unmasked as um
 
 PRESET = os.environ.get("UNMASKED_PRESET", "laptop")
-STORE = Store()
-pyplot.style.use(STYLE)
-
-
-def record(experiment):
-    """Return an experiment's record at this notebook's preset, computing it where it is not fresh."""
-    return STORE.get_or_compute(experiment, STORE.preset(experiment, PRESET))
-
+um.figures.style()
 
 # %% [markdown]
 # ## 1. Derive: the schedule of least energy
 #
-# Up to constants that no schedule changes, all three energies of the paper are
-# $J(\alpha, \gamma) = \int_0^1 \dot\alpha^2 / (\dot\gamma\,\alpha(1-\alpha))\,dt$ with a weight $\gamma$ from 0 to 1.
-# Write $\alpha = \sin^2\theta$: the integrand becomes $4\dot\theta^2/\dot\gamma$.
+# The paper defines a kinetic, a conditional kinetic and a geodesic energy. Up to constants that no schedule changes,
+# all three are $J(\alpha, \gamma) = \int_0^1 \dot\alpha^2 / (\dot\gamma\,\alpha(1-\alpha))\,dt$. Dots are
+# derivatives in time, and the weight $\gamma$, an increasing function from 0 to 1, says when motion is cheap. Write
+# $\alpha = \sin^2\theta$ with an angle $\theta$ from 0 to $\pi/2$: the integrand becomes $4\dot\theta^2/\dot\gamma$.
 
 # %%
 t = sp.Symbol("t")
@@ -68,7 +55,8 @@ lagrangian
 
 # %% [markdown]
 # The Euler–Lagrange equation says that $\dot\theta/\dot\gamma$ is constant. With $\theta_0 = 0$ and
-# $\theta_1 = \pi/2$ that is **Condition 3.4**, $\theta = \pi\gamma/2$, that is $\alpha = \sin^2(\pi\gamma/2)$:
+# $\theta_1 = \pi/2$ that is **Condition 3.4** of the paper, $\theta = \pi\gamma/2$, in other words
+# $\alpha = \sin^2(\pi\gamma/2)$. The left-hand side of the equation vanishes there:
 
 # %%
 equation = euler_equations(lagrangian, [theta], [t])[0].lhs
@@ -77,8 +65,8 @@ assert sp.simplify(equation - momentum) == 0
 sp.simplify(equation.subs(theta, sp.pi * gamma / 2).doit())
 
 # %% [markdown]
-# It is the minimum, and the least value is $\pi^2$: the integrand is a nonnegative square plus a derivative whose
-# integral is $\pi^2$ whatever the schedule.
+# This schedule is the minimum, and the least value is $\pi^2$: the integrand is a nonnegative square plus a derivative
+# whose integral is $\pi^2$ whatever the schedule.
 
 # %%
 square = (2 * theta.diff(t) - sp.pi * gamma.diff(t)) ** 2 / gamma.diff(t)
@@ -89,44 +77,54 @@ boundary.subs({theta: sp.pi / 2, gamma: 1}) - boundary.subs({theta: 0, gamma: 0}
 # %% [markdown]
 # ## 2. Compute: the Beta family, two ways
 #
-# With $\gamma$ the distribution function of Beta$(c, e)$ and $\alpha$ built from Beta$(a, b)$ the energy has a closed
-# form. Quadrature of the definition agrees, and the linear schedule, Beta(½, ½), has infinite energy under
-# $\gamma = t$.
+# Let $\gamma$ be the distribution function of the law Beta$(c, e)$, and $\alpha = \sin^2(\pi F/2)$ with $F$ that of
+# Beta$(a, b)$. Then the energy has a closed form, and numerical integration of the definition agrees with it. The
+# linear schedule $\alpha_t = t$ is $a = b = ½$, and has infinite energy for the weight $\gamma_t = t$, which is
+# $c = e = 1$.
 
 # %%
 cases = [(1, 1, 1, 1), (1.3, 0.8, 1, 1), (0.9, 0.7, 0.5, 0.5), (0.5, 0.5, 0.5, 0.5), (0.5, 0.5, 1, 1)]
 rows = []
 for a, b, c, e in cases:
-    closed = float(beta_landscape(a, b, c, e))
-    problem = Problem.of(schedules.beta_mask(a, b), schedules.beta(c, e))
-    by_quadrature = schedule_integral(problem) if np.isfinite(closed) else np.inf
+    closed = float(um.energies.beta_landscape(a, b, c, e))
+    problem = um.energies.Problem.of(um.schedules.beta_mask(a, b), um.schedules.beta(c, e))
+    by_quadrature = um.energies.schedule_integral(problem) if np.isfinite(closed) else np.inf
     rows.append({"a": a, "b": b, "c": c, "e": e, "closed form": closed, "quadrature": by_quadrature})
 pd.DataFrame(rows)
 
+# %% [markdown]
+# The energy over all shapes $(a, b)$, one panel a weight. It is least where mask schedule and weight have the same
+# shape, $a = c$ and $b = e$.
+
 # %%
-figure, table = landscapes.draw({"landscapes": record("landscapes")})
+um.figures.draw("landscapes", PRESET)
 
 # %% [markdown]
 # ## 3. What the energy does not see
 #
 # Every schedule is of least energy for *some* weight, and the energy does not depend on the data. The error of
-# sampling does: with exact conditionals, the expected KL of the per-token sampler on a grid
-# $0 = \alpha_0 < \dots < \alpha_K = 1$ is the area between the data's smoothed information curve $n\tilde Z$ and its
-# left-endpoint steps,
+# sampling does. Take sequences of $n$ tokens, and a sampler that at step $k$ reveals each token by itself with the
+# chance that raises the revealed fraction from $\alpha_k$ to $\alpha_{k+1}$, along a grid
+# $0 = \alpha_0 < \dots < \alpha_K = 1$, and draws it from its exact conditional law. Let $Z_j$ be the mean information
+# (in nats) between a token and $j - 1$ other ones, and $\tilde Z(a)$ the mean of $Z$ when every other token is
+# revealed with probability $a$: the **information curve** and its smoothed form. The expected path KL of the sampler
+# is $n$ times the area between the smoothed curve and its left-endpoint steps,
 #
 # $$E = n \sum_k \int_{\alpha_k}^{\alpha_{k+1}} \bigl[\tilde Z(a) - \tilde Z(\alpha_k)\bigr]\,da .$$
 #
-# On the two targets of the paper's toy experiment, three steps, without sampling noise:
+# On the two targets of the toy experiment of arXiv 2509.13866, in three steps and without sampling noise:
 
 # %%
-figure, table = toy.draw({"toy": record("toy")})
+um.figures.draw("toy", PRESET)
 
 # %% [markdown]
-# The best block sizes of three steps hit *both* targets exactly. On the right, sizes 3 + 1 + 1 do so although their
-# path KL is positive: averaging over random orders cancels errors that each single order makes.
+# The table has the KL of the data from the samples, their total variation (TV) and the error, which is the path KL
+# and never less than the KL. The best *block sizes* of three steps, that is how many tokens to reveal at each step,
+# hit *both* targets exactly. On the right, sizes 3 + 1 + 1 do so although their path KL is positive: averaging over
+# random orders cancels errors that each single order makes.
 
 # %%
-scalars = record("toy").scalars
+scalars = um.record("toy", PRESET).scalars
 names = ["linear", "sine", "squared sine", "one minus cosine", "best Beta", "best grid", "best sizes"]
 pd.DataFrame(
     {(side, what): [scalars[f"{side}/{name}/{what}"] for name in names]
@@ -137,63 +135,70 @@ pd.DataFrame(
 # %% [markdown]
 # ## 4. Explore
 #
-# Move the shapes $(a, b)$, the number of steps $K$ and the world. Left: the schedule and the times at which the
-# sampler stops. Middle: the data's curve, and the steps of your schedule and of the best grid. Right: all errors.
-
+# One call sets a schedule of your own beside the named ones, the best grid and the best block sizes, on any law. The
+# energy is that of the same $K$ steps, for $\gamma_t = t$ and in units of the least, $\pi^2$.
 
 # %%
-def errors_of(world, a, b, steps):
-    """Return name -> error (nats) of the schedule (a, b), the named ones, the best grid and the best sizes."""
-    z = curve(world)
-    found = {f"Beta({a:.2g}, {b:.2g})": float(curves.per_token_error(z, schedules.beta_mask(a, b).grid(steps)))}
-    for name, schedule in schedules.NAMED.items():
-        found[name] = float(curves.per_token_error(z, schedule.grid(steps)))
-    found["best grid"] = optimal.optimal_grid(z, steps)[1]
-    if steps <= len(z):
-        found["best sizes"] = optimal.optimal_sizes(z, steps)[-1].error
-    return found
+WORLDS = um.explore.worlds("schedules")
+um.explore.errors(WORLDS["copied pairs"](), lambda t: t**1.5, steps=4).round(4)
+
+# %% [markdown]
+# Move the shapes $(a, b)$, the number of steps $K$ and the law. Left: the schedule, and the times at which the
+# sampler stops. Middle: the smoothed information curve of the data, and the steps of your schedule and of the best
+# grid below it; the area between is the error divided by $n$. Right: all errors.
+
+# %%
+BUILT = {}
+
+
+def built(name):
+    """Return a law and its information curve, computed once."""
+    if name not in BUILT:
+        law = WORLDS[name]()
+        BUILT[name] = (law, law.information_curve())
+    return BUILT[name]
 
 
 def draw_schedule(axes, a, b, steps):
     """Draw the weight, the mask schedule and where the sampler stops."""
-    times, mask = np.linspace(0, 1, 201), schedules.beta_mask(a, b)
-    axes.plot(times, schedules.beta(a, b)(times), label=r"weight $\gamma_t$")
+    times, mask = np.linspace(0, 1, 201), um.schedules.beta_mask(a, b)
+    axes.plot(times, um.schedules.beta(a, b)(times), label=r"weight $\gamma_t$")
     axes.plot(times, mask(times), label=r"mask schedule $\alpha_t$")
-    axes.plot(schedules.uniform_grid(steps), mask.grid(steps), "o", color="black", label=f"{steps} steps")
+    axes.plot(um.schedules.uniform_grid(steps), mask.grid(steps), "o", color="black", label=f"{steps} steps")
     axes.set(xlabel="generation time $t$", xlim=(0, 1), ylim=(0, 1))
     axes.legend()
 
 
-def draw_steps(axes, world, a, b, steps):
-    """Draw the world's smoothed curve, the steps of a schedule below it, and those of the best grid."""
-    z, level = curve(world), np.linspace(0, 1, 201)
-    axes.plot(level, information.smoothed_curve(z, torch.from_numpy(level)), color="black", label=r"$\tilde Z(\alpha)$")
-    grids = {"best Beta": schedules.beta_mask(a, b).grid(steps), "best grid": optimal.optimal_grid(z, steps)[0]}
-    for name, label in (("best Beta", f"steps of Beta({a:.2g}, {b:.2g})"), ("best grid", "steps of the best grid")):
-        heights = information.smoothed_curve(z, torch.from_numpy(grids[name][:-1]))
-        look = {key: SCHEDULES[name][key] for key in ("color", "linestyle")}
-        axes.stairs(heights, grids[name], baseline=None, linewidth=1.5, label=label, **look)
+def draw_steps(axes, z, mask, steps):
+    """Draw a smoothed curve, the steps of a schedule below it, and those of the best grid."""
+    level = torch.linspace(0, 1, 201, dtype=torch.float64)
+    axes.plot(level, um.information.smoothed_curve(z, level), color="black", label=r"$\tilde Z(\alpha)$")
+    grids = {mask.name: mask.grid(steps), "best grid": um.optimal.optimal_grid(z, steps).grid}
+    looks = ({"color": "#D55E00", "linestyle": "-."}, {"color": "#CC79A7", "linestyle": (0, (8, 2))})
+    for (name, grid), look in zip(grids.items(), looks, strict=True):
+        heights = um.information.smoothed_curve(z, torch.from_numpy(grid[:-1]))
+        axes.stairs(heights, grid, baseline=None, linewidth=1.5, label=f"steps of {name}", **look)
     axes.set(xlabel=r"revealed fraction $\alpha$", ylabel="information (nats)", xlim=(0, 1), ylim=(0, None))
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.3))
 
 
-def draw_errors(axes, world, a, b, steps):
+def draw_errors(axes, found, title):
     """Draw the exact error of the schedule, the named ones and the optima."""
-    found = errors_of(world, a, b, steps)
     bars = axes.barh(list(found), found.values(), color="#56B4E9", edgecolor="black", hatch="//")
     axes.bar_label(bars, [f"{value:.4f}" if value > 1e-12 else "0" for value in found.values()], padding=3)
     axes.invert_yaxis()
-    axes.set(xlabel="error, path KL (nats)", xlim=(0, 1.35 * max(found.values())), title=world)
+    axes.set(xlabel="error, path KL (nats)", xlim=(0, 1.35 * max(found.values())), title=title)
 
 
 def explore(a=0.9, b=0.3, world="Markov chain", steps=4):
     """Draw a Beta schedule, its steps under the world's curve, and its error beside the best possible."""
+    (law, z), mask = built(world), um.schedules.beta_mask(a, b)
+    found = um.explore.errors(law, mask, steps, curve=z)
     figure, (left, middle, right) = pyplot.subplots(1, 3, figsize=(10, 3.4))
     draw_schedule(left, a, b, steps)
-    draw_steps(middle, world, a, b, steps)
-    draw_errors(right, world, a, b, steps)
-    energy = float(beta_landscape(a, b, 1, 1)) / LEAST
-    discrete = float(step_energy(schedules.beta_mask(a, b).grid(steps))) / LEAST
+    draw_steps(middle, z, mask, steps)
+    draw_errors(right, found["error"].to_dict(), world)
+    energy, discrete = float(um.energies.beta_landscape(a, b, 1, 1)) / um.energies.LEAST, found["energy"].iloc[0]
     shown = rf"{energy:.3f} $\pi^2$" if np.isfinite(energy) else "infinite"
     figure.suptitle(rf"energy under $\gamma_t = t$: {shown}; of these {steps} steps: {discrete:.3f} $\pi^2$")
     pyplot.show()
@@ -209,7 +214,7 @@ sliders = interact(
     explore,
     a=FloatLogSlider(0.9, min=-1, max=1, step=0.02, description="a"),
     b=FloatLogSlider(0.3, min=-1, max=1, step=0.02, description="b"),
-    world=Dropdown(options=SMALL if PRESET == "smoke" else list(WORLDS), value="Markov chain", description="world"),
+    world=Dropdown(options=SMALL if PRESET == "smoke" else list(WORLDS), value="Markov chain", description="law"),
     steps=IntSlider(4, min=1, max=16, description="K"),
 )
 
@@ -217,10 +222,11 @@ sliders = interact(
 # ## 5. The sign, world by world
 #
 # Is the schedule of least energy (squared sine, for $\gamma = t$) better or worse than the linear one, whose energy is
-# infinite? Worse nearly everywhere; better where the curve rises fastest at both ends, or only at the very end.
+# infinite? It is worse on nearly every law, and better where the information curve rises fastest at both ends, or only
+# at the very end.
 
 # %%
-compared = record("energy_vs_error").scalars
+compared = um.record("energy_vs_error", PRESET).scalars
 signs = {k.removesuffix("/sign"): v for k, v in compared.items() if k.endswith("/sign") and "Dirichlet" not in k}
 worse, worlds = compared["squared sine worse"], compared["worlds"]
 print(f"squared sine is worse on {worse} of {worlds} worlds, K = {compared['steps']}")

@@ -14,11 +14,13 @@
 # %% [markdown]
 # # Trained models against the theory
 #
-# The theorems speak of exact conditionals, or of any conditionals; networks have neither exact nor consistent ones.
-# Here small masked diffusion models are trained on tasks whose law is known, and held against the theory: on small
-# worlds **every** error of a trained model is exact, on longer ones it is estimated with intervals.
+# The theorems speak of exact conditionals, or of arbitrary ones. The conditionals of a network, its predictions of each
+# token given the others that are revealed, are neither exact nor consistent with one another. Here small masked
+# diffusion models are trained on tasks whose law is known, and held against the theory: on small laws (*worlds*)
+# **every** error of a trained model is exact, on longer ones it is estimated with intervals.
 #
-# Entropies and divergences are in nats. Set `UNMASKED_PRESET=smoke` for a quick run.
+# Entropies and Kullback-Leibler divergences (KL) are in nats. E[NFE] is the expected number of denoiser calls. Set
+# `UNMASKED_PRESET=smoke` for a quick run.
 
 # %%
 import os
@@ -27,95 +29,65 @@ import pandas as pd
 import torch
 from matplotlib import pyplot
 
-from figures import decomposition, eb_trained
-from figures.stamps import STYLE
-from synthetic import claims, models, tasks
-from synthetic.claims.base import judge
-from synthetic.denoisers import exact
-from synthetic.experiments import _trained
-from synthetic.progress import Silent
-from synthetic.records import Store
-from theory.denoisers import TableDenoiser
-from theory.errors import InvalidInput
-from theory.unmasking.long_walks import sample_walk
-from theory.unmasking.rules.sets import EntropyBounded, LeftToRight, RandomOne, Threshold, TopK
-from theory.unmasking.sampling import sample
-from theory.unmasking.walks import walk
-from theory.worlds import states
+import unmasked as um
 
 PRESET = os.environ.get("UNMASKED_PRESET", "laptop")
-STORE = Store()
-pyplot.style.use(STYLE)
-
-
-def record(experiment):
-    """Return an experiment's record at this notebook's preset, computing it where it is not fresh."""
-    return STORE.get_or_compute(experiment, STORE.preset(experiment, PRESET))
-
-
-def denoiser(task):
-    """Return the trained denoiser of a task (seed 0) as log-conditionals in float64."""
-    return exact(models.trained(_trained.spec(task, PRESET, 0), Silent()))
-
+um.figures.style()
 
 # %% [markdown]
 # ## 1. A model, and what it has learned
 #
-# A transformer without time input, trained on the **NELBO**: mask $k$ of the $n$ tokens, $k$ uniform, and weigh the
-# cross-entropy of the masked ones by $n/k$. Its expectation is at least the entropy of the data; the difference is
-# the model's error averaged over all orders of unmasking.
+# The model is a transformer without time input, trained on the **NELBO**, the negative evidence lower bound: mask $k$
+# of the $n$ tokens, with $k$ uniform in $1..n$, and weigh the summed cross-entropy of the masked ones by $n/k$. Its
+# expectation is at least the entropy of the data, and the difference is the model's error averaged over all orders of
+# unmasking. `um.trained` finds the model of a task on disk or trains it; `um.fit` does the same for rows of your own.
 
 # %%
 TASK = "small/four-token chain"
-run = models.finished(_trained.spec(TASK, PRESET, 0), Silent())
+run = um.trained(TASK, PRESET)
 figure, axes = pyplot.subplots(figsize=(5, 3))
-history = run.history
-axes.errorbar(history["step"], history["nelbo"] - run.entropy, 1.96 * history["standard_error"], marker="o")
+history, entropy = run.trained.history, run.trained.entropy
+axes.errorbar(history["step"], history["nelbo"] - entropy, 1.96 * history["standard_error"], marker="o")
 axes.set(xlabel="training step", ylabel="NELBO - entropy (nats)", title=TASK, ylim=(0, None))
 pyplot.show()
 
 # %% [markdown]
 # ## 2. Check: every error of that model, exactly
 #
-# Its conditionals at all $(d+1)^n$ states are tabulated and every path of a rule is walked. For a deterministic rule
-# KL(data ‖ output) = model error + joint dependence error, to the last digit; and a Monte-Carlo estimate along paths
-# of the data must agree within its own interval.
+# The model is asked at every state that a rule can reach, so that every path of the rule is walked. For a
+# deterministic rule, KL(data ‖ samples) is the sum of the **model error** (how far the predicted laws of the revealed
+# tokens are from the true ones) and of the **joint dependence error** (what drawing them independently costs), to the
+# last digit. A Monte Carlo estimate along paths of the data, which long sequences need, agrees within its own interval.
 
 # %%
-task, denoise = tasks.task(TASK), denoiser(TASK)
-table = TableDenoiser(denoise(states.all_states(task.n, task.d)))
-rows = []
-for rule in (TopK(1), TopK(2), EntropyBounded(0.3), EntropyBounded(1.0), LeftToRight(2)):
-    found = walk(rule, task.world, table)
-    assert abs(found.path_divergence - found.divergence) < 1e-10
-    drawn = sample_walk(rule, task.world, 4000, torch.Generator().manual_seed(0), denoise).path_divergence
-    assert abs(drawn.mean - found.path_divergence) <= 5 * drawn.standard_error + 1e-9
-    rows.append(
-        {
-            "rule": rule.name,
-            "E[NFE]": found.calls,
-            "model error": found.model_error,
-            "joint dependence": found.joint_dependence,
-            "entropy bound": found.bound,
-            "Monte Carlo": f"{drawn.mean:.4f} ± {1.96 * drawn.standard_error:.4f}",
-        }
-    )
-pd.DataFrame(rows).round(4)
+task, denoiser = um.tasks.task(TASK), run.denoiser
+rules = [um.TopK(1), um.TopK(2), um.EntropyBounded(0.3), um.EntropyBounded(1.0), um.LeftToRight(2)]
+table = um.explore.rules(task.world, rules, denoiser)
+assert (table["KL"] - table["model error"] - table["joint dependence"]).abs().max() < 1e-9
+for rule in rules:
+    generator = torch.Generator().manual_seed(0)
+    estimate = um.long_walks.sample_walk(rule, task.world, 4000, generator, denoiser).path_divergence
+    assert abs(estimate.mean - table["path KL"][rule.name]) <= 5 * estimate.standard_error + 1e-9
+    table.loc[rule.name, "Monte Carlo"] = f"{estimate.mean:.4f} ± {1.96 * estimate.standard_error:.4f}"
+table.round(4)
 
 # %% [markdown]
-# All rules and tasks, three seeds:
+# The two errors of all rules on all small tasks, for models of several seeds:
 
 # %%
-figure, data = decomposition.draw({"decomposition": record("decomposition")})
+um.figures.draw("decomposition", PRESET)
 
 # %% [markdown]
 # ## 3. Watch a rule decode
 #
-# A 4x4 Sudoku solved by EB: the number in the corner says in which denoiser call a cell was revealed, clues are grey.
+# Three 4x4 Sudokus, solved by the EB-Sampler (arXiv 2505.24857): at each call it reveals the surest cells, as long as
+# the bound on what revealing them together costs is within a budget. The number in the corner of a cell says in which
+# denoiser call it was revealed; clues are grey.
 
 # %%
-sudoku, solver = tasks.task("sudoku4"), denoiser("sudoku4")
+sudoku, solver = um.tasks.task("sudoku4"), um.trained("sudoku4", PRESET).denoiser
 puzzles = sudoku.test.rows(slice(0, 3))
+clues = torch.where(puzzles.given, puzzles.tokens, sudoku.d)  # the token d is the mask
 
 
 def draw_decoding(axes, tokens, given, call):
@@ -132,8 +104,8 @@ def draw_decoding(axes, tokens, given, call):
 
 def decode(budget):
     """Solve three puzzles by EB and draw when each cell was revealed."""
-    start = _trained.blank(puzzles, 4)
-    found = sample(EntropyBounded(budget), solver, start, seed=0, temperature=0, keep_trace=True)
+    rule = um.EntropyBounded(budget)
+    found = um.sampling.sample(rule, solver, clues, seed=0, temperature=0, keep_trace=True)
     call = torch.zeros(3, 16, dtype=torch.long)
     for row, step, revealed in zip(found.trace.row, found.trace.step, found.trace.revealed, strict=True):
         call[row, revealed] = int(step) + 1
@@ -155,36 +127,37 @@ sliders = interact(decode, budget=FloatSlider(0.1, min=0, max=3, step=0.01, desc
 
 # %% [markdown]
 # ## 4. Accuracy against denoiser calls
+#
+# What EB and its neighbours get right on each task, by the denoiser calls that they make.
 
 # %%
-figure, data = eb_trained.draw({"eb": record("eb")})
+um.figures.draw("eb_trained", PRESET)
 
 # %% [markdown]
 # ## 5. Explore: what a rule loses by the model, and what by the joint draw
 #
-# Dark: model error, light: joint dependence error. With the exact conditionals only the second is left.
+# Dark bars are model error, light bars joint dependence error. With the exact conditionals only the second is left.
 
 # %%
 RULES = {
-    "EB": EntropyBounded,
-    "entropy threshold": lambda budget: Threshold(budget, "entropy"),
-    "Top-2": lambda budget: TopK(2),
-    "random one": lambda budget: RandomOne(),
+    "EB": um.EntropyBounded,
+    "entropy threshold": lambda budget: um.Threshold(budget, "entropy"),
+    "Top-2": lambda budget: um.TopK(2),
+    "random one": lambda budget: um.RandomOne(),
 }
-SMALL = list(record("decomposition").table["task"].unique())
+SMALL = list(um.record("decomposition", PRESET).table["task"].unique())
+MODELS = {name: um.trained(name, PRESET) for name in SMALL}
 
 
 def explore(name=SMALL[0], rule="EB", budget=0.5):
     """Draw the two errors of one rule with the trained model and with the exact conditionals."""
-    chosen, model = tasks.task(name), denoiser(name)
-    tabulated = TableDenoiser(model(states.all_states(chosen.n, chosen.d)))
-    _, axes = pyplot.subplots(figsize=(5, 2))
-    for y, source in enumerate((None, tabulated)):
-        found = walk(RULES[rule](budget), chosen.world, source)
-        parts = [found.model_error, found.joint_dependence]
-        axes.barh(y, parts[0], color="#0072B2")
-        axes.barh(y, parts[1], left=parts[0], color="#56B4E9")
-        axes.text(sum(parts), y, f"  {sum(parts):.4f} nats, {found.calls:.2f} calls", va="center")
+    world, model = MODELS[name].rows.world, MODELS[name].denoiser
+    axes = pyplot.figure(figsize=(5, 2)).subplots()
+    for y, source in enumerate((None, model)):
+        found = um.explore.rules(world, [RULES[rule](budget)], source).iloc[0]
+        axes.barh(y, found["model error"], color="#0072B2")
+        axes.barh(y, found["joint dependence"], left=found["model error"], color="#56B4E9")
+        axes.text(found["path KL"], y, f"  {found['path KL']:.4f} nats, {found['calls']:.2f} calls", va="center")
     axes.set(yticks=[0, 1], yticklabels=["exact", "trained"], xlabel="path KL (nats)", title=f"{rule} on {name}")
     axes.margins(x=0.8)
     pyplot.show()
@@ -203,18 +176,10 @@ errors = interact(
 # %% [markdown]
 # ## 6. What holds
 #
-# Verdicts follow from 95 % bootstrap intervals over seeds and items; `python -m synthetic check` prints all of them.
+# Statements about trained models are claims, too. Their verdicts follow from 95 % bootstrap intervals over seeds and
+# items: supported where the intervals are on the claimed side, refuted where one is on the other, undecided otherwise.
+# These are the claims that the two experiments above decide; `unmasked check` prints all of them.
 
 # %%
-shown = [claim for claim in claims.registry().values() if set(claim.experiments) <= {"eb", "decomposition"}]
-
-
-def verdict(claim):
-    """Return a claim's verdict, or that the records of this preset are too small to judge it."""
-    try:
-        return judge(claim, {name: record(name) for name in claim.experiments}).verdict
-    except InvalidInput:
-        return "too few values"
-
-
-pd.DataFrame([{"claim": claim.id, "verdict": verdict(claim), "says": claim.statement} for claim in shown])
+pd.options.display.max_colwidth = None
+um.explore.verdicts("eb", "decomposition", preset=PRESET)

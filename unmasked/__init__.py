@@ -3,8 +3,10 @@
     um.measure(rule or schedule, law)     what a sampler gets wrong and what it costs, exactly where the world is small
     um.compare(schedule, world, steps)    a mask schedule against the best one that exists
     um.fit(rows, d)                       a small masked diffusion model of one's own data, trained and measured
+    um.trained(task, preset)              a small model that the figures use, found on disk or trained
     um.denoiser(model, ...)               a network, function or table as the denoiser of all of these
     um.claim(statement)                   an inequality of one's own, checked on drawn worlds, with a shrunk witness
+    um.explore.rules(world, rules)        tables of what the notebooks show: rules, schedules' errors, remasking, rounds
     um.figures.draw(name, ...)            a figure of the gallery, with one's own worlds, rules and settings
 
 Everything is found at its first use, so that the import itself costs nothing.
@@ -26,9 +28,17 @@ if TYPE_CHECKING:
     from theory.energy import closed_forms as energies
     from theory.errors import InvalidInput as InvalidInput
     from theory.reference import laws as reference
+    from theory.reference import remasking as reference_remasking
     from theory.remasking import chain as remasking
+    from theory.remasking import drafts as drafts
+    from theory.remasking import posterior as posteriors
+    from theory.remasking import stationary as stationary
     from theory.schedules import as_schedule as schedule
+    from theory.speculation import bounds as speculation_bounds
+    from theory.speculation import coupling as coupling
+    from theory.speculation import gaussian as gaussian_chains
     from theory.speculation import masked as speculation
+    from theory.speculation import sampling as gaussian_speculation
     from theory.unmasking import best_rules as best_rules
     from theory.unmasking import curves as curves
     from theory.unmasking import laws as laws
@@ -50,9 +60,12 @@ if TYPE_CHECKING:
     from theory.unmasking.rules.sets import Threshold as Threshold
     from theory.unmasking.rules.sets import TopK as TopK
     from theory.worlds import World as World
+    from theory.worlds import information as information
+    from unmasked import exploring as explore
     from unmasked import strategies as strategies
     from unmasked.entry import world as world
     from unmasked.fitting import fit as fit
+    from unmasked.fitting import trained as trained
     from unmasked.measuring import evaluate as evaluate
     from unmasked.measuring import measure as measure
     from unmasked.own_claims import AnyDenoiser as AnyDenoiser
@@ -65,22 +78,31 @@ if TYPE_CHECKING:
     from unmasked.own_claims import at_most as at_most
     from unmasked.own_claims import claim as claim
     from unmasked.own_claims import equal as equal
-    from unmasked.record import record as record
+    from unmasked.recording import record as record
 
 _SETS, _OWN = "theory.unmasking.rules.sets", "unmasked.own_claims"
 _MODULES = {
     "best_rules": "theory.unmasking.best_rules",
+    "coupling": "theory.speculation.coupling",
     "curves": "theory.unmasking.curves",
+    "drafts": "theory.remasking.drafts",
     "energies": "theory.energy.closed_forms",
+    "gaussian_chains": "theory.speculation.gaussian",
+    "gaussian_speculation": "theory.speculation.sampling",
+    "information": "theory.worlds.information",
     "laws": "theory.unmasking.laws",
     "likelihood": "theory.unmasking.likelihood",
     "long_walks": "theory.unmasking.long_walks",
     "losses": "theory.unmasking.losses",
     "optimal": "theory.unmasking.optimal",
+    "posteriors": "theory.remasking.posterior",
     "reference": "theory.reference.laws",
+    "reference_remasking": "theory.reference.remasking",
     "remasking": "theory.remasking.chain",
     "sampling": "theory.unmasking.sampling",
     "speculation": "theory.speculation.masked",
+    "speculation_bounds": "theory.speculation.bounds",
+    "stationary": "theory.remasking.stationary",
     "tasks": "synthetic.tasks",
     "walks": "theory.unmasking.walks",
 }
@@ -88,6 +110,7 @@ _MODULES = {
 
 _PLACES: dict[str, tuple[str, str]] = {
     **{name: (module, "") for name, module in _MODULES.items()},
+    "explore": ("unmasked.exploring", ""),
     "figures": ("figures.drawing", ""),
     "schedules": ("theory.schedules", ""),
     "strategies": ("unmasked.strategies", ""),
@@ -105,8 +128,9 @@ _PLACES: dict[str, tuple[str, str]] = {
     "evaluate": ("unmasked.measuring", "evaluate"),
     "fit": ("unmasked.fitting", "fit"),
     "measure": ("unmasked.measuring", "measure"),
-    "record": ("unmasked.record", "record"),
+    "record": ("unmasked.recording", "record"),
     "schedule": ("theory.schedules", "as_schedule"),
+    "trained": ("unmasked.fitting", "trained"),
     "world": ("unmasked.entry", "world"),
     **{name: (_SETS, name) for name in ("Dilated", "EntropyBounded", "LeftToRight", "RandomOne", "Threshold", "TopK")},
     **{name: (_OWN, name) for name in ("AnyDenoiser", "AnyRule", "AnySchedule", "AnyWorld", "Budget", "Steps")},

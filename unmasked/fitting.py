@@ -12,13 +12,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from synthetic import models
-from synthetic.denoisers import Architecture, exact, preset
+from synthetic import models, tasks
+from synthetic.denoisers import Architecture, exact
+from synthetic.denoisers import preset as architecture
+from synthetic.experiments._trained import SIZES, spec
 from synthetic.progress import reporter
 from synthetic.tasks.base import Examples
 from synthetic.training import Trained, Training, train
 from theory.denoisers import Denoiser
-from theory.errors import InvalidInput
+from theory.errors import InvalidInput, unknown
 from theory.schedules import Schedule
 from theory.showing import Shown
 from theory.unmasking import losses, sampling
@@ -118,7 +120,7 @@ def fit(
     torch.Size([512, 4])
     """
     data = _rows(rows, d, given, name, world)
-    size = preset(model) if isinstance(model, str) else model
+    size = architecture(model) if isinstance(model, str) else model
     training = Training(
         steps=steps, warmup=max(1, steps // 20), ema=0.99 if steps < 5000 else 0.999,
         evaluate_every=max(1, steps // 4), checkpoint_every=max(1, steps // 4),
@@ -127,6 +129,20 @@ def fit(
         where = folder or models.own_folder(name, _digest(data, size, training, seed))
         found = train(data, size, training, seed, where, progress, device)
     return Run(name, data, found)
+
+
+def trained(task: str, preset: str = "laptop", seed: int = 0) -> Run:
+    """Return the small model that the figures use for a task, found on disk or trained now.
+
+    `task` is one of `um.tasks.names()`; models of one task differ in size by the preset and in weights by the seed.
+    Raises InvalidInput with the nearest names for an unknown task or preset.
+    """
+    if preset not in SIZES:
+        raise unknown("preset", preset, SIZES)
+    found = tasks.task(task)
+    with reporter() as progress:
+        run = models.finished(spec(task, preset, seed), progress)
+    return Run(task, Rows(found.name, found.shape, found.d, found.train, found.test, found.world), run)
 
 
 def _rows(rows: Any, d: int | None, given: Any, name: str, world: World | None) -> Rows:

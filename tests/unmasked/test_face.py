@@ -13,6 +13,8 @@ import pytest
 import unmasked as um
 from theory.files import PROJECT
 
+MODULES = [f"unmasked.{name}" for name in ("entry", "exploring", "fitting", "measuring", "own_claims")]
+
 
 @pytest.mark.parametrize("name", um.__all__)
 def test_every_name_is_found_and_documented(name: str) -> None:
@@ -25,7 +27,7 @@ def test_an_unknown_name_suggests_the_nearest() -> None:
         um.mesure  # noqa: B018  # the lookup is what fails
 
 
-@pytest.mark.parametrize("module", ["unmasked.entry", "unmasked.measuring", "unmasked.own_claims", "unmasked.fitting"])
+@pytest.mark.parametrize("module", MODULES)
 def test_the_examples_of_the_docstrings_run(module: str) -> None:
     failed, attempted = doctest.testmod(importlib.import_module(module), optionflags=doctest.ELLIPSIS)
     assert attempted > 0
