@@ -14,8 +14,9 @@ import pandas as pd
 import torch
 from torch import Generator
 
+from synthetic import remasking as shared_remasking
+from synthetic import small_worlds
 from synthetic import worlds as shared
-from synthetic.experiments import _remasking, _small
 from theory.energy.closed_forms import LEAST, step_energy
 from theory.errors import InvalidInput, unknown
 from theory.remasking import chain
@@ -33,10 +34,10 @@ from unmasked.recording import record
 
 WORLDS: dict[str, Mapping[str, Callable[[], World]]] = {
     "schedules": shared.WORLDS,
-    "rules": _small.WORLDS,
-    "remasking": _remasking.LAWS,
+    "rules": small_worlds.WORLDS,
+    "remasking": shared_remasking.LAWS,
 }
-REMASKING = tuple(_remasking.SAMPLERS)
+REMASKING = tuple(shared_remasking.SAMPLERS)
 """The samplers of `remasked`: masked diffusion, star, and a fixed count of masks, at random or guided by errors."""
 
 
@@ -151,7 +152,7 @@ def refinement(world: Any, sampler: str = "guided", temperature: float = 1.0) ->
     >>> refinement(copied_pairs(2)).n
     4
     """
-    return _remasking.Exact(_table(world)).refinement(_known(sampler), temperature)
+    return shared_remasking.Exact(_table(world)).refinement(_known(sampler), temperature)
 
 
 def remasked(
@@ -167,8 +168,8 @@ def remasked(
     0.1971
     """
     table = _table(world)
-    plan = _remasking.SAMPLERS[_known(sampler)](steps, window)
-    return chain.remask(plan, table, refine=_remasking.Exact(table).refinement(sampler, temperature))
+    plan = shared_remasking.SAMPLERS[_known(sampler)](steps, window)
+    return chain.remask(plan, table, refine=shared_remasking.Exact(table).refinement(sampler, temperature))
 
 
 def remasking(
@@ -180,10 +181,10 @@ def remasking(
     >>> remasking(copied_pairs(2), [2, 8])["masked diffusion"].round(4).tolist()
     [0.4375, 0.1211]
     """
-    law = _remasking.Exact(_table(world))
+    law = shared_remasking.Exact(_table(world))
     columns = {
         name: [law.distance(law.output(name, plan(count, window), temperature)) for count in steps]
-        for name, plan in _remasking.SAMPLERS.items()
+        for name, plan in shared_remasking.SAMPLERS.items()
     }
     return pd.DataFrame(columns, index=pd.Index(list(steps), name="steps"))
 
@@ -275,6 +276,6 @@ def _table(world: Any) -> TableWorld:
 
 
 def _known(sampler: str) -> str:
-    if sampler not in _remasking.SAMPLERS:
-        raise unknown("sampler that remasks", sampler, _remasking.SAMPLERS)
+    if sampler not in shared_remasking.SAMPLERS:
+        raise unknown("sampler that remasks", sampler, shared_remasking.SAMPLERS)
     return sampler

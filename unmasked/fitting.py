@@ -15,9 +15,9 @@ from torch import Tensor
 from synthetic import models, tasks
 from synthetic.denoisers import Architecture, exact
 from synthetic.denoisers import preset as architecture
-from synthetic.experiments._trained import SIZES, spec
 from synthetic.progress import reporter
 from synthetic.tasks.base import Examples
+from synthetic.trained import SIZES, spec
 from synthetic.training import Trained, Training, train
 from theory.denoisers import Denoiser
 from theory.errors import InvalidInput, unknown

@@ -45,7 +45,7 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     import numpy as np
     import pandas as pd
 
-    from synthetic.experiments._small import six_atoms
+    from synthetic.small_worlds import six_atoms
 
     fixture = six_atoms()
     grid = sorted({*np.linspace(0, config.largest, config.resolution + 1).round(6).tolist(), 0.4, 0.45})

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from synthetic.experiments import _trained
+from synthetic import trained as trained_models
 from synthetic.progress import Progress
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ PRESETS = {
 }
 
 
-parts, models = _trained.runs, _trained.specs
+parts, models = trained_models.runs, trained_models.specs
 """One run for each task and seed, and the models that a run measures."""
 
 
@@ -62,7 +62,7 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     from theory.worlds import states
     from theory.worlds.table import table_of
 
-    task, denoiser = _trained.denoiser(config, progress)
+    task, denoiser = trained_models.denoiser(config, progress)
     (name,), (seed,) = config.tasks, config.seeds
     assert task.world is not None
     world, table = table_of(task.world), TableDenoiser(denoiser(states.all_states(task.n, task.d)))

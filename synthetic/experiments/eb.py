@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from synthetic.experiments import _trained
+from synthetic import trained as trained_models
 from synthetic.progress import Progress
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def parts(config: Config) -> tuple[Config, ...]:
 
 def models(config: Config) -> tuple[ModelSpec, ...]:
     """Return the models measured."""
-    return _trained.specs(config)
+    return trained_models.specs(config)
 
 
 def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -90,12 +90,12 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, Any
 
     from synthetic.itemised import pack
 
-    task, denoiser = _trained.denoiser(config, progress)
+    task, denoiser = trained_models.denoiser(config, progress)
     (name,), (seed,), (count,) = config.tasks, config.seeds, config.items
     items = chosen(task, count)
     listed = list(rules(config, task))
     values: list[list[list[float]]] = [[[], [], []] for _ in listed]
-    for where in progress.track(list(_trained.chunks(len(items), config.chunk)), f"{name}, items"):
+    for where in progress.track(list(trained_models.chunks(len(items), config.chunk)), f"{name}, items"):
         asked = remembered(denoiser)
         for (*_, rule), kept in zip(listed, values, strict=True):
             for all_, new in zip(kept, measured(task, asked, rule, items.rows(where), seed + where.start), strict=True):
@@ -135,10 +135,10 @@ def chosen(task: Task, count: int) -> Examples:
     from theory.unmasking.rules.proxies import token_entropy
 
     if task.world is None or not is_puzzle(task.test):
-        return _trained.some(task.test, count)
-    start = _trained.blank(task.test, task.d)
+        return trained_models.some(task.test, count)
+    start = trained_models.blank(task.test, task.d)
     parts_ = [token_entropy(task.world.conditionals(z).log()).amax(-1) for z in start.split(64)]
-    return _trained.some(task.test.rows(torch.cat(parts_) < 1e-9), count)
+    return trained_models.some(task.test.rows(torch.cat(parts_) < 1e-9), count)
 
 
 def measured(
@@ -149,7 +149,7 @@ def measured(
     from theory.unmasking.sampling import sample
 
     puzzle = is_puzzle(items)
-    found = sample(rule, denoiser, _trained.blank(items, task.d), seed=seed, temperature=0.0 if puzzle else 1.0)
+    found = sample(rule, denoiser, trained_models.blank(items, task.d), seed=seed, temperature=0.0 if puzzle else 1.0)
     nll: list[float] = []
     if not puzzle and rule.name != "random one":
         nll = (-log_likelihood(rule, denoiser, items.tokens).log_likelihood).tolist()

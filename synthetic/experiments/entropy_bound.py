@@ -55,7 +55,7 @@ def families(config: Config) -> Mapping[str, TableWorld]:
     """Return batches of laws by family."""
     import torch
 
-    from synthetic.experiments._small import small
+    from synthetic.small_worlds import small
     from theory import worlds
     from theory.worlds import TableWorld
 

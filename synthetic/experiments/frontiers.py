@@ -57,7 +57,7 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     """Walk every rule on every world, and solve for the optimal ones."""
     import pandas as pd
 
-    from synthetic.experiments._small import small
+    from synthetic.small_worlds import small
     from synthetic.worlds import chosen
     from theory.worlds.table import table_of
 

@@ -23,7 +23,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from synthetic.experiments import _trained
+from synthetic import trained as trained_models
 from synthetic.progress import Progress
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ PRESETS = {
 }  # fmt: skip
 
 
-parts, models = _trained.runs, _trained.specs
+parts, models = trained_models.runs, trained_models.specs
 """One run for each task and seed, and the models that a run measures."""
 
 
@@ -98,7 +98,7 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, Any
     from synthetic.tasks import task as named
 
     (name,), (seed,) = config.tasks, config.seeds
-    task, model = named(name), trained(_trained.spec(name, config.scale, seed), progress)
+    task, model = named(name), trained(trained_models.spec(name, config.scale, seed), progress)
     rows, scalars = (enumerated if name.startswith(SMALL) else sampled)(config, task, model, progress)
     columns = ["part", "method", "measure", "t_on", "budget", "steps", "evaluations", "values"]
     table = pd.DataFrame(rows, columns=columns)

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from synthetic.experiments import _trained
+from synthetic import trained as trained_models
 from synthetic.progress import Progress
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ PRESETS = {
 }
 
 
-parts, models = _trained.runs, _trained.specs
+parts, models = trained_models.runs, trained_models.specs
 """One run for each task and seed, and the models that a run measures."""
 
 
@@ -70,7 +70,7 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     """Score the test items of one task with one model in every way."""
     import pandas as pd
 
-    task, denoiser = _trained.denoiser(config, progress)
+    task, denoiser = trained_models.denoiser(config, progress)
     (name,), (seed,) = config.tasks, config.seeds
     found: dict[str, float] = {}
     if name.startswith(SMALL):
@@ -111,7 +111,7 @@ def sampled(config: Config, task: Task, denoiser: Denoiser, progress: Progress) 
     from theory.unmasking.likelihood import log_likelihood
 
     (seed,) = config.seeds
-    examples = _trained.some(task.test, items(config, task))
+    examples = trained_models.some(task.test, items(config, task))
     rows = _rows("elbo", "by count", 1.0, -_losses.by_count(denoiser, examples, 1, 2 * seed).sum(-1))
     if task.world is not None:
         rows += _rows("data", "exact law", 1.0, task.world.log_prob(examples.tokens))
@@ -142,7 +142,7 @@ def enumerated(config: Config, task: Task, denoiser: Denoiser) -> tuple[list[tup
     oracle = likelihood.best_order(terms)[0]
     along = likelihood.along(terms, torch.arange(n))
     best = best_rules.best_rule(world, denoiser=table, largest=1)
-    tokens = _trained.some(task.test, config.items).tokens
+    tokens = trained_models.some(task.test, config.items).tokens
     own = tokens @ _places(n, d)
     rows = _rows("elbo", "all orders", 1.0, likelihood.elbo(terms)[own])
     rows += _rows("data", "exact law", 1.0, law[own].log())

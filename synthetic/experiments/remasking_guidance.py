@@ -23,7 +23,7 @@ from synthetic.progress import Progress
 if TYPE_CHECKING:
     import pandas as pd
 
-    from synthetic.experiments._remasking import Exact
+    from synthetic.remasking import Exact
 
 LAW = {"temperature": "product law", "window": "chain of 4"}
 CONSTRAINTS = ("two copied pairs", "even parity")
@@ -57,7 +57,7 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     """Compute the three parts."""
     import pandas as pd
 
-    from synthetic.experiments._remasking import exact
+    from synthetic.remasking import exact
     from theory.tolerance import SLACK
 
     parts = (temperatures(config), windows(config), constraints(config))
@@ -74,7 +74,7 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
 
 def temperatures(config: Config) -> Iterator[dict[str, Any]]:
     """Yield guided runs on the product law over temperatures, and the unguided ones."""
-    from synthetic.experiments._remasking import exact
+    from synthetic.remasking import exact
 
     law = exact(LAW["temperature"])
     for steps in config.temperature_steps:
@@ -86,7 +86,7 @@ def temperatures(config: Config) -> Iterator[dict[str, Any]]:
 
 def windows(config: Config) -> Iterator[dict[str, Any]]:
     """Yield runs that mask again in the last i of T steps, i = 0..T."""
-    from synthetic.experiments._remasking import exact
+    from synthetic.remasking import exact
 
     law = exact(LAW["window"])
     for steps in config.window_steps:
@@ -96,7 +96,7 @@ def windows(config: Config) -> Iterator[dict[str, Any]]:
 
 def constraints(config: Config) -> Iterator[dict[str, Any]]:
     """Yield all samplers on laws whose support is a part of the sequences."""
-    from synthetic.experiments._remasking import SAMPLERS, exact
+    from synthetic.remasking import SAMPLERS, exact
 
     for name in CONSTRAINTS:
         law = exact(name)
@@ -108,7 +108,7 @@ def row(
     part: str, name: str, law: Exact, sampler: str, steps: int, window: float = 1.0, temperature: float = 1.0
 ) -> dict[str, Any]:
     """Return what one sampler's output law is like."""
-    from synthetic.experiments._remasking import SAMPLERS
+    from synthetic.remasking import SAMPLERS
 
     output = law.output(sampler, SAMPLERS[sampler](steps, (1 - window, 1.0)), temperature or None)
     off = law.world.law() <= 0

@@ -23,7 +23,7 @@ from synthetic.progress import Progress
 if TYPE_CHECKING:
     import pandas as pd
 
-    from synthetic.experiments._remasking import Exact
+    from synthetic.remasking import Exact
 
 COLUMNS = ("part", "law", "process", "steps", "time", "alpha", "sigma", "tv", "tv_states", "weight", "bound",
            "standard")  # fmt: skip
@@ -80,7 +80,7 @@ def empty() -> dict[str, Any]:
 
 def plateaus(config: Config, progress: Progress) -> Iterator[dict[str, Any]]:
     """Yield the star at constant alpha over alpha, and one alpha over sigma."""
-    from synthetic.experiments._remasking import exact
+    from synthetic.remasking import exact
     from theory.remasking.posterior import largest_sigma
 
     for name in progress.track(PLATEAUS, "laws"):
@@ -130,7 +130,7 @@ def weights(config: Config) -> Iterator[dict[str, Any]]:
 
 def bounds(config: Config) -> Iterator[dict[str, Any]]:
     """Yield the mean bounds of star and masked diffusion under the data."""
-    from synthetic.experiments._remasking import exact
+    from synthetic.remasking import exact
     from theory.remasking.bounds import entropy_profile, step_weights, weighted
     from theory.remasking.schedules import standard, star
 
@@ -146,7 +146,7 @@ def bounds(config: Config) -> Iterator[dict[str, Any]]:
 
 def limits(config: Config) -> dict[str, float]:
     """Return entropies and limits of the laws."""
-    from synthetic.experiments._remasking import exact
+    from synthetic.remasking import exact
     from theory.remasking import bounds as bound
     from theory.remasking import chain
 

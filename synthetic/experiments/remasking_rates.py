@@ -19,7 +19,7 @@ from synthetic.progress import Progress
 if TYPE_CHECKING:
     import pandas as pd
 
-    from synthetic.experiments._remasking import Exact
+    from synthetic.remasking import Exact
     from theory.worlds import TableWorld
 
 CASES = (("masked diffusion", 1.0), ("star", 1.0), ("fixed count", 1.0), ("guided", 1.0), ("guided", 0.3))
@@ -49,7 +49,7 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     """Compute the output law of every sampler for every number of steps."""
     import pandas as pd
 
-    from synthetic.experiments._remasking import exact
+    from synthetic.remasking import exact
 
     rows: list[dict[str, Any]] = []
     scalars: dict[str, float] = {"fit": float(config.fit)}
@@ -67,7 +67,7 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
 
 def measured(config: Config, law: Exact, progress: Progress) -> Iterator[dict[str, Any]]:
     """Yield TV and KL of every sampler and number of steps."""
-    from synthetic.experiments._remasking import SAMPLERS
+    from synthetic.remasking import SAMPLERS
 
     for sampler, window in progress.track(CASES, "samplers"):
         last = config.steps[-1] if sampler in SLOPED else config.counted

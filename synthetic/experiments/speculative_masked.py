@@ -74,7 +74,7 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
 
 def worlds(config: Config, name: str, generator: Generator) -> list[TableWorld]:
     """Return the law of a named world, or the random laws of a family."""
-    from synthetic.experiments._small import small
+    from synthetic.small_worlds import small
     from theory.worlds import dirichlet
 
     if name in RANDOM:

@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from synthetic.experiments import _trained
+from synthetic import trained as trained_models
 from synthetic.progress import Progress
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ PRESETS = {
 }
 
 
-parts, models = _trained.runs, _trained.specs
+parts, models = trained_models.runs, trained_models.specs
 """One run for each task and seed, and the models that a run measures."""
 
 
@@ -77,7 +77,7 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     from theory.errors import InvalidInput
     from theory.worlds import states
 
-    task, denoiser = _trained.denoiser(config, progress)
+    task, denoiser = trained_models.denoiser(config, progress)
     (name,), (seed,) = config.tasks, config.seeds
     if task.world is None:
         raise InvalidInput(f"task {name!r} has no law to measure quality by; choose one with a world")

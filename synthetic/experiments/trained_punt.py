@@ -24,7 +24,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from synthetic.experiments import _trained
+from synthetic import trained as trained_models
 from synthetic.progress import Progress
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ PRESETS = {
 }  # fmt: skip
 
 
-parts, models = _trained.runs, _trained.specs
+parts, models = trained_models.runs, trained_models.specs
 """One run for each task and seed, and the models that a run measures."""
 
 
@@ -81,7 +81,7 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     """Measure the rules on one model and, where the law is known, with its exact conditionals."""
     import pandas as pd
 
-    task, denoiser = _trained.denoiser(config, progress)
+    task, denoiser = trained_models.denoiser(config, progress)
     (name,), (seed,) = config.tasks, config.seeds
     small = name.startswith("small/")
     sides: list[tuple[str, Denoiser]] = [("trained", denoiser)]

@@ -23,7 +23,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from synthetic.experiments import _trained
+from synthetic import trained as trained_models
 from synthetic.progress import Progress
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ PRESETS = {
 }  # fmt: skip
 
 
-parts, models = _trained.runs, _trained.specs
+parts, models = trained_models.runs, trained_models.specs
 """One run for each task and seed, and the models that a run measures."""
 
 
@@ -85,10 +85,10 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, str
     from synthetic.experiments._losses import by_count
     from synthetic.experiments._schedules import Losses
 
-    task, denoiser = _trained.denoiser(config, progress)
+    task, denoiser = trained_models.denoiser(config, progress)
     (name,), (seed,) = config.tasks, config.seeds
     half = max(2, min(config.items, config.tokens // task.n))
-    examples = _trained.some(task.test, 2 * half)
+    examples = trained_models.some(task.test, 2 * half)
     free = (~examples.given).sum(-1)
     losses = Losses(by_count(denoiser, examples, repeats(task.n), 2 * seed), free)
     rows = curves(losses, max(k for k in config.steps if k <= int(free.max())), half)
@@ -197,7 +197,7 @@ class _Measurement:
         from theory.unmasking.sampling import sample_sizes
 
         (seed,), examples = self.config.seeds, self.examples.rows(rows)
-        start = _trained.blank(examples, self.task.d)
+        start = trained_models.blank(examples, self.task.d)
         found = sample_sizes(self.denoiser, sizes, start, seed=10 * seed, batch=128)
         return self.task.success(found.tokens, examples), found.nfe
 

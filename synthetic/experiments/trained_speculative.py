@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from synthetic.experiments import _trained
+from synthetic import trained as trained_models
 from synthetic.progress import Progress
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ PRESETS = {
 }  # fmt: skip
 
 
-parts, models = _trained.runs, _trained.specs
+parts, models = trained_models.runs, trained_models.specs
 """One run for each task and seed, and the models that a run measures."""
 
 
@@ -72,7 +72,7 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     """Decode with one model and, where the law is known, with its exact conditionals."""
     import pandas as pd
 
-    task, network = _trained.denoiser(config, progress)
+    task, network = trained_models.denoiser(config, progress)
     (name,), (seed,) = config.tasks, config.seeds
     small = name.startswith("small/")
     sides: list[tuple[str, Denoiser]] = [("trained", network)]

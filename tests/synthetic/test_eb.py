@@ -12,9 +12,10 @@ import pandas as pd
 import pytest
 import torch
 
+from synthetic import trained as trained_models
 from synthetic.claims import eb as claims
 from synthetic.claims.base import judge
-from synthetic.experiments import _trained, eb
+from synthetic.experiments import eb
 from synthetic.itemised import bracket, curve, pack, unpack
 from synthetic.progress import Silent
 from synthetic.records import Record
@@ -43,7 +44,7 @@ def ran(task: str) -> tuple[pd.DataFrame, dict[str, float | str]]:
 
 @functools.cache
 def model(task: str) -> tuple[Task, Denoiser]:
-    return _trained.denoiser(part(task), Silent())
+    return trained_models.denoiser(part(task), Silent())
 
 
 def test_every_rule_has_a_value_for_every_item() -> None:
@@ -111,7 +112,7 @@ def test_puzzles_are_solved_as_by_a_loop_over_single_states(by: str) -> None:
     table, _ = ran("sudoku4")
     budget = PRESET.puzzle_budgets[-1]
     row = table.query("family == 'EB' and by == @by and parameter == @budget").iloc[0]
-    start = _trained.blank(items, task.d).tolist()
+    start = trained_models.blank(items, task.d).tolist()
     visited = [solve(denoise, z, task.d, bounded(budget, by)) for z in start]
     assert unpack(row["nfe"]).tolist() == [len(path) - 1 for path in visited]
     solved = task.success(torch.tensor([path[-1] for path in visited]), items)
@@ -144,7 +145,7 @@ def test_a_remembered_denoiser_says_the_same_and_is_asked_once() -> None:
         calls.append(len(z))
         return denoise(z)
 
-    z = _trained.blank(task.test.rows(slice(0, 6)), task.d)
+    z = trained_models.blank(task.test.rows(slice(0, 6)), task.d)
     twice = torch.cat((z, z.flip(0)))
     ask = eb.remembered(counted)
     assert torch.equal(ask(z), denoise(z))

@@ -218,15 +218,15 @@ def test_the_smoke_run_has_every_condition_once_and_its_claims_can_be_judged() -
 def test_the_distance_and_the_auc_of_a_run_are_recomputed() -> None:
     part = next(p for p in gstar.parts(gstar.PRESETS["smoke"]) if p.tasks == ("small/Markov chain",))
     table, _ = ran()["small/Markov chain", part.seeds[0]]
-    from synthetic.experiments import _trained
+    from synthetic import trained as trained_models
 
-    task, denoise = _trained.denoiser(part, Silent())
+    task, denoise = trained_models.denoiser(part, Silent())
     denoise = denoiser(denoise, n=6, d=2, outputs="log-probabilities")
     proposal, law = factorised(denoise), task.world
     optimum, drafted = best.error_probabilities(law, proposal), best.drafted_law(law, proposal).law()
     from synthetic.models import trained
 
-    model = trained(_trained.spec(part.tasks[0], part.scale, part.seeds[0]), Silent())
+    model = trained(trained_models.spec(part.tasks[0], part.scale, part.seeds[0]), Silent())
     head = gstar.fitted(part, task, model, denoise)["head"]
     x = states.all_sequences(6, 2)
     wanted = sum(

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from synthetic import parity
+from synthetic import trained as trained_models
 from synthetic.denoisers import Architecture, Transformer
-from synthetic.experiments import _trained
 from synthetic.models import trained
 from synthetic.parity import CPU16, CPU32, GPU16, GPU32, Precision, compare, error_budget, evaluate, reference, settled
 from synthetic.progress import Silent
@@ -59,7 +59,7 @@ def test_bfloat16_stays_within_a_larger_budget() -> None:
 
 
 def test_a_trained_model_stays_within_its_budget(tmp_path: Path) -> None:
-    spec = _trained.spec("small/Markov chain", "smoke", 0)
+    spec = trained_models.spec("small/Markov chain", "smoke", 0)
     model = trained(spec, Silent(), root=tmp_path)
     z = all_states(model.n, model.d)
     found = compare(model, z[(z == model.d).any(-1)], CPU32, RULES)

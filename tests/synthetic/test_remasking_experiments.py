@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from synthetic.experiments import _remasking, registry
+from synthetic import remasking as shared_remasking
+from synthetic.experiments import registry
 from synthetic.progress import Silent
 from theory.errors import InvalidInput
 from theory.reference import laws as reference
@@ -106,11 +107,11 @@ def distance(law: reference.Law, output: reference.Law) -> float:
     return sum(abs(float(law.get(x, 0)) - float(output.get(x, 0))) for x in {*law, *output}) / 2
 
 
-@pytest.mark.parametrize("name", _remasking.LAWS)
+@pytest.mark.parametrize("name", shared_remasking.LAWS)
 def test_the_laws_are_those_written_out(name: str) -> None:
     law = laws()[name]
-    world = _remasking.exact(name)
-    world = _remasking.exact(name).world
+    world = shared_remasking.exact(name)
+    world = shared_remasking.exact(name).world
     assert (world.n, world.d) == (len(next(iter(law))), 2)
     assert world.law().tolist() == pytest.approx(
         [float(law.get(x, 0)) for x in reference.sequences(world.n, 2)], abs=1e-14
@@ -126,7 +127,7 @@ def test_the_laws_are_those_written_out(name: str) -> None:
 
 def test_unknown_laws_are_named() -> None:
     with pytest.raises(InvalidInput, match="did you mean chain of 4"):
-        _remasking.exact("chain of4")
+        shared_remasking.exact("chain of4")
 
 
 @pytest.mark.parametrize("steps", [4, 8])
@@ -166,10 +167,10 @@ def refilled(law: reference.Law) -> float:
 
 
 def test_rates_reach_the_notes() -> None:
-    world = _remasking.exact("chain of 3")
-    found = [world.distance(world.output("star", _remasking.SAMPLERS["star"](t))) for t in (64, 256, 1024)]
+    world = shared_remasking.exact("chain of 3")
+    found = [world.distance(world.output("star", shared_remasking.SAMPLERS["star"](t))) for t in (64, 256, 1024)]
     assert found == pytest.approx([0.0209, 0.0099, 0.0048], abs=5e-5)
-    diffusion = world.output("masked diffusion", _remasking.SAMPLERS["masked diffusion"](1024))
+    diffusion = world.output("masked diffusion", shared_remasking.SAMPLERS["masked diffusion"](1024))
     assert 1024 * world.distance(diffusion) == pytest.approx(0.440, abs=5e-4)
 
 
@@ -248,5 +249,5 @@ def test_a_wrong_law_is_noticed() -> None:
 
 
 def test_a_law_has_no_distance_from_itself() -> None:
-    law = _remasking.exact("chain of 3")
+    law = shared_remasking.exact("chain of 3")
     assert law.distance(law.world) == law.divergence(law.world) == 0

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from synthetic.experiments import _remasking, remasking_loop
+from synthetic import remasking as shared_remasking
+from synthetic.experiments import remasking_loop
 from synthetic.progress import Silent
 from theory.reference import laws as reference
 from theory.reference import remasking as reference_remasking
@@ -22,7 +23,7 @@ def smoke() -> tuple[pd.DataFrame, dict[str, float]]:
 
 
 def law_of(name: str) -> reference.Law:
-    return reference.floats(_remasking.exact(name).world)
+    return reference.floats(shared_remasking.exact(name).world)
 
 
 def distance(law: reference.Law, output: reference.Law) -> float:

@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 import torch
 
-from synthetic.experiments import _small, registry
+from synthetic import small_worlds
+from synthetic.experiments import registry
 from synthetic.progress import Silent
 from theory import worlds
 from theory.errors import InvalidInput
@@ -36,9 +37,9 @@ def by_hand(world: worlds.TableWorld, rule: reference_paths.LiteralRule) -> tupl
     return reference.kullback_leibler(law, reference_paths.output(found)), *calls
 
 
-@pytest.mark.parametrize("name", _small.WORLDS)
+@pytest.mark.parametrize("name", small_worlds.WORLDS)
 def test_small_worlds_are_laws_with_exact_conditionals(name: str) -> None:
-    world = _small.small(name)
+    world = small_worlds.small(name)
     law = world.law()
     assert law.shape == (world.d**world.n,)
     assert float(law.sum()) == pytest.approx(1, abs=1e-12)
@@ -51,18 +52,18 @@ def test_small_worlds_are_laws_with_exact_conditionals(name: str) -> None:
 
 def test_unknown_small_worlds_are_named() -> None:
     with pytest.raises(InvalidInput, match="six atoms"):
-        _small.small("six atom")
+        small_worlds.small("six atom")
 
 
 def test_the_wide_patches_are_the_data_s_own_windows() -> None:
     whole = worlds.digit_patches(3).law().reshape(2, 2, 2, 2, 2, 2, 8)
-    assert torch.equal(_small.wide_patches().law(), whole.sum(-1).reshape(-1))
+    assert torch.equal(small_worlds.wide_patches().law(), whole.sum(-1).reshape(-1))
 
 
 def test_frontier_points_by_hand_on_six_atoms() -> None:
     table, scalars = smoke("frontiers")
     mine = table[table["world"] == "six atoms"].set_index("rule")
-    world = _small.six_atoms()
+    world = small_worlds.six_atoms()
     cases = {
         "EB 0.1, entropy": reference_paths.entropy_bounded(0.1),
         "EB 0.5, confidence": reference_paths.entropy_bounded(0.5, "confidence"),
@@ -99,7 +100,7 @@ def test_one_token_rules_that_do_not_look_at_tokens_are_exact() -> None:
 def test_the_entropy_bound_by_hand_at_the_first_step_of_digit_patches() -> None:
     table, scalars = smoke("entropy_bound")
     assert min(value for key, value in scalars.items() if key.endswith("slack")) >= -1e-12
-    world = _small.wide_patches()
+    world = small_worlds.wide_patches()
     law = reference.floats(world)
     start = table[(table["family"] == "digit patches") & (table["state"] == 3**6 - 1)].set_index("rule")
     assert (start["weight"] - 1).abs().max() < 1e-12
@@ -120,7 +121,7 @@ def test_six_atoms_have_the_digits_of_the_notes() -> None:
     table, scalars = smoke("budgets")
     digits = [scalars[f"{b}/{what}"] for b in ("0.40", "0.45") for what in ("nfe", "nfe_data", "kl")]
     assert digits == pytest.approx([2.863, 2.850, 0.018, 3.624, 3.624, 0.329], abs=5e-4)
-    world = _small.six_atoms()
+    world = small_worlds.six_atoms()
     assert digits[:3] == pytest.approx(
         [by_hand(world, reference_paths.entropy_bounded(0.4))[k] for k in (1, 2, 0)], abs=1e-12
     )

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from synthetic.experiments import _small, registry
+from synthetic import small_worlds
+from synthetic.experiments import registry
 from synthetic.progress import Silent
 from theory.reference import laws as reference
 from theory.reference import speculation as reference_speculation
@@ -66,7 +67,7 @@ def test_gaussian_acceptances_of_the_notes() -> None:
 @pytest.mark.parametrize("window", [2, 3, 5])
 def test_masked_rounds_of_six_atoms_by_enumerating_drafts_and_coins(window: int) -> None:
     table, _ = smoke("speculative_masked")
-    world = _small.six_atoms()
+    world = small_worlds.six_atoms()
     conditional = reference.conditionals_of(reference.floats(world), world.d)
     orders = {
         "left to right": reference_speculation.fixed_order(range(world.n), world.d),

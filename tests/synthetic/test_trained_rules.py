@@ -14,9 +14,10 @@ import pandas as pd
 import pytest
 import torch
 
+from synthetic import trained as trained_models
 from synthetic.claims import info_gain, punt, speculative
 from synthetic.claims.base import joint, judge
-from synthetic.experiments import _drawn, _trained, registry, trained_infogain, trained_punt, trained_speculative
+from synthetic.experiments import _drawn, registry, trained_infogain, trained_punt, trained_speculative
 from synthetic.itemised import pack, unpack
 from synthetic.progress import Silent
 from synthetic.tasks import task
@@ -371,7 +372,9 @@ def test_exact_statements_can_fail() -> None:
 def test_models_are_those_of_the_table() -> None:
     for module in (trained_punt, trained_infogain, trained_speculative):
         config = module.PRESETS["laptop"]
-        assert set(module.models(config)) == {_trained.spec(t, "laptop", s) for t in config.tasks for s in config.seeds}
+        assert set(module.models(config)) == {
+            trained_models.spec(t, "laptop", s) for t in config.tasks for s in config.seeds
+        }
 
 
 def test_walked_small_tasks_are_the_walk() -> None:

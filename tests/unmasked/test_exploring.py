@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import unmasked as um
-from synthetic.experiments import _remasking
+from synthetic import remasking as shared_remasking
 
 PAIRS = um.worlds.copied_pairs(3)
 
@@ -93,8 +93,8 @@ def test_blocks_add_up_to_the_error_of_the_rule() -> None:
 @pytest.mark.parametrize("sampler", um.explore.REMASKING)
 def test_a_remasked_law_is_that_of_the_experiments(sampler: str) -> None:
     world = um.explore.worlds("remasking")["chain of 3"]()
-    law, window = _remasking.exact("chain of 3"), (0.5, 1.0)
-    expected = law.output(sampler, _remasking.SAMPLERS[sampler](4, window), 0.5)
+    law, window = shared_remasking.exact("chain of 3"), (0.5, 1.0)
+    expected = law.output(sampler, shared_remasking.SAMPLERS[sampler](4, window), 0.5)
     found = um.explore.remasked(world, sampler, 4, window, 0.5)
     assert torch.allclose(found.output.law(), expected.law(), atol=1e-14)
     table = um.explore.remasking(world, [2, 4], window, 0.5)
