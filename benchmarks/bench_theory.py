@@ -142,13 +142,13 @@ def long_schedules() -> Timing:
 
 @benchmark(at_most=90)
 def whole_ledger() -> Timing:
-    """seconds of `python -m theory check` for the whole ledger (a time, not a ratio)"""
+    """seconds of `unmasked check` for the whole ledger (a time, not a ratio)"""
     return Timing(seconds(lambda: command("check")), 1.0)
 
 
 @benchmark(at_most=2)
 def listing() -> Timing:
-    """seconds that `python -m theory list` takes beyond `import torch` (a time, not a ratio)"""
+    """seconds that `unmasked list` takes beyond `import torch` (a time, not a ratio)"""
     torch_alone = min(seconds(lambda: python("-c", "import torch")) for _ in range(3))
     return Timing(min(seconds(lambda: command("list")) for _ in range(3)) - torch_alone, 1.0)
 
@@ -167,7 +167,7 @@ def processor_seconds(call: Callable[[], object]) -> float:
 
 
 def command(name: str) -> None:
-    python("-m", "theory", name)
+    python("-m", "unmasked", name)
 
 
 def python(*args: str) -> None:
