@@ -29,7 +29,7 @@ from theory.worlds import TableWorld, states
 
 def elbo_forms(denoiser: TableDenoiser, world: TableWorld, flat: bool = False) -> Iterator[Evidence]:
     """Compare the ELBO over orders with that over numbers of masks, and both with n! orders written out."""
-    s, q, n, d = Setup(denoiser), world.law(), world.n, world.d
+    s, q, n = Setup(denoiser), world.law(), world.n
     terms = s.terms()
     orders, counts = likelihood.elbo(terms), likelihood.elbo_by_count(terms)
     if flat:
@@ -38,7 +38,7 @@ def elbo_forms(denoiser: TableDenoiser, world: TableWorld, flat: bool = False) -
     yield equal("enumeration", orders, counts, s.slack, note="orders against counts of masks")
     written = [_mean_log(every) for every in _along_orders(s)]
     yield equal("enumeration", counts, written, s.slack, note="sweep against all orders")
-    mean = -reference_nelbo.nelbo_by_order(denoiser.log_p.exp().reshape(*[d + 1] * n, n, d), q.reshape(*[d] * n))
+    mean = -reference_nelbo.nelbo_by_order(denoiser, world)
     yield equal("enumeration", q @ counts, mean, s.slack, note="data average against nelbo_by_order")
 
 
