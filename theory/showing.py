@@ -17,6 +17,8 @@ class Shown:
     """
 
     name: str
+    _one_line = False
+    """Whether the repr stays on one line at any length, as that of what is shown inside other things does."""
 
     def _facts(self) -> dict[str, object]:
         raise NotImplementedError
@@ -24,7 +26,7 @@ class Shown:
     def __repr__(self) -> str:
         facts = [f"{label} = {shown(value)}" for label, value in self._facts().items()]
         line = f"{type(self).__name__}({self.name}: {', '.join(facts)})"
-        if len(line) <= WIDTH:
+        if self._one_line or len(line) <= WIDTH:
             return line
         return f"{type(self).__name__}({self.name}:\n    " + ",\n    ".join(facts) + ")"
 

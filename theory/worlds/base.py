@@ -28,6 +28,7 @@ class World(Shown, ABC):
     n: int
     d: int
     zero_rule: ZeroRule = "uniform"
+    _one_line = True
 
     @property
     def worlds(self) -> tuple[int, ...]:

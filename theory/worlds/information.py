@@ -116,9 +116,10 @@ def check_curve(curve: object) -> Float[Tensor, "*batch n"]:
     z = torch.as_tensor(curve, dtype=torch.float64)
     if z.ndim < 1 or z.shape[-1] < 1 or not bool(torch.isfinite(z).all()):
         raise InvalidInput("information curve must hold at least one number and no NaN or infinity")
-    slip = 1e-9 * max(1.0, float(z.abs().max()))
-    if float(z[..., 0].abs().max()) > slip:
-        raise InvalidInput(f"information curve starts at Z_1 = {float(z[..., 0].max()):.3g}; expected 0")
-    if z.shape[-1] > 1 and float(z.diff(dim=-1).min()) < -slip:
-        raise InvalidInput(f"information curve falls by {-float(z.diff(dim=-1).min()):.3g}; expected nondecreasing")
+    seen = z.detach()
+    slip = 1e-9 * max(1.0, float(seen.abs().max()))
+    if float(seen[..., 0].abs().max()) > slip:
+        raise InvalidInput(f"information curve starts at Z_1 = {float(seen[..., 0].max()):.3g}; expected 0")
+    if z.shape[-1] > 1 and float(seen.diff(dim=-1).min()) < -slip:
+        raise InvalidInput(f"information curve falls by {-float(seen.diff(dim=-1).min()):.3g}; expected nondecreasing")
     return z

@@ -17,7 +17,10 @@ from theory.worlds.base import World, draw_cells, number
 from theory.worlds.states import ZeroRule
 
 FEW = 32
-"""Weights that a repr lists."""
+"""Weights or probabilities that a repr lists."""
+
+UNNAMED = "table"
+"""What a table is called that was given no name: its repr then lists its probabilities."""
 
 
 class TableWorld(World):
@@ -139,8 +142,12 @@ class TableWorld(World):
         return TableWorld(kept / mass, self.n, self.d, f"{self.name} given {shown} of {self.n} tokens", self.zero_rule)
 
     def _facts(self) -> dict[str, object]:
-        few = self.weights is not None and len(self.weights) <= FEW
-        return {**super()._facts(), **({"weights": f"[{', '.join(map(str, self.weights or ()))}]"} if few else {})}
+        facts = super()._facts()
+        if self.weights is not None and len(self.weights) <= FEW:
+            return {**facts, "weights": f"[{', '.join(map(str, self.weights))}]"}
+        if self.name == UNNAMED and self._law.numel() <= FEW:
+            return {**facts, "law": f"[{', '.join(f'{p:.3g}' for p in self._law.flatten().tolist())}]"}
+        return facts
 
     def set_entropies(self) -> Float[Tensor, "*worlds sets"]:
         """Return H(X_S) of all 2^n revealed sets, in the order of `information.set_entropies`."""
