@@ -81,7 +81,7 @@ def test_a_figure_is_three_files_and_a_page(lab, draw) -> None:
     assert b"/FontFile2" in pdf or b"/Type0" in pdf
     page = (out / "README.md").read_text()
     assert "a paper, Fig. 1" in page
-    assert "python -m figures picture" in page
+    assert "unmasked figures picture" in page
 
 
 def test_the_second_run_draws_nothing_and_imports_no_library(lab) -> None:
