@@ -63,7 +63,7 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
         write_atomically(path.with_suffix(".safetensors"), data)
         write_atomically(path, canonical(document) + b"\n")
     except OSError as error:
-        stays = [int(NAME.fullmatch(name.name)[1]) for name in _newest_first(folder) if name != path]  # type: ignore[index]
+        stays = [int(NAME.fullmatch(name.name)[1]) for name in _newest_first(folder) if name != path]  # type: ignore[index]  # the pattern matched when the names were listed
         raise InvalidInput(
             f"cannot write the checkpoint of step {checkpoint.step} in {folder} ({error.strerror}); "
             f"{f'that of step {stays[0]} stays' if stays else 'there is none before it'}: "

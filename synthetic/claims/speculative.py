@@ -124,7 +124,7 @@ def better_than_parallel(records: Records, cost: str) -> tuple[Finding, ...]:
             label = f"{task}, {side}, {order}, L = {mine.parameters[k]:g} ({mine.mean_nfe[k]:.1f} {cost})"
             name, claimed = ("KL", "below") if measure == "kl" else ("success", "above")
             gain = bootstrap(mine.gain(other.items(second), k))
-            found.append(Finding(f"{label}: {name} - Top-k's", gain, 0.0, claimed))  # type: ignore[arg-type]
+            found.append(Finding(f"{label}: {name} - Top-k's", gain, 0.0, claimed))  # type: ignore[arg-type]  # one of two words
     return tuple(found)
 
 

@@ -108,7 +108,7 @@ def decoded(config: Config, task: Task, denoiser: Denoiser, seed: int) -> Iterat
     start = torch.where(noise.argsort(-1).argsort(-1) < (task.n - 1 if small else config.masks), task.d, x)
     shown = task.world.log_marginal(start)
     rules: list[tuple[str, str, ValueRule]] = [("entropy-greedy", "", SampledInfoGain(1, greedy=True))]
-    rules += [("Info-Gain", form, InfoGain(form, "argmax")) for form in FORMS]  # type: ignore[arg-type]
+    rules += [("Info-Gain", form, InfoGain(form, "argmax")) for form in FORMS]  # type: ignore[arg-type]  # a form by name
     for rule, form, used in rules:
         tokens, surprise, steps = follow(denoiser, used, start, seed)
         masked = (start == task.d).sum(-1)
@@ -151,7 +151,7 @@ def samplers(config: Config, n: int) -> Iterator[SampledInfoGain]:
 
     yield SampledInfoGain(1, "mean", config.tau_position)
     for form in FORMS:
-        yield SampledInfoGain(config.candidates, form, config.tau_position)  # type: ignore[arg-type]
+        yield SampledInfoGain(config.candidates, form, config.tau_position)  # type: ignore[arg-type]  # a form by name
     wide = min(config.parallel, 2) if n < 8 else config.parallel
     yield SampledInfoGain(wide, "mean", config.tau_position, k=wide)
 
@@ -240,8 +240,8 @@ def case(config: Config, task: Task, denoiser: Denoiser) -> Iterator[dict[str, A
         ("entropy-greedy", "", 1, SampledInfoGain(1, "mean", config.tau_position)),
     ]
     for form in FORMS:
-        most = SampledInfoGain(config.candidates, form, config.tau_position, greedy=True)  # type: ignore[arg-type]
-        rules += [("Info-Gain", form, 0, InfoGain(form, "argmax")), ("Info-Gain", form, config.candidates, most)]  # type: ignore[arg-type]
+        most = SampledInfoGain(config.candidates, form, config.tau_position, greedy=True)  # type: ignore[arg-type]  # a form by name
+        rules += [("Info-Gain", form, 0, InfoGain(form, "argmax")), ("Info-Gain", form, config.candidates, most)]  # type: ignore[arg-type]  # a form by name
     factor, product = ~hidden[:, :2], ~hidden[:, 2:]
     one = hidden.sum(-1) == task.n - 1
     where = {

@@ -148,7 +148,7 @@ def laws(config: Config, task: Task, denoiser: Denoiser, seed: int) -> Iterator[
     for order, priority in orders(task.n, seed).items():
         target = sequential_law(table, priority).law()
         for window in (window for window in config.windows if window <= task.n):
-            found, naive = (sweep(table, window, priority, kind) for kind in ("residual", "target"))  # type: ignore[arg-type]
+            found, naive = (sweep(table, window, priority, kind) for kind in ("residual", "target"))  # type: ignore[arg-type]  # a kind by name
             yield {
                 "part": "law", "order": order, "parameter": window,
                 "tv": [float(total_variation(found.output.law(), target))],

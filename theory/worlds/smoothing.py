@@ -137,7 +137,7 @@ class _Spread(Function):
 def _gradients(ctx: Any, outer: Tensor, coefficients: Tensor, alpha: Tensor) -> tuple[Tensor | None, Tensor | None]:
     to_coefficients = to_alpha = None
     if ctx.needs_input_grad[0]:
-        to_coefficients = _Spread.apply(outer, alpha, coefficients.shape[-1])  # type: ignore[no-untyped-call]
+        to_coefficients = _Spread.apply(outer, alpha, coefficients.shape[-1])  # type: ignore[no-untyped-call]  # torch's Function
     if ctx.needs_input_grad[1]:
         to_alpha = (outer * derivative(coefficients, alpha)).sum_to_size(alpha.shape)
     return to_coefficients, to_alpha

@@ -51,7 +51,7 @@ def check_law(law: object, n: int, d: int) -> Float[Tensor, "*batch cells"]:
 
 def normalised(weights: object) -> Float[Tensor, "*batch cells"]:
     """Return weights / sum. Raises InvalidInput where they do not sum to a positive number."""
-    w = weights if isinstance(weights, Tensor) else torch.tensor([float(x) for x in weights], dtype=torch.float64)  # type: ignore[attr-defined]
+    w = weights if isinstance(weights, Tensor) else torch.tensor([float(x) for x in weights], dtype=torch.float64)  # type: ignore[attr-defined]  # a sequence
     total = w.sum(-1, keepdim=True)
     if not bool((total > 0).all()):
         raise InvalidInput(f"weights sum to {float(total.min()):.3g}; expected a positive sum")
