@@ -36,7 +36,7 @@ class Measurement(Shown):
     expected number of denoiser calls, `bound` the entropy bound on the error of revealing tokens together, `excess`
     the path KL above the best rule (for a schedule: the best K steps) at as many calls. A number that does not exist
     is nan: no path KL for a rule that looks at drawn tokens, no excess where the world is too large to solve for the
-    best rule. Sampled numbers have `standard_errors`. `output` is the law of the samples as a world, where it is exact.
+    best rule, no KL of a rule that chooses at random on a world that is sampled. Sampled numbers have `standard_errors`. `output` is the law of the samples as a world, where it is exact.
     """
 
     name: str
@@ -97,11 +97,14 @@ def measure(
         raise InvalidInput(f"steps = {steps} beside a rule; a rule makes as many steps as it needs: leave steps out")
     if (world.d + 1) ** world.n > STATES:
         return _sampled(method, world, for_world(denoiser, world), start, samples, seed)
-    found = walks.walk(method, world, denoiser, start)
-    excess = functools.partial(_over_best_rule, found, denoiser) if isinstance(method, SetRule) else None
+    walked = walks.walk(method, world, denoiser, start)
+    comparable = isinstance(method, SetRule) and (
+        start is None or denoiser is None
+    )  # the best rules start from all masks
+    excess = functools.partial(_over_best_rule, walked, denoiser) if comparable else None
     return Measurement(
-        method.name, found.world, _nats(found.divergence), _nats(found.path_divergence),
-        float(found.calls), _nats(found.bound), found.output, _excess=excess,
+        method.name, walked.world, _nats(walked.divergence), _nats(walked.path_divergence), float(walked.calls),
+        _nats(walked.bound), walked.output, _excess=excess,
     )  # fmt: skip
 
 
@@ -140,17 +143,16 @@ def _sampled(
 ) -> Measurement:
     if not isinstance(rule, SetRule):
         raise InvalidInput(f"rule {rule.name!r} looks at drawn tokens; its law is exact on small worlds only")
-    law = world if start is None else world.given(start)
-    if start is not None:
-        raise InvalidInput("start on a world too large to enumerate: condition the world instead, world.given(start)")
-    found = long_walks.sample_walk(rule, law, samples, Generator().manual_seed(seed), denoiser)
-    kl = found.path_divergence
+    paths = long_walks.sample_walk(rule, world, samples, Generator().manual_seed(seed), denoiser, start)
+    path_kl = paths.path_divergence
     errors = {
-        "kl": kl.standard_error, "path_kl": kl.standard_error, "calls": found.calls.standard_error,
-        "bound": found.bound.standard_error,
+        "path_kl": path_kl.standard_error, "calls": paths.calls.standard_error, "bound": paths.bound.standard_error,
     }  # fmt: skip
+    kl = math.nan
+    if type(rule).choices is SetRule.choices:  # one path a sequence: then the KL of the samples is that of the paths
+        kl, errors["kl"] = path_kl.mean, path_kl.standard_error
     return Measurement(
-        rule.name, law, kl.mean, kl.mean, found.calls.mean, found.bound.mean, None, errors
+        rule.name, paths.world, kl, path_kl.mean, paths.calls.mean, paths.bound.mean, None, errors
     )  # fmt: skip
 
 

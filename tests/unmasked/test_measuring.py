@@ -66,6 +66,13 @@ def test_a_long_chain_is_sampled_with_standard_errors() -> None:
     assert "+-" in repr(found)
 
 
+def test_a_random_rule_on_a_long_chain_has_no_kl_but_that_of_its_paths() -> None:
+    chain = um.worlds.markov_chain([[0.9, 0.1], [0.4, 0.6]], n=20)
+    found = um.measure(um.RandomOne(), chain, samples=8)
+    assert math.isnan(found.kl) and found.path_kl == pytest.approx(0.0, abs=1e-12)
+    assert um.measure(um.TopK(1), chain, start=[0] * 18 + [2, 2], samples=8).calls == 2.0
+
+
 def test_a_denoiser_with_the_mask_elsewhere() -> None:
     world = um.worlds.even_parity(3)
 
