@@ -36,7 +36,8 @@ class Measurement(Shown):
     expected number of denoiser calls, `bound` the entropy bound on the error of revealing tokens together, `excess`
     the path KL above the best rule (for a schedule: the best K steps) at as many calls. A number that does not exist
     is nan: no path KL for a rule that looks at drawn tokens, no excess where the world is too large to solve for the
-    best rule, no KL of a rule that chooses at random on a world that is sampled. Sampled numbers have `standard_errors`. `output` is the law of the samples as a world, where it is exact.
+    best rule, no KL of a rule that chooses at random on a world that is sampled. Sampled numbers have
+    `standard_errors`. `output` is the law of the samples as a world, where it is exact.
     """
 
     name: str
