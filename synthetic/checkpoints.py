@@ -7,7 +7,6 @@ are kept: where the newer is damaged the older one is used, with a warning.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 import warnings
 from collections.abc import Mapping
@@ -18,7 +17,8 @@ from typing import Any
 import safetensors.torch
 from torch import Tensor
 
-from synthetic.encoding import canonical, decode, encode
+from synthetic.encoding import decode, encode
+from synthetic.sealed import Damage, seal, unseal
 from theory.errors import InvalidInput
 from theory.files import write_atomically
 
@@ -57,11 +57,10 @@ def save(folder: Path, checkpoint: Checkpoint) -> None:
         "facts": encode(checkpoint.facts, "facts"),
         "tensors": hashlib.sha256(data).hexdigest(),
     }
-    document = {"checksum": _checksum(payload), "payload": payload}
     path = folder / f"step-{checkpoint.step:09d}.json"
     try:
         write_atomically(path.with_suffix(".safetensors"), data)
-        write_atomically(path, canonical(document) + b"\n")
+        write_atomically(path, seal(payload))
     except OSError as error:
         stays = [int(NAME.fullmatch(name.name)[1]) for name in _newest_first(folder) if name != path]  # type: ignore[index]  # the pattern matched when the names were listed
         raise InvalidInput(
@@ -80,7 +79,7 @@ def load(folder: Path, config: Mapping[str, Any] | None = None) -> Checkpoint | 
     for path in _newest_first(folder):
         try:
             payload, data = _read(path)
-        except _Damage as damage:
+        except Damage as damage:
             warnings.warn(
                 f"{path} cannot be used ({damage}): going back to the one before it", DamagedCheckpoint, stacklevel=2
             )
@@ -104,31 +103,18 @@ def differences(before: Any, now: Any, where: str = "") -> list[str]:
     return [] if before == now else [f"{where} {before} -> {now}"]
 
 
-class _Damage(Exception):
-    """A file does not hold what was written."""
-
-
 def _newest_first(folder: Path) -> list[Path]:
     return sorted((path for path in folder.glob("step-*.json") if NAME.fullmatch(path.name)), reverse=True)
 
 
 def _read(path: Path) -> tuple[dict[str, Any], bytes]:
-    text = path.read_bytes()
-    if not text.endswith(b"}\n"):
-        raise _Damage("truncated")
-    try:
-        document = json.loads(text)
-        payload, checksum = document["payload"], document["checksum"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise _Damage("not a checkpoint") from error
-    if _checksum(payload) != checksum:
-        raise _Damage("checksum mismatch")
+    payload = unseal(path.read_bytes(), "checkpoint")
     try:
         data = path.with_suffix(".safetensors").read_bytes()
     except OSError as error:
-        raise _Damage(f"its tensors cannot be read: {error.strerror}") from error
+        raise Damage(f"its tensors cannot be read: {error.strerror}") from error
     if hashlib.sha256(data).hexdigest() != payload["tensors"]:
-        raise _Damage("its tensors are truncated or altered")
+        raise Damage("its tensors are truncated or altered")
     return payload, data
 
 
@@ -138,10 +124,6 @@ def _check_config(path: Path, stored: Mapping[str, Any], wanted: Mapping[str, An
         raise InvalidInput(
             f"{path} is a checkpoint of another run ({', '.join(found)}); ask for that run, or name another folder"
         )
-
-
-def _checksum(payload: Any) -> str:
-    return hashlib.sha256(canonical(payload)).hexdigest()
 
 
 def _prune(folder: Path) -> None:

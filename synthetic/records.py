@@ -7,7 +7,6 @@ the numerical libraries are what they were. A record that was cut short or edite
 from __future__ import annotations
 
 import hashlib
-import json
 import time
 import warnings
 from collections.abc import Mapping
@@ -29,6 +28,7 @@ from synthetic.encoding import (
 from synthetic.experiments import registry
 from synthetic.loading import load
 from synthetic.progress import Progress, Silent
+from synthetic.sealed import Damage, checksum, seal, unseal
 from theory.errors import InvalidInput, unknown
 from theory.files import records_folder, write_atomically
 
@@ -108,8 +108,7 @@ class Store:
                 stacklevel=2,
             )
         payload = self._compute(experiment, config, progress or Silent())
-        document = {"checksum": _checksum(payload), "payload": payload}
-        write_atomically(self.path(experiment, config), canonical(document) + b"\n")
+        write_atomically(self.path(experiment, config), seal(payload))
         return _record(payload)
 
     def computed(self, experiment: str, config: Any, progress: Progress) -> Record:
@@ -172,8 +171,8 @@ class Store:
         if not path.exists():
             return Status((self._absence(experiment, encoded),)), None
         try:
-            payload = _load(path)
-        except _Damage as damage:
+            payload = unseal(path.read_bytes(), "record")
+        except Damage as damage:
             return Status((str(damage),), damaged=True), None
         edits = _changed_config(payload["config"], encoded)
         reasons = [
@@ -181,15 +180,15 @@ class Store:
             *provenance.changed_modules(payload["modules"], modules),
             *provenance.changed_versions(payload["versions"], provenance.versions()),
         ]
-        status = Status(tuple(reasons), checksum=_checksum(payload))
+        status = Status(tuple(reasons), checksum=checksum(payload))
         return status, payload if status.fresh else None
 
     def _absence(self, experiment: str, config: dict[str, Any]) -> str:
         differences = []
         for path in sorted((self.root / experiment).glob("*.json")):
             try:
-                differences.append(_changed_config(_load(path)["config"], config))
-            except _Damage:
+                differences.append(_changed_config(unseal(path.read_bytes(), "record")["config"], config))
+            except Damage:
                 continue
         nearest = min(differences, key=len, default=[])
         return _describe_change(nearest) if nearest else "no record"
@@ -226,32 +225,6 @@ def default_root() -> Path:
     return records_folder()
 
 
-class _Damage(Exception):
-    """A file does not hold a record as it was written."""
-
-
-def _load(path: Path) -> dict[str, Any]:
-    data = path.read_bytes()
-    if not data.endswith(b"}\n"):
-        raise _Damage("truncated")
-    try:
-        document = json.loads(data)
-        payload, checksum = document["payload"], document["checksum"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise _Damage("not a record") from error
-    try:
-        matches = _checksum(payload) == checksum
-    except ValueError:
-        matches = False
-    if not matches or not isinstance(payload, dict):
-        raise _Damage("checksum mismatch")
-    return payload
-
-
-def _checksum(payload: Any) -> str:
-    return hashlib.sha256(canonical(payload)).hexdigest()
-
-
 def _record(payload: dict[str, Any]) -> Record:
     decoded = {
         **payload,
@@ -259,7 +232,7 @@ def _record(payload: dict[str, Any]) -> Record:
         "table": decode_table(payload["table"]),
         "scalars": decode(payload["scalars"]),
     }
-    return Record(**decoded, checksum=_checksum(payload))
+    return Record(**decoded, checksum=checksum(payload))
 
 
 def _changed_config(before: dict[str, Any], now: dict[str, Any]) -> list[str]:

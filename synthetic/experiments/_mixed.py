@@ -22,6 +22,9 @@ from theory.unmasking.kernels import reveal_kernel
 from theory.unmasking.laws import SizeMixture, sampler_law
 from theory.worlds import World, information
 
+TARGETS = {"left": "beta_toy_left", "right": "beta_toy_right"}
+"""The small worlds that are the two targets of the toy experiment."""
+
 
 @dataclass(frozen=True)
 class Target:

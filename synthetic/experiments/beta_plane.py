@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from synthetic.experiments._mixed import Target
 
-TARGETS = {"left": "beta_toy_left", "right": "beta_toy_right"}
-
 
 @dataclass(frozen=True)
 class Config:
@@ -46,7 +44,7 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     axis = np.geomspace(config.low, config.high, config.resolution)
     a, b = (plane.ravel() for plane in np.meshgrid(axis, axis, indexing="ij"))
     parts, scalars = [], {}
-    for key, factory in progress.track(TARGETS.items(), "targets"):
+    for key, factory in progress.track(_mixed.TARGETS.items(), "targets"):
         world = getattr(worlds, factory)()
         target, curve = _mixed.Target.of(world, config.steps), world.information_curve()
         plane = _mixed.beta_plane(target, axis).ravel()

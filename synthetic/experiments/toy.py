@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
     from synthetic.experiments._mixed import Target
 
-TARGETS = {"left": "beta_toy_left", "right": "beta_toy_right"}
-
 
 @dataclass(frozen=True)
 class Config:
@@ -45,7 +43,7 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     """Compute the output law of every schedule on both targets."""
     import pandas as pd
 
-    from synthetic.experiments._mixed import Target
+    from synthetic.experiments._mixed import TARGETS, Target
     from theory import worlds
     from theory.worlds import information
 

@@ -22,6 +22,7 @@ and what a reader of the code would count: `step` itself keeps nothing and asks 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Literal, get_args
@@ -91,9 +92,7 @@ class InfoGain(ValueRule):
         self, denoiser: Denoiser, z: Int[Tensor, "batch n"]
     ) -> tuple[Float[Tensor, "batch c"], Int[Tensor, "batch c n"], Int[Tensor, "batch c"]]:
         """Return the next states: one with argmax tokens, d^k of them with drawn ones."""
-        log_p = ask(denoiser, z)
-        weights, after = bypassing(z, log_p, self.k, self.bypass, partial(self._ahead, denoiser))
-        return weights, after, torch.ones_like(weights, dtype=torch.long)
+        return _one_call_each(denoiser, z, self.k, self.bypass, partial(self._ahead, denoiser))
 
     def _ahead(self, denoiser: Denoiser, z: Tensor, log_p: Tensor) -> tuple[Tensor, Tensor]:
         d = log_p.shape[-1]
@@ -156,9 +155,7 @@ class SampledInfoGain(ValueRule):
         self, denoiser: Denoiser, z: Int[Tensor, "batch n"]
     ) -> tuple[Float[Tensor, "batch c"], Int[Tensor, "batch c n"], Int[Tensor, "batch c"]]:
         """Return the state after each of the C(n, k) d^k actions with the probability that the action wins."""
-        log_p = ask(denoiser, z)
-        weights, after = bypassing(z, log_p, self.k, self.bypass, partial(self._ahead, denoiser))
-        return weights, after, torch.ones_like(weights, dtype=torch.long)
+        return _one_call_each(denoiser, z, self.k, self.bypass, partial(self._ahead, denoiser))
 
     def _ahead(self, denoiser: Denoiser, z: Tensor, log_p: Tensor) -> tuple[Tensor, Tensor]:
         d = log_p.shape[-1]
@@ -210,6 +207,18 @@ class SampledInfoGain(ValueRule):
     def _greedy(self, z: Tensor, log_p: Tensor) -> Tensor:
         top = act.leading(proxy(self.by)(log_p), z == log_p.shape[-1], self.k)
         return torch.where(top, likely(log_p), z)
+
+
+def _one_call_each(
+    denoiser: Denoiser,
+    z: Tensor,
+    k: int,
+    bypass: float | None,
+    ahead: Callable[[Tensor, Tensor], tuple[Tensor, Tensor]],
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the outcomes of a step, by bypass where it applies and by `ahead` elsewhere: one call each."""
+    weights, after = bypassing(z, ask(denoiser, z), k, bypass, ahead)
+    return weights, after, torch.ones_like(weights, dtype=torch.long)
 
 
 def immediate_cost(rule: ValueRule, denoiser: Denoiser, z: Int[Tensor, "batch n"]) -> Float[Tensor, "batch"]:
