@@ -128,7 +128,18 @@ def claim(
         name = function.__name__
         check = functools.partial(_evidence, function)
         tolerance = "the slack of theory.tolerance, times the claimed value where that is above one"
-        own = Claim(name, source, statement, kind, ("enumeration",), check, tolerance, inputs=inputs, examples=examples)
+        own = Claim(
+            id=name,
+            source=source,
+            statement=statement,
+            quantifier="for all",
+            kind=kind,
+            routes=("enumeration",),
+            check=check,
+            tolerance=tolerance,
+            inputs=inputs,
+            examples=examples,
+        )
         return OwnClaim(name, function, own)
 
     return made

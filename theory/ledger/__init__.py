@@ -11,8 +11,10 @@ from theory.ledger.claim import (
     Instance,
     Kind,
     Number,
+    Quantifier,
     Relation,
     Route,
+    Sharp,
     Status,
     Verdict,
     at_least,
@@ -23,6 +25,7 @@ from theory.ledger.claim import (
     of_own_kind,
     rounding,
     significance,
+    undecided,
     verdict,
 )
 
@@ -37,8 +40,10 @@ __all__ = [
     "Instance",
     "Kind",
     "Number",
+    "Quantifier",
     "Relation",
     "Route",
+    "Sharp",
     "Status",
     "Verdict",
     "at_least",
@@ -49,5 +54,6 @@ __all__ = [
     "of_own_kind",
     "rounding",
     "significance",
+    "undecided",
     "verdict",
 ]

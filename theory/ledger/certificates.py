@@ -6,6 +6,7 @@ Ball arithmetic encloses rounding errors, so `proved` is a theorem about real nu
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import Any
 from flint import arb, ctx, fmpq
 
 from theory.errors import InvalidInput
+from theory.ledger import Evidence, equal, undecided
 
 Ball = Any
 """A real interval, `flint.arb`."""
@@ -71,6 +73,14 @@ def certify_nonnegative(
                 return Certificate(examined, part, bool(centre < 0))
             queue.extend(_halves(part, widths))
     return Certificate(examined)
+
+
+def judged(certificate: Certificate, note: str = "", proves: float = math.inf) -> Evidence:
+    """Return a certificate as evidence: proved, refuted at a point, or undecided where the boxes ran out."""
+    said = f"{note or 'bisection'}: {certificate.boxes} boxes"
+    if certificate.proved or certificate.refuted:
+        return equal("ball", Fraction(int(certificate.proved)), Fraction(1), 0, note=said, proves=proves)
+    return undecided("ball", f"{said}, not decided on {certificate.uncertified}")
 
 
 def ball(low: Fraction, high: Fraction) -> Ball:

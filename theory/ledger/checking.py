@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
@@ -16,7 +17,19 @@ from hypothesis.errors import NoSuchExample
 
 from theory.errors import InvalidInput
 from theory.files import records_folder, write_atomically
-from theory.ledger import Check, Claim, Evidence, Instance, Verdict, catalogue, instances, significance, verdict
+from theory.ledger import (
+    FALSE_ALARM_SHARE,
+    Check,
+    Claim,
+    Evidence,
+    Instance,
+    Quantifier,
+    Verdict,
+    catalogue,
+    instances,
+    significance,
+    verdict,
+)
 
 PROFILES = {"smoke": 0.25, "default": 2.0, "deep": 200.0}
 """How many times a claim's own number of examples each profile draws."""
@@ -24,14 +37,20 @@ PROFILES = {"smoke": 0.25, "default": 2.0, "deep": 200.0}
 
 @dataclass(frozen=True)
 class Result:
-    """What checking a claim found. `worst` is the comparison with the least room, `witness` the first failure."""
+    """What checking a claim found. `worst` is the comparison with the least room, `witness` the first failure.
+
+    `reach` says how far the verdict goes. `comparisons` counts the statistical ones among all comparisons; together
+    they raise a false alarm with probability `false_alarm` at most.
+    """
 
     id: str
     source: str
     statement: str
+    quantifier: Quantifier
     kind: str
     verdict: Verdict
     expected: Verdict
+    reach: str
     routes: tuple[str, ...]
     instances: int
     effective: int
@@ -40,6 +59,7 @@ class Result:
     slack: float | None
     tolerance: float
     seconds: float
+    comparisons: int = 0
     note: str = ""
     worst: Instance = field(default_factory=dict)
     witness: Instance | None = None
@@ -49,15 +69,22 @@ class Result:
         """Whether the verdict is the one the ledger expects."""
         return self.verdict == self.expected
 
+    @property
+    def false_alarm(self) -> float:
+        """Return the probability, at most, that one of the statistical comparisons fails although all is true."""
+        return self.comparisons * FALSE_ALARM_SHARE
+
 
 class _Tally:
     """Collects evidence instance by instance."""
 
     def __init__(self, claim: Claim, check: Check) -> None:
         self.claim, self.check = claim, check
-        self.instances = self.effective = self.violations = 0
+        self.instances = self.effective = self.violations = self.comparisons = 0
         self.verdicts: list[Verdict] = []
         self.routes: dict[str, None] = {}
+        self.proofs: list[float] = []
+        self.disproved = False
         self.worst: tuple[Evidence, Instance] | None = None
         self.witness: Instance | None = None
 
@@ -67,23 +94,51 @@ class _Tally:
         self.instances += 1
         self.effective += any(e.effective for e in evidence)
         self.verdicts.append(outcome)
-        self.routes.update((e.route, None) for e in evidence)
         if outcome == "refuted":
             self.violations += 1
             self.witness = self.witness or instance
         for e in evidence:
-            if (e.effective or not e.holds) and (self.worst is None or self._outranks(e, self.worst[0])):
-                self.worst = (e, instance)
+            self._note(e, instance)
         return outcome
+
+    def _note(self, e: Evidence, instance: Instance) -> None:
+        self.routes[e.route] = None
+        self.comparisons += e.comparisons if e.route == "monte-carlo" else 0
+        if e.proves is not None:
+            self.disproved |= e.fails
+            self.proofs += [e.proves] if e.holds else []
+        if (e.effective or e.fails) and (self.worst is None or self._outranks(e, self.worst[0])):
+            self.worst = (e, instance)
 
     def _outranks(self, new: Evidence, old: Evidence) -> bool:
         return significance(self.claim, new) > significance(self.claim, old)
 
     @property
     def verdict(self) -> Verdict:
+        """A statement of existence needs one witness, and a proof to fall; one about all inputs the reverse."""
+        if self.claim.quantifier == "there exists":
+            return "holds" if "holds" in self.verdicts else "refuted" if self.disproved else "undecided"
         if "refuted" in self.verdicts:
             return "refuted"
-        return "holds" if self.effective else "vacuous"
+        if not self.effective:
+            return "undecided" if "undecided" in self.verdicts else "vacuous"
+        supported = self.claim.quantifier == "this instance" or self.claim.inputs is not None or self.proofs
+        return "holds" if supported and "undecided" not in self.verdicts else "undecided"
+
+    @property
+    def reach(self) -> str:
+        """Say how far the verdict goes: by proof at every n, by proof up to a size, or on so many instances."""
+        checked = f"{self.instances} instance{'s' if self.instances != 1 else ''}"
+        if self.verdict == "refuted":
+            return "refuted by a proof" if self.disproved else f"refuted by {self.violations} of {checked}"
+        if self.claim.quantifier == "there exists":
+            return f"{self.verdicts.count('holds')} witness(es) among {checked}"
+        if self.claim.quantifier == "this instance":
+            return f"the named {checked}"
+        if not self.proofs:
+            return f"checked on {checked}"
+        size = "" if math.isinf(max(self.proofs)) else f" up to n = {max(self.proofs):g}"
+        return f"proved{size}, checked on {checked}"
 
 
 def examine(claim: Claim, scale: float = 1.0, check: Check | None = None) -> Result:
@@ -97,13 +152,27 @@ def examine(claim: Claim, scale: float = 1.0, check: Check | None = None) -> Res
     evidence = tally.worst[0] if tally.worst else None
     gap = evidence.slack if evidence else 0.0
     return Result(
-        claim.id, claim.source, claim.statement, claim.kind, tally.verdict, claim.expected, tuple(tally.routes),
-        tally.instances, tally.effective, tally.violations,
-        -gap if evidence and evidence.relation == "==" else None,
-        gap if evidence and evidence.relation != "==" else None,
-        float(evidence.tolerance) if evidence else 0.0, time.perf_counter() - start,
-        evidence.note if evidence else "", dict(tally.worst[1]) if tally.worst else {}, tally.witness,
-    )  # fmt: skip
+        id=claim.id,
+        source=claim.source,
+        statement=claim.statement,
+        quantifier=claim.quantifier,
+        kind=claim.kind,
+        verdict=tally.verdict,
+        expected=claim.expected,
+        reach=tally.reach,
+        routes=tuple(tally.routes),
+        instances=tally.instances,
+        effective=tally.effective,
+        violations=tally.violations,
+        residual=-gap if evidence and evidence.relation == "==" else None,
+        slack=gap if evidence and evidence.relation != "==" else None,
+        tolerance=float(evidence.tolerance) if evidence else 0.0,
+        seconds=time.perf_counter() - start,
+        comparisons=tally.comparisons,
+        note=evidence.note if evidence else "",
+        worst=dict(tally.worst[1]) if tally.worst else {},
+        witness=tally.witness,
+    )
 
 
 def examine_all(identifiers: list[str], profile: str = "default", jobs: int = 2) -> Iterator[Result]:

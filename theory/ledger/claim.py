@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict, Unpack
 
 import numpy as np
 from hypothesis.strategies import SearchStrategy
@@ -21,7 +21,10 @@ Number = float | Fraction
 Check = Callable[..., Iterable["Evidence"]]
 Kind = Literal["equality", "upper", "lower", "asymptotic", "empirical"]
 Relation = Literal["==", "<=", ">="]
-Verdict = Literal["holds", "refuted", "vacuous"]
+Verdict = Literal["holds", "refuted", "undecided", "vacuous"]
+Quantifier = Literal["for all", "there exists", "this instance"]
+"""What a statement speaks of: every input that meets its assumptions, at least one, or the named ones only."""
+
 Status = Literal["printed", "reading", "ours"]
 """Whether a statement stands in the paper, is a natural reading of it, or is our own."""
 
@@ -44,7 +47,13 @@ EPSILON = float(np.finfo(np.float64).eps)
 
 @dataclass(frozen=True)
 class Evidence:
-    """One comparison `computed relation claimed`; `effective` is False where it holds trivially."""
+    """One comparison `computed relation claimed`, or the record of a route that ended without an answer.
+
+    `effective` is False where the comparison holds trivially, and `decided` where a search or a proof gave up: it then
+    speaks neither for the claim nor against it. `proves` is the largest n for which a proof covers every law, curve or
+    parameter that the instance leaves free, infinite for a proof at every n, and None for a comparison of numbers.
+    `comparisons` counts the numbers compared: an array is represented by its worst entry.
+    """
 
     route: Route
     computed: Number
@@ -53,6 +62,9 @@ class Evidence:
     tolerance: Number
     effective: bool = True
     note: str = ""
+    decided: bool = True
+    proves: float | None = None
+    comparisons: int = 1
 
     @property
     def slack(self) -> float:
@@ -72,6 +84,11 @@ class Evidence:
         return -self.slack / max(abs(float(self.claimed)), 1e-12)
 
     @property
+    def fails(self) -> bool:
+        """Whether the comparison speaks against the claim."""
+        return self.decided and not self.holds
+
+    @property
     def holds(self) -> bool:
         """Whether the relation holds within the tolerance; exact for fractions; NaN never holds."""
         low, high = self.claimed - self.tolerance, self.claimed + self.tolerance
@@ -81,18 +98,29 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class Sharp:
+    """The best constant that a bound can have, in words, and an instance that uses at least `share` of the bound."""
+
+    constant: str
+    instance: Instance
+    share: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Claim:
     """A statement of a paper, the inputs that meet its assumptions and the function that tests it.
 
-    `fixtures` are instances checked always (named examples, witnesses); `inputs` builds the Hypothesis
-    strategy for the others. `variants` are planted false forms of the statement, each a check that the
-    tests show to be refuted. `objective` gives the slack as a differentiable torch scalar of the
-    instance entries named in `differentiable`, for gradient ascent towards the tightest instance.
+    `quantifier` says what the statement speaks of. `fixtures` are instances that are always checked (named examples,
+    witnesses); `inputs` builds the Hypothesis strategy for the others. `variants` are planted false forms of the
+    statement, each a check that the tests show to be refuted. `objective` gives the slack as a differentiable torch
+    scalar of the instance entries named in `differentiable`, for the search for the tightest instance. `sharp` is the
+    best constant, where one is known. `tex` is the statement as a formula where words are hard to read.
     """
 
     id: str
     source: str
     statement: str
+    quantifier: Quantifier
     kind: Kind
     routes: tuple[Route, ...]
     check: Check
@@ -107,45 +135,36 @@ class Claim:
     objective: Callable[..., Any] | None = None
     differentiable: tuple[str, ...] = ()
     status: Status = "ours"
+    sharp: Sharp | None = None
+    tex: str = ""
 
 
-def equal(
-    route: Route,
-    computed: Any,
-    claimed: Any,
-    tolerance: Number,
-    *,
-    effective: bool = True,
-    note: str = "",
-) -> Evidence:
+class Details(TypedDict, total=False):
+    """What a comparison may say beside its numbers; see `Evidence`."""
+
+    effective: bool
+    note: str
+    proves: float | None
+
+
+def equal(route: Route, computed: Any, claimed: Any, tolerance: Number, **details: Unpack[Details]) -> Evidence:
     """Compare numbers or whole arrays for equality; an array is represented by its worst entry."""
-    return _worst(route, computed, "==", claimed, tolerance, effective, note)
+    return _worst(route, computed, "==", claimed, tolerance, details)
 
 
-def at_most(
-    route: Route,
-    computed: Any,
-    claimed: Any,
-    tolerance: Number,
-    *,
-    effective: bool = True,
-    note: str = "",
-) -> Evidence:
+def at_most(route: Route, computed: Any, claimed: Any, tolerance: Number, **details: Unpack[Details]) -> Evidence:
     """Assert computed <= claimed, entrywise; an array is represented by its worst entry."""
-    return _worst(route, computed, "<=", claimed, tolerance, effective, note)
+    return _worst(route, computed, "<=", claimed, tolerance, details)
 
 
-def at_least(
-    route: Route,
-    computed: Any,
-    claimed: Any,
-    tolerance: Number,
-    *,
-    effective: bool = True,
-    note: str = "",
-) -> Evidence:
+def at_least(route: Route, computed: Any, claimed: Any, tolerance: Number, **details: Unpack[Details]) -> Evidence:
     """Assert computed >= claimed, entrywise; an array is represented by its worst entry."""
-    return _worst(route, computed, ">=", claimed, tolerance, effective, note)
+    return _worst(route, computed, ">=", claimed, tolerance, details)
+
+
+def undecided(route: Route, note: str) -> Evidence:
+    """Return the record of a search or a proof that ended without an answer; `note` says why."""
+    return Evidence(route, math.nan, "==", math.nan, 0.0, effective=False, note=note, decided=False)
 
 
 def rounding(terms: int, scale: float = 1.0) -> float:
@@ -168,10 +187,16 @@ def hoeffding_samples(margin: float, width: float, rate: float = FALSE_ALARM_SHA
 
 
 def verdict(evidence: Iterable[Evidence]) -> Verdict:
-    """Return `refuted` at one failing comparison, `vacuous` when none was effective, else `holds`."""
+    """Return what the evidence about one instance says.
+
+    One failing comparison refutes. Without one, a route that ended without an answer leaves the instance undecided,
+    and comparisons that all hold trivially are vacuous.
+    """
     seen = list(evidence)
-    if not all(e.holds for e in seen):
+    if any(e.fails for e in seen):
         return "refuted"
+    if not all(e.decided for e in seen):
+        return "undecided"
     return "holds" if any(e.effective for e in seen) else "vacuous"
 
 
@@ -183,21 +208,20 @@ def of_own_kind(claim: Claim, evidence: Evidence) -> bool:
 def significance(claim: Claim, evidence: Evidence) -> tuple[bool, bool, bool, float]:
     """Rank comparisons: failures first, then those of the claim's own kind, numbers before proofs, the tightest."""
     number = evidence.route not in PROOFS
-    return (not evidence.holds, of_own_kind(claim, evidence), number, evidence.tightness)
+    return (evidence.fails, of_own_kind(claim, evidence), number, evidence.tightness)
 
 
 def _worst(
-    route: Route,
-    computed: Any,
-    relation: Relation,
-    claimed: Any,
-    tolerance: Number,
-    effective: bool,
-    note: str,
+    route: Route, computed: Any, relation: Relation, claimed: Any, tolerance: Number, details: Details
 ) -> Evidence:
     pairs = list(_pairs(computed, claimed))
-    found = [Evidence(route, c, relation, k, tolerance, effective, note) for c, k in pairs]
+    size = max(_size(computed), _size(claimed))
+    found = [Evidence(route, c, relation, k, tolerance, comparisons=size, **details) for c, k in pairs]
     return min(found, key=lambda e: -math.inf if math.isnan(e.slack) else e.slack)
+
+
+def _size(value: Any) -> int:
+    return int(_array(value).size)
 
 
 def _pairs(computed: Any, claimed: Any) -> Iterator[tuple[Number, Number]]:

@@ -18,7 +18,7 @@ import numpy as np
 from scipy import optimize, sparse
 
 from theory.errors import InvalidInput
-from theory.ledger import Evidence, at_least
+from theory.ledger import Evidence, at_least, undecided
 
 Form = Mapping[int, Fraction]
 """A linear form in entropies: bit mask of S -> coefficient of H(X_S)."""
@@ -81,9 +81,21 @@ def is_proof(multipliers: Mapping[str, Fraction], form: Form, n: int) -> bool:
 
 
 def certified(form: Form, n: int, note: str = "") -> Evidence:
-    """Return evidence that form >= 0 for all laws: margin 0 when proved, minus its least value otherwise."""
-    margin = Fraction(0) if prove(form, n) is not None else Fraction(_least_value(form, n)).limit_denominator(10**9)
-    return at_least("certificate", margin, Fraction(0), Fraction(0), note=note or f"elemental inequalities, n = {n}")
+    """Return evidence that form >= 0 for all laws of n variables.
+
+    Margin 0 where it is proved. For n <= 3, where every polymatroid is a limit of entropies, the negative value that
+    the form takes at one, in fractions. Undecided where neither is found, and where a polymatroid of four or more
+    variables makes the form negative: the form is then no consequence of Shannon's inequalities, but may hold for laws.
+    """
+    said = note or f"elemental inequalities, n = {n}"
+    if prove(form, n) is not None:
+        return at_least("certificate", Fraction(0), Fraction(0), Fraction(0), note=said, proves=n)
+    least = least_value(form, n)
+    if least is None:
+        return undecided("certificate", f"{said}: neither multipliers nor a counterexample was found in fractions")
+    if n > 3:
+        return undecided("certificate", f"{said}: {float(least):.3g} at a polymatroid, which need not come from a law")
+    return at_least("certificate", least, Fraction(0), Fraction(0), note=said, proves=n)
 
 
 def combine(parts: Sequence[tuple[Fraction | int, Form]]) -> Form:
@@ -163,12 +175,28 @@ def _programme(n: int) -> tuple[list[str], sparse.csc_array]:
     return list(inequalities), sparse.csc_array((values, (rows, columns)), shape=shape)
 
 
-def _least_value(form: Form, n: int) -> float:
-    """Return the least value of the form over polymatroids with H(X_1..X_n) <= 1."""
+def least_value(form: Form, n: int) -> Fraction | None:
+    """Return the form's value at a polymatroid with H(X_1..X_n) <= 1 on which it is negative; None if none is found.
+
+    HiGHS finds the vertex of least value, its entries are rounded to fractions, and every elemental inequality is
+    checked exactly there, so the value is that of a true polymatroid.
+    """
     _, matrix = _programme(n)
     target = np.array([float(form.get(mask, 0)) for mask in range(1, 2**n)])
     found = optimize.linprog(target, A_ub=-matrix.T, b_ub=np.zeros(matrix.shape[1]), bounds=(0, 1), method="highs")
-    return min(float(found.fun), -1e-9)
+    if found.x is None:
+        return None
+    for denominator in (1, 2, 3, 4, 6, 12, 60, 5040, LARGEST_DENOMINATOR):
+        point = {m + 1: Fraction(float(x)).limit_denominator(denominator) for m, x in enumerate(found.x)}
+        value = at_point(form, point)
+        if value < 0 and all(at_point(inequality, point) >= 0 for inequality in elemental(n).values()):
+            return value
+    return None
+
+
+def at_point(form: Form, entropies: Form) -> Fraction:
+    """Return the form's value at the entropies given by mask."""
+    return sum((value * entropies.get(mask, Fraction(0)) for mask, value in form.items()), Fraction(0))
 
 
 def _solve_exactly(names: Sequence[str], x: np.ndarray, form: Form, n: int) -> dict[str, Fraction] | None:

@@ -81,7 +81,7 @@ def _tightest_evidence(claim: Claim, instance: Instance) -> Evidence | None:
     """Return the comparison nearest to failing among the claim's own, effective ones; proofs have no slack."""
 
     def counts(e: Evidence) -> bool:
-        return (e.effective and of_own_kind(claim, e) and e.route not in PROOFS) or not e.holds
+        return (e.effective and of_own_kind(claim, e) and e.route not in PROOFS) or e.fails
 
     found = [e for e in claim.check(**instance) if counts(e)]
     return max(found, key=lambda e: significance(claim, e), default=None)

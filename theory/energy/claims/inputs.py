@@ -30,7 +30,7 @@ Components = list[list[float]]
 def vanish(residuals: Mapping[str, Any]) -> Iterator[Evidence]:
     """Yield one exact comparison per symbolic residual: 0 where it is identically zero, else 1."""
     for name, residual in residuals.items():
-        yield equal("symbolic", Fraction(int(residual != 0)), Fraction(0), 0, note=name)
+        yield equal("symbolic", Fraction(int(residual != 0)), Fraction(0), 0, note=name, proves=math.inf)
 
 
 def unit(at: Moment) -> Any:

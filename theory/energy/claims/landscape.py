@@ -30,6 +30,7 @@ from theory.energy.claims.inputs import (
 from theory.energy.closed_forms import LEAST, beta_landscape, chi_square, schedule_integral
 from theory.errors import InvalidInput
 from theory.ledger import Claim, Evidence, at_least, at_most, equal
+from theory.ledger.certificates import judged
 from theory.reference.energy import Problem
 from theory.schedules import (
     beta,
@@ -115,11 +116,11 @@ def landscape_certified(low: str, high: str, box: list[list[str]], bound: str = 
     from theory.energy import certified
 
     convex = certified.certify_landscape(Fraction(low), Fraction(high), max_boxes=20_000)
-    yield equal("ball", int(convex.proved), 1, 0, note=f"{convex.boxes} boxes, Hessian of ln B")
+    yield judged(convex, "Hessian of ln B")
     direct = certified.certify_landscape_directly(
         [(Fraction(a), Fraction(b)) for a, b in box], Fraction(bound), max_boxes=20_000
     )
-    yield equal("ball", int(direct.proved), 1, 0, note=f"{direct.boxes} boxes, closed form itself")
+    yield judged(direct, "closed form itself")
     corners = [float(Fraction(ends[0])) for ends in box]
     yield at_least("closed form", math.log(beta_landscape(*corners) / LEAST), float(Fraction(bound)), 1e-13)
 
@@ -129,7 +130,7 @@ def landscape_certified_too_strongly(**instance: Any) -> Iterator[Evidence]:
     from theory.energy import certified
 
     found = certified.certify_landscape(Fraction(instance["low"]), Fraction(instance["high"]), Fraction(21, 20), 2_000)
-    yield equal("ball", int(found.proved), 1, 0, note=f"uncertified at {found.uncertified}")
+    yield judged(found)
 
 
 def end_exponent(problem: Problem) -> float:
@@ -171,15 +172,16 @@ CERTIFIED = {
 CLAIMS: tuple[Claim, ...] = (
     Claim(
         id="energy.2a",
-        source=NOTES,
         statement="J = pi^2 B(2a-c, 2b-e) B(c, e) / B(a, b)^2 for a Beta(a,b) mask and Beta(c,e) weight",
         assumptions="2a > c and 2b > e (quadrature: both by 1/5)",
+        source=NOTES,
+        quantifier="for all",
         kind="equality",
         routes=("quadrature", "symbolic", "closed form"),
         check=landscape_is_closed,
         tolerance=RELATIVE,
-        fixtures=tuple({"shapes": shapes, "printed": value} for shapes, value in PRINTED),
         inputs=lambda: st.fixed_dictionaries({"shapes": finite_shapes()}),
+        fixtures=tuple({"shapes": shapes, "printed": value} for shapes, value in PRINTED),
         variants={
             "factor 1.001": partial(landscape_is_closed, factor=1.001),
             "a shifted by 0.01": partial(landscape_is_closed, shift=0.01),
@@ -187,54 +189,59 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         id="energy.2b",
-        source=NOTES,
         statement="J / pi^2 = 1 + chi^2(g || w), g the density of (2/pi) arcsin sqrt(alpha), w = gamma'",
+        source=NOTES,
+        quantifier="for all",
         kind="equality",
         routes=("quadrature", "symbolic"),
         check=excess_is_chi_square,
         tolerance=RELATIVE,
-        fixtures=({"mask": single(1.3, 0.8), "weight": single(1.0, 1.0)},),
         inputs=mixture_pairs,
+        fixtures=({"mask": single(1.3, 0.8), "weight": single(1.0, 1.0)},),
         variants={"half of chi-square": partial(excess_is_chi_square, factor=0.5)},
     ),
     Claim(
         id="energy.2c",
-        source=NOTES,
         statement="J of a Beta pair is finite iff 2a > c and 2b > e",
+        source=NOTES,
+        quantifier="for all",
         kind="equality",
         routes=("closed form", "enumeration", "quadrature"),
         check=landscape_is_finite_iff,
         tolerance="zero; exponents 1e-6: at t = 1e-30 the first correction is (1e-30)^a <= 1e-6, a >= 1/5",
-        fixtures=({"shapes": [0.5, 0.5, 1.0, 1.0]}, {"shapes": [0.6, 0.6, 1.0, 1.0]}),
         inputs=lambda: st.fixed_dictionaries({"shapes": _any_shapes()}),
+        fixtures=({"shapes": [0.5, 0.5, 1.0, 1.0]}, {"shapes": [0.6, 0.6, 1.0, 1.0]}),
         variants={"finite iff 2a > c + 1/2": partial(landscape_is_finite_iff, margin=0.5)},
     ),
     Claim(
         id="energy.3a",
-        source=f"{PAPER}, Lemma 3.5 and Theorem 3.6",
         statement="J(alpha, gamma) >= pi^2 for every mask schedule alpha and weight gamma",
         assumptions="both increase from 0 to 1; J finite (else the bound is trivial)",
+        source=f"{PAPER}, Lemma 3.5 and Theorem 3.6",
+        status="printed",
+        quantifier="for all",
         kind="lower",
         routes=("quadrature", "closed form", "symbolic"),
         check=least_is_pi_squared,
         tolerance=RELATIVE,
+        inputs=mixture_pairs,
         fixtures=(
             {"mask": single(1.0, 1.0), "weight": single(1.0, 1.0)},
             {"mask": single(1.1, 0.9), "weight": single(1.0, 1.0)},
         ),
-        inputs=mixture_pairs,
         variants={
             "1% larger bound": partial(least_is_pi_squared, factor=1.01),
             "reversed": partial(least_is_pi_squared, reverse=True),
         },
         objective=least_energy_slack,
         differentiable=("mask", "weight"),
-        status="printed",
     ),
     Claim(
         id="energy.3d",
-        source=f"{PAPER}, Theorem 3.6, on the Beta plane",
         statement="J >= pi^2 for all Beta pairs with c, e, 2a-c, 2b-e in a box: ln B is convex (certified)",
+        source=f"{PAPER}, Theorem 3.6, on the Beta plane",
+        status="reading",
+        quantifier="for all",
         kind="lower",
         routes=("ball", "closed form"),
         check=landscape_certified,
@@ -244,6 +251,5 @@ CLAIMS: tuple[Claim, ...] = (
             "J >= e pi^2": lambda **box: landscape_certified(**box, bound="1"),
             "Hessian with 5% to spare": landscape_certified_too_strongly,
         },
-        status="reading",
     ),
 )

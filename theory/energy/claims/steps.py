@@ -25,6 +25,7 @@ from theory.energy.closed_forms import (
 )
 from theory.errors import InvalidInput
 from theory.ledger import Claim, Evidence, at_least, at_most, equal, rounding
+from theory.ledger.certificates import judged
 from theory.reference.energy import Problem
 from theory.schedules import LINEAR, NAMED
 
@@ -56,7 +57,7 @@ def chord_against_arc(parts: list[int], widths: list[int], low: float = 8 / LEAS
     yield at_most("enumeration", chord, arc, rounding(8 * k, arc))
     yield at_least("enumeration", chord, low * arc, rounding(8 * k, arc))
     proof = certified.certify_chord_against_arc()
-    yield equal("ball", int(proof.proved), 1, 0, note=f"{proof.boxes} boxes")
+    yield judged(proof)
 
 
 def step_energy_is_bounded(parts: list[int], bound: float = LEAST) -> Iterator[Evidence]:
@@ -70,7 +71,7 @@ def step_energy_is_bounded(parts: list[int], bound: float = LEAST) -> Iterator[E
         yield from vanish(symbolic.step_excess(k))
     if k == 2:
         proof = certified.certify_step_energy(k)
-        yield equal("ball", int(proof.proved), 1, 0, note=f"{proof.boxes} boxes")
+        yield judged(proof)
 
 
 def three_steps_certified(steps: int, bound: Fraction = Fraction(1)) -> Iterator[Evidence]:
@@ -78,7 +79,7 @@ def three_steps_certified(steps: int, bound: Fraction = Fraction(1)) -> Iterator
     from theory.energy import certified
 
     proof = certified.certify_step_energy(steps, bound)
-    yield equal("ball", int(proof.proved), 1, 0, note=f"{proof.boxes} boxes")
+    yield judged(proof)
 
 
 def eight_step_energy(name: str, printed: float, places: int = 2) -> Iterator[Evidence]:
@@ -102,57 +103,62 @@ def _infinite(problem: Problem) -> bool:
 CLAIMS: tuple[Claim, ...] = (
     Claim(
         id="energy.5d",
-        source="energy notes, 2",
         statement="linear alpha under gamma = t: infinite J; K-step energies finite, growing without bound",
+        source="energy notes, 2",
+        quantifier="for all",
         kind="asymptotic",
         routes=("closed form", "quadrature", "enumeration"),
         check=linear_is_infinite,
         tolerance=ROUNDING,
-        fixtures=({"steps": 8}, {"steps": 64}),
         inputs=lambda: st.fixed_dictionaries({"steps": st.integers(2, 2000)}),
         examples=15,
+        fixtures=({"steps": 8}, {"steps": 64}),
         variants={"growth of 3 / 2 a doubling": partial(linear_is_infinite, growth=1.5)},
     ),
     Claim(
         id="energy.5d.false",
-        source="a converse of energy.5d that no paper states",
         statement="the linear (or one minus cosine) mask schedule has finite energy under gamma = t",
+        source="a converse of energy.5d that no paper states",
+        quantifier="for all",
         kind="upper",
+        expected="refuted",
+        see="energy.5d",
         routes=("closed form", "quadrature"),
         check=linear_is_finite,
         tolerance="zero",
-        expected="refuted",
-        see="energy.5d",
         fixtures=({"name": "linear"}, {"name": "one minus cosine"}),
     ),
     Claim(
         id="energy.5e",
-        source="Fisher-Rao constants of D.5",
         statement="(8/pi^2) arc energy <= discretised energy <= arc energy, 4 sum dtheta_k^2 / dgamma_k",
+        source="Fisher-Rao constants of D.5",
+        quantifier="for all",
         kind="upper",
         routes=("enumeration", "ball"),
         check=chord_against_arc,
         tolerance=ROUNDING + "; ball: zero",
-        fixtures=({"parts": [1], "widths": [1]},),
         inputs=steps_and_widths,
+        fixtures=({"parts": [1], "widths": [1]},),
         variants={"constant 9/pi^2": partial(chord_against_arc, low=9 / LEAST)},
     ),
     Claim(
         id="energy.5f",
-        source="schedules notes, D",
         statement="4 K sum dtheta_k^2 >= pi^2 for every K-step schedule, with equality at equal angles",
+        source="schedules notes, D",
+        quantifier="for all",
         kind="lower",
         routes=("enumeration", "symbolic", "ball"),
         check=step_energy_is_bounded,
         tolerance=ROUNDING + "; symbolic and ball: zero",
-        fixtures=({"parts": [1, 1]}, {"parts": [1, 3]}, {"parts": [1, 1, 1]}),
         inputs=lambda: st.fixed_dictionaries({"parts": angle_steps()}),
+        fixtures=({"parts": [1, 1]}, {"parts": [1, 3]}, {"parts": [1, 1, 1]}),
         variants={"bound 10": partial(step_energy_is_bounded, bound=10.0)},
     ),
     Claim(
         id="energy.5g",
-        source="schedules notes, D",
         statement="4 K sum dtheta_k^2 >= pi^2 for K = 2, 3 and all interior angles (certified)",
+        source="schedules notes, D",
+        quantifier="for all",
         kind="lower",
         routes=("ball",),
         check=three_steps_certified,
@@ -162,8 +168,9 @@ CLAIMS: tuple[Claim, ...] = (
     ),
     Claim(
         id="energy.5h",
-        source="schedules notes, D",
         statement="K = 8 energies: 12.24 linear, 12.49 one minus cosine, 9.87 squared sine",
+        source="schedules notes, D",
+        quantifier="this instance",
         kind="equality",
         routes=("enumeration", "ball"),
         check=eight_step_energy,

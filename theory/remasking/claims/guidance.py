@@ -203,34 +203,103 @@ ROWS = [[0.0239, 0.0667, 0.0543], [0.0802, 0.0336, 0.0188], [0.1208, 0.0169, 0.0
 
 CLAIMS = (
     Claim(
-        "gstar.10b", f"{NOTES}, guidance", "Guided by g* the output of a product law is wrong and looks likelier: TV .173 and .414, entropy 1.784 to 1.430 and .797, E -ln q to 1.515 and 1.275, at temperature 1 and 0",
-        "equality", ("enumeration",), product_guided, "half a unit of the last digit", assumptions="P(0) = .7, .6, .8; T = 6, whole run, ceil", fixtures=(GUIDED,), variants={NOT_GUIDED: partial(product_guided, guided=False)},
+        id="gstar.10b",
+        statement=(
+            "Guided by g* the output of a product law is wrong and looks likelier: TV .173 and .414, entropy "
+            "1.784 to 1.430 and .797, E -ln q to 1.515 and 1.275, at temperature 1 and 0"
+        ),
+        assumptions="P(0) = .7, .6, .8; T = 6, whole run, ceil",
+        source=f"{NOTES}, guidance",
+        quantifier="this instance",
+        kind="equality",
+        routes=("enumeration",),
+        check=product_guided,
+        tolerance="half a unit of the last digit",
+        fixtures=(GUIDED,),
+        variants={NOT_GUIDED: partial(product_guided, guided=False)},
     ),
     Claim(
-        "gstar.11", f"{NOTES}, guidance", "Guided refinement in t <= .3 wins at T = 8 and loses from 16 on: TV .0239, .0802, .1208 at T = 8, 16, 32, against .0667, .0336, .0169 of masked diffusion; it does not tend to 0",
-        "equality", ("enumeration",), guided_rates, "half a unit of the last digit", assumptions=f"four tokens of {CHAIN}; temperature 1, ceil", fixtures=({"world": F1, "steps": [8, 16, 32], "wanted": ROWS},),
+        id="gstar.11",
+        statement=(
+            "Guided refinement in t <= .3 wins at T = 8 and loses from 16 on: TV .0239, .0802, .1208 at T = "
+            "8, 16, 32, against .0667, .0336, .0169 of masked diffusion; it does not tend to 0"
+        ),
+        assumptions=f"four tokens of {CHAIN}; temperature 1, ceil",
+        source=f"{NOTES}, guidance",
+        quantifier="this instance",
+        kind="equality",
+        routes=("enumeration",),
+        check=guided_rates,
+        tolerance="half a unit of the last digit",
+        fixtures=({"world": F1, "steps": [8, 16, 32], "wanted": ROWS},),
         variants={NOT_GUIDED: partial(guided_rates, guided=False)},
     ),
     Claim(
-        "gstar.12", f"{NOTES}, guidance", "The window decides: TV .0239 for t <= .3, .1946 for the whole run", "equality", ("enumeration",), window_matters, "half a unit of the last digit",
-        assumptions=f"four tokens of {CHAIN}; T = 8, temperature 1, ceil", fixtures=({"world": F1, "steps": 8, "late": 0.0239, "whole": 0.1946},), variants={NOT_GUIDED: partial(window_matters, guided=False)},
+        id="gstar.12",
+        statement="The window decides: TV .0239 for t <= .3, .1946 for the whole run",
+        assumptions=f"four tokens of {CHAIN}; T = 8, temperature 1, ceil",
+        source=f"{NOTES}, guidance",
+        quantifier="this instance",
+        kind="equality",
+        routes=("enumeration",),
+        check=window_matters,
+        tolerance="half a unit of the last digit",
+        fixtures=({"world": F1, "steps": 8, "late": 0.0239, "whole": 0.1946},),
+        variants={NOT_GUIDED: partial(window_matters, guided=False)},
     ),
     Claim(
-        "gstar.13a", f"{NOTES}, guidance", "Two copied pairs: mass on the support of standard, star, fixed count, guided is .766, .720, .875, .947 at T = 4; at T = 2 guided, .735, is below .750",
-        "equality", ("enumeration",), support_mass, "half a unit of the third digit", assumptions="exact conditionals, whole run, temperature 1, ceil",
+        id="gstar.13a",
+        statement=(
+            "Two copied pairs: mass on the support of standard, star, fixed count, guided is .766, .720, "
+            ".875, .947 at T = 4; at T = 2 guided, .735, is below .750"
+        ),
+        assumptions="exact conditionals, whole run, temperature 1, ceil",
+        source=f"{NOTES}, guidance",
+        quantifier="this instance",
+        kind="equality",
+        routes=("enumeration",),
+        check=support_mass,
+        tolerance="half a unit of the third digit",
         fixtures=(
-            {"world": COPIES, "steps": 4, "wanted": [0.766, 0.720, 0.875, 0.947]}, {"world": COPIES, "steps": 8, "wanted": [0.879, 0.803, 0.922, 0.973]},
+            {"world": COPIES, "steps": 4, "wanted": [0.766, 0.720, 0.875, 0.947]},
+            {"world": COPIES, "steps": 8, "wanted": [0.879, 0.803, 0.922, 0.973]},
             {"world": COPIES, "steps": 2, "wanted": [0.5625, 0.5625, 0.750, 0.735]},
-        ), variants={NOT_GUIDED: partial(support_mass, guided=False)},
+        ),
+        variants={NOT_GUIDED: partial(support_mass, guided=False)},
     ),
     Claim(
-        "gstar.13b", f"{NOTES}, guidance", "Null control, even parity: g* is equal at all positions, so guided = fixed count, exactly; mass 1 at T = 4, .5 at T = 2, below masked diffusion's .625",
-        "equality", ("enumeration",), symmetric_control, "rounding of T steps; half a unit of the third digit", assumptions="exact conditionals, whole run, temperature 1, ceil",
-        fixtures=({"world": PARITY, "steps": 4, "mass": 1.0, "base": 0.78125}, {"world": PARITY, "steps": 2, "mass": 0.5, "base": 0.625}), variants={"scores that differ": partial(symmetric_control, tilt=0.5)},
+        id="gstar.13b",
+        statement=(
+            "Null control, even parity: g* is equal at all positions, so guided = fixed count, exactly; mass "
+            "1 at T = 4, .5 at T = 2, below masked diffusion's .625"
+        ),
+        assumptions="exact conditionals, whole run, temperature 1, ceil",
+        source=f"{NOTES}, guidance",
+        quantifier="this instance",
+        kind="equality",
+        routes=("enumeration",),
+        check=symmetric_control,
+        tolerance="rounding of T steps; half a unit of the third digit",
+        fixtures=(
+            {"world": PARITY, "steps": 4, "mass": 1.0, "base": 0.78125},
+            {"world": PARITY, "steps": 2, "mass": 0.5, "base": 0.625},
+        ),
+        variants={"scores that differ": partial(symmetric_control, tilt=0.5)},
     ),
     Claim(
-        "gstar.15", f"{NOTES}, guidance", "One position refilled exactly: a uniform choice keeps q, a choice by g* moves it by TV .0464 in one step and .259 in the long run",
-        "equality", ("enumeration", "rational"), single_site, "half a unit of the last digit", assumptions=f"four tokens of {CHAIN}; temperature 1", fixtures=({"world": F1, "moved": 0.0464, "stationary": 0.2595},),
+        id="gstar.15",
+        statement=(
+            "One position refilled exactly: a uniform choice keeps q, a choice by g* moves it by TV .0464 in "
+            "one step and .259 in the long run"
+        ),
+        assumptions=f"four tokens of {CHAIN}; temperature 1",
+        source=f"{NOTES}, guidance",
+        quantifier="this instance",
+        kind="equality",
+        routes=("enumeration", "rational"),
+        check=single_site,
+        tolerance="half a unit of the last digit",
+        fixtures=({"world": F1, "moved": 0.0464, "stationary": 0.2595},),
         variants={"uniform sites": partial(single_site, guided=False)},
     ),
-)  # fmt: skip
+)

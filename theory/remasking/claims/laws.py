@@ -106,18 +106,50 @@ SQUARE_ROOT = {"world": F2, "steps": [64, 256, 1024, 4096], "distances": [0.0209
 
 CLAIMS = (
     Claim(
-        "gstar.6", f"{NOTES}, bias", "On a plateau the stationary drafts miss q by TV proportional to 1 - alpha: TV / (1 - alpha) = .1469, .1337, .1324 at alpha = .9, .99, .999; filled jointly they are exact",
-        "asymptotic", ("enumeration",), plateau, "half a unit of the last digit; control 1e-10", assumptions=f"three tokens of {CHAIN}; sigma = 1 - alpha", fixtures=(LOOP,),
+        id="gstar.6",
+        statement=(
+            "On a plateau the stationary drafts miss q by TV proportional to 1 - alpha: TV / (1 - alpha) = "
+            ".1469, .1337, .1324 at alpha = .9, .99, .999; filled jointly they are exact"
+        ),
+        assumptions=f"three tokens of {CHAIN}; sigma = 1 - alpha",
+        source=f"{NOTES}, bias",
+        quantifier="this instance",
+        kind="asymptotic",
+        routes=("enumeration",),
+        check=plateau,
+        tolerance="half a unit of the last digit; control 1e-10",
+        fixtures=(LOOP,),
         variants={"filled jointly": partial(plateau, proposal="joint")},
     ),
     Claim(
-        "gstar.7", f"{NOTES}, bias (a heuristic and enumeration, no proof)", "Independent masks over the whole run: TV falls like T^(-1/2), masked diffusion's like .440 / T",
-        "asymptotic", ("enumeration",), rates, "slopes .05 and .02; half a unit of the last digit", assumptions=f"three tokens of {CHAIN}", fixtures=(SQUARE_ROOT,),
+        id="gstar.7",
+        statement="Independent masks over the whole run: TV falls like T^(-1/2), masked diffusion's like .440 / T",
+        assumptions=f"three tokens of {CHAIN}",
+        source=f"{NOTES}, bias (a heuristic and enumeration, no proof)",
+        quantifier="this instance",
+        kind="asymptotic",
+        routes=("enumeration",),
+        check=rates,
+        tolerance="slopes .05 and .02; half a unit of the last digit",
+        fixtures=(SQUARE_ROOT,),
         variants={"processes exchanged": partial(rates, swap=True)},
     ),
     Claim(
-        "gstar.10a", f"{NOTES}, product laws", "Independent positions: masked diffusion and both unguided stars are exact for every T",
-        "equality", ("enumeration",), product_exact, "rounding of T steps", assumptions="product laws, exact conditionals", fixtures=({"world": _product([[7, 3], [6, 4], [8, 2]]), "steps": 6}, {"world": _product([[1, 5], [2, 2]]), "steps": 3}),
-        inputs=_products, examples=10, variants={"copies mixed in": partial(product_exact, mixed=9)},
+        id="gstar.10a",
+        statement="Independent positions: masked diffusion and both unguided stars are exact for every T",
+        assumptions="product laws, exact conditionals",
+        source=f"{NOTES}, product laws",
+        quantifier="for all",
+        kind="equality",
+        routes=("enumeration",),
+        check=product_exact,
+        tolerance="rounding of T steps",
+        inputs=_products,
+        examples=10,
+        fixtures=(
+            {"world": _product([[7, 3], [6, 4], [8, 2]]), "steps": 6},
+            {"world": _product([[1, 5], [2, 2]]), "steps": 3},
+        ),
+        variants={"copies mixed in": partial(product_exact, mixed=9)},
     ),
-)  # fmt: skip
+)

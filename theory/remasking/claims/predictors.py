@@ -150,28 +150,78 @@ MODEL: Instance = {
 
 CLAIMS = (
     Claim(
-        "gstar.8a", f"{STAR}, Algorithm 1; {NOTES}, predictor", "E[e_i | x^] = sum over M with i of W(M | x^) (1 - q(x^_i | x^ off M)): the optimum of the predictor's cross-entropy, for any denoiser",
-        "equality", ("rational", "closed form"), optimum, "rounding of sums over drafts", assumptions="linear alpha, uniform times", fixtures=({"world": F2}, MODEL, {"world": COPIES}, {"world": TableWorld.from_weights([1, 2, 5], 1, 3)}),
-        inputs=_worlds, examples=12, variants={"every masked set equally likely": partial(optimum, uniform_count=True)},
+        id="gstar.8a",
+        statement=(
+            "E[e_i | x^] = sum over M with i of W(M | x^) (1 - q(x^_i | x^ off M)): the optimum of the "
+            "predictor's cross-entropy, for any denoiser"
+        ),
+        assumptions="linear alpha, uniform times",
+        source=f"{STAR}, Algorithm 1; {NOTES}, predictor",
+        quantifier="for all",
+        kind="equality",
+        routes=("rational", "closed form"),
+        check=optimum,
+        tolerance="rounding of sums over drafts",
+        inputs=_worlds,
+        examples=12,
+        fixtures=({"world": F2}, MODEL, {"world": COPIES}, {"world": TableWorld.from_weights([1, 2, 5], 1, 3)}),
+        variants={"every masked set equally likely": partial(optimum, uniform_count=True)},
     ),
     Claim(
-        "gstar.8b", f"{NOTES}, predictor", "With exact conditionals E sum_i g*_i = E sum over masks of 1 - sum_v q(v | z)^2",
-        "equality", ("enumeration", "closed form"), total_errors, "rounding of sums over drafts", fixtures=({"world": F1}, {"world": F2}, {"world": F3}), inputs=lambda: strategies.paired(world=strategies.worlds(n=(1, 4), cells=27)), examples=15,
+        id="gstar.8b",
+        statement="With exact conditionals E sum_i g*_i = E sum over masks of 1 - sum_v q(v | z)^2",
+        source=f"{NOTES}, predictor",
+        quantifier="for all",
+        kind="equality",
+        routes=("enumeration", "closed form"),
+        check=total_errors,
+        tolerance="rounding of sums over drafts",
+        inputs=lambda: strategies.paired(world=strategies.worlds(n=(1, 4), cells=27)),
+        examples=15,
+        fixtures=({"world": F1}, {"world": F2}, {"world": F3}),
         variants={"cubes": partial(total_errors, power=3)},
     ),
     Claim(
-        "gstar.8c", f"{STAR}, Algorithm 1", "Label frequencies of 200000 sampled drafts agree with g*, and their mean distance from it is below .02",
-        "equality", ("monte-carlo",), labels, "Hoeffding for each draft's own count, the suite's share over drafts and positions", fixtures=({"world": F2}, {"world": F1}),
+        id="gstar.8c",
+        statement=(
+            "Label frequencies of 200000 sampled drafts agree with g*, and their mean distance from it is below .02"
+        ),
+        source=f"{STAR}, Algorithm 1",
+        quantifier="this instance",
+        kind="equality",
+        routes=("monte-carlo",),
+        check=labels,
+        tolerance="Hoeffding for each draft's own count, the suite's share over drafts and positions",
+        fixtures=({"world": F2}, {"world": F1}),
         variants={"g* + .05": partial(labels, shift=0.05)},
     ),
     Claim(
-        "gstar.8d", f"{NOTES}, predictor", "A predictor's cross-entropy exceeds that of g* by E KL(g* || g), summed over positions",
-        "equality", ("enumeration",), excess_loss, "rounding of logarithms over drafts", fixtures=({**MODEL, "logits": [1, -2, 0, 3]},), inputs=_tables, examples=15,
+        id="gstar.8d",
+        statement="A predictor's cross-entropy exceeds that of g* by E KL(g* || g), summed over positions",
+        source=f"{NOTES}, predictor",
+        quantifier="for all",
+        kind="equality",
+        routes=("enumeration",),
+        check=excess_loss,
+        tolerance="rounding of logarithms over drafts",
+        inputs=_tables,
+        examples=15,
+        fixtures=({**MODEL, "logits": [1, -2, 0, 3]},),
         variants={"g* better by .01": partial(excess_loss, better=0.01)},
     ),
     Claim(
-        "gstar.8e", f"{NOTES}, predictor", "Exact conditionals still have errors, .5368 expected labels for three tokens of the chain: an error differs from the drawn original, implausible or not",
-        "equality", ("enumeration",), ambiguity, "half a unit of the last digit", fixtures=({"world": F2, "claimed": 0.5368}, {"world": F1, "claimed": 0.6988}, {"world": F3, "claimed": 0.61}),
+        id="gstar.8e",
+        statement=(
+            "Exact conditionals still have errors, .5368 expected labels for three tokens of the chain: an "
+            "error differs from the drawn original, implausible or not"
+        ),
+        source=f"{NOTES}, predictor",
+        quantifier="this instance",
+        kind="equality",
+        routes=("enumeration",),
+        check=ambiguity,
+        tolerance="half a unit of the last digit",
+        fixtures=({"world": F2, "claimed": 0.5368}, {"world": F1, "claimed": 0.6988}, {"world": F3, "claimed": 0.61}),
         variants={"none": lambda claimed, **rest: ambiguity(claimed=0.0, **rest)},
     ),
-)  # fmt: skip
+)

@@ -161,35 +161,109 @@ TOKEN = (
 
 CLAIMS = (
     Claim(
-        "remdm.nelbo", f"{REMDM}, NELBO", "The NELBO weighs the masked cross-entropy with (alpha_next - (1 - sigma) alpha_now) / (1 - alpha_now); it grows with sigma, so masked diffusion's is the tightest",
-        "equality", ("enumeration", "closed form"), nelbo, "rounding of sums over pairs of states and steps", assumptions="any denoiser that carries visible tokens over; linear alpha",
-        fixtures=({**SHORT, "steps": 5, "eta": 8}, {**SHORT, "steps": 3, "eta": 3}), inputs=lambda: merged(denoisers(), _etas()), examples=5, variants={"sigma left out": partial(nelbo, missing=True)},
+        id="remdm.nelbo",
+        statement=(
+            "The NELBO weighs the masked cross-entropy with (alpha_next - (1 - sigma) alpha_now) / (1 - "
+            "alpha_now); it grows with sigma, so masked diffusion's is the tightest"
+        ),
+        assumptions="any denoiser that carries visible tokens over; linear alpha",
+        source=f"{REMDM}, NELBO",
         status="printed",
+        quantifier="for all",
+        kind="equality",
+        routes=("enumeration", "closed form"),
+        check=nelbo,
+        tolerance="rounding of sums over pairs of states and steps",
+        inputs=lambda: merged(denoisers(), _etas()),
+        examples=5,
+        fixtures=({**SHORT, "steps": 5, "eta": 8}, {**SHORT, "steps": 3, "eta": 3}),
+        variants={"sigma left out": partial(nelbo, missing=True)},
     ),
     Claim(
-        "remdm.schedules", f"{REMDM}, section 4.1", "cap, rescale, switch and loop keep the marginals: with a joint posterior the state's law is q_alpha after every step",
-        "upper", ("enumeration",), schedules_keep_marginals, "rounding of all steps over the last 1 - alpha_now = 1 / T", fixtures=({"world": F2, "steps": 20, "eta": 4}, {"world": F1, "steps": 40, "eta": 1}, {"world": F2, "steps": 7, "eta": 8}),
-        inputs=lambda: merged(small_worlds(), _loops()), examples=8, variants={"masks filled independently": partial(schedules_keep_marginals, joint=False)},
+        id="remdm.schedules",
+        statement=(
+            "cap, rescale, switch and loop keep the marginals: with a joint posterior the state's law is "
+            "q_alpha after every step"
+        ),
+        source=f"{REMDM}, section 4.1",
         status="reading",
+        quantifier="for all",
+        kind="upper",
+        routes=("enumeration",),
+        check=schedules_keep_marginals,
+        tolerance="rounding of all steps over the last 1 - alpha_now = 1 / T",
+        inputs=lambda: merged(small_worlds(), _loops()),
+        examples=8,
+        fixtures=(
+            {"world": F2, "steps": 20, "eta": 4},
+            {"world": F1, "steps": 40, "eta": 1},
+            {"world": F2, "steps": 7, "eta": 8},
+        ),
+        variants={"masks filled independently": partial(schedules_keep_marginals, joint=False)},
     ),
     Claim(
-        "remdm.conf.read", f"{REMDM}, conf taken with Thm 3.1", "With conf, where masked tokens have no share of sigma, the masked fraction after a step is 1 - alpha_next",
-        "equality", ("rational", "closed form"), partial(confident_token, marginal=True), "none: fractions", expected="refuted", see="remdm.conf", assumptions="one token", fixtures=TOKEN, inputs=alphas, examples=20,
+        id="remdm.conf.read",
+        statement=(
+            "With conf, where masked tokens have no share of sigma, the masked fraction after a step is 1 - alpha_next"
+        ),
+        assumptions="one token",
+        source=f"{REMDM}, conf taken with Thm 3.1",
         status="reading",
+        quantifier="for all",
+        kind="equality",
+        expected="refuted",
+        see="remdm.conf",
+        routes=("rational", "closed form"),
+        check=partial(confident_token, marginal=True),
+        tolerance="none: fractions",
+        inputs=alphas,
+        examples=20,
+        fixtures=TOKEN,
     ),
     Claim(
-        "remdm.conf", f"{NOTES}, conf", "For one token under conf it is 1 - alpha_next + sigma alpha_now: masked tokens with sigma = 0 beside visible ones with sigma > 0 break the marginals",
-        "equality", ("rational", "closed form"), confident_token, "none in fractions; rounding of a softmax", assumptions="one token", fixtures=TOKEN, inputs=alphas, examples=40,
+        id="remdm.conf",
+        statement=(
+            "For one token under conf it is 1 - alpha_next + sigma alpha_now: masked tokens with sigma = 0 "
+            "beside visible ones with sigma > 0 break the marginals"
+        ),
+        assumptions="one token",
+        source=f"{NOTES}, conf",
+        quantifier="for all",
+        kind="equality",
+        routes=("rational", "closed form"),
+        check=confident_token,
+        tolerance="none in fractions; rounding of a softmax",
+        inputs=alphas,
+        examples=40,
+        fixtures=TOKEN,
         variants={"1 - alpha_next": partial(confident_token, marginal=True)},
     ),
     Claim(
-        "remdm.conf.sum", f"{NOTES}, conf", "Conf's shares sum to sigma, so at most one token a step is masked again in expectation",
-        "equality", ("closed form",), confident_shares, "rounding of a softmax", fixtures=({"chances": [4, 8, 16], "hidden": [False, True], "sigma": 1.0},), inputs=_shares, examples=30,
+        id="remdm.conf.sum",
+        statement="Conf's shares sum to sigma, so at most one token a step is masked again in expectation",
+        source=f"{NOTES}, conf",
+        quantifier="for all",
+        kind="equality",
+        routes=("closed form",),
+        check=confident_shares,
+        tolerance="rounding of a softmax",
+        inputs=_shares,
+        examples=30,
+        fixtures=({"chances": [4, 8, 16], "hidden": [False, True], "sigma": 1.0},),
         variants={"of two tokens": partial(confident_shares, most=2.0)},
     ),
     Claim(
-        "remdm.conf.sampler", f"{REMDM}, conf", "The batch sampler draws every state under conf as often as the enumeration with each token's history",
-        "equality", ("monte-carlo",), confident_sampler, "1%, the sample size by Hoeffding at the suite's share over all states", fixtures=({**PAIR, "steps": 6, "ends": 4, "sigma": 0.75}, {**PAIR, "steps": 5, "ends": 5, "sigma": 0.5}),
+        id="remdm.conf.sampler",
+        statement=(
+            "The batch sampler draws every state under conf as often as the enumeration with each token's history"
+        ),
+        source=f"{REMDM}, conf",
+        quantifier="this instance",
+        kind="equality",
+        routes=("monte-carlo",),
+        check=confident_sampler,
+        tolerance="1%, the sample size by Hoeffding at the suite's share over all states",
+        fixtures=({**PAIR, "steps": 6, "ends": 4, "sigma": 0.75}, {**PAIR, "steps": 5, "ends": 5, "sigma": 0.5}),
         variants={"no remasking": partial(confident_sampler, flip=True)},
     ),
-)  # fmt: skip
+)

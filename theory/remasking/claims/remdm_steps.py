@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import partial
@@ -57,7 +58,7 @@ def identities(wrong: bool = False) -> Iterator[Evidence]:
     first, second = (s - t) / (1 - t), sigma * (t if wrong else s) / (1 - s)
     gaps: list[Any] = [(1 - sigma) * t + (1 - t) * reveal - s, first * (1 - sigma) + (1 - first) * second - reveal]
     for gap in gaps:
-        yield equal("symbolic", int(sympy.simplify(gap) == 0), 1, ZERO, note="difference is zero")
+        yield equal("symbolic", int(sympy.simplify(gap) == 0), 1, ZERO, note="difference is zero", proves=math.inf)
 
 
 def forward(now: int, after: int, share: int, marginal: int = 0) -> Iterator[Evidence]:
@@ -192,52 +193,177 @@ ADMISSIBLE = "0 <= sigma <= min(1, (1 - alpha_next) / alpha_now)"
 
 CLAIMS = (
     Claim(
-        "remdm.3.1", f"{REMDM}, Thm 3.1 and eq. (5)", "For every admissible sigma the revealed fraction after the step is alpha_next; beyond min(1, (1 - alpha_next) / alpha_now) a chance is negative",
-        "equality", ("rational",), marginals, NONE, assumptions=ADMISSIBLE, fixtures=ANY, inputs=alphas, examples=60, variants={"one in a hundred lost": partial(marginals, extra=Fraction(1, 100))},
+        id="remdm.3.1",
+        statement=(
+            "For every admissible sigma the revealed fraction after the step is alpha_next; beyond min(1, (1 "
+            "- alpha_next) / alpha_now) a chance is negative"
+        ),
+        assumptions=ADMISSIBLE,
+        source=f"{REMDM}, Thm 3.1 and eq. (5)",
         status="printed",
+        quantifier="for all",
+        kind="equality",
+        routes=("rational",),
+        check=marginals,
+        tolerance=NONE,
+        inputs=alphas,
+        examples=60,
+        fixtures=ANY,
+        variants={"one in a hundred lost": partial(marginals, extra=Fraction(1, 100))},
     ),
     Claim(
-        "remdm.3.1s", f"{REMDM}, Thms 3.1 and 4.1", "Marginals and composition as identities of rational functions", "equality", ("symbolic",), identities, "none: computer algebra",
-        fixtures=({},), variants={"corrector at the level before": partial(identities, wrong=True)},
+        id="remdm.3.1s",
+        statement="Marginals and composition as identities of rational functions",
+        source=f"{REMDM}, Thms 3.1 and 4.1",
         status="printed",
+        quantifier="for all",
+        kind="equality",
+        routes=("symbolic",),
+        check=identities,
+        tolerance="none: computer algebra",
+        fixtures=({},),
+        variants={"corrector at the level before": partial(identities, wrong=True)},
     ),
     Claim(
-        "remdm.3.2", f"{REMDM}, section 3; {NOTES}, family", "Noising knows the data: P(z_now = x | z_next masked) = sigma alpha_now / (1 - alpha_next), zero only for sigma = 0",
-        "equality", ("rational",), forward, NONE, assumptions=ADMISSIBLE, fixtures=ANY, inputs=alphas, examples=40, variants={"alpha_next in its place": partial(forward, marginal=1)},
+        id="remdm.3.2",
+        statement=(
+            "Noising knows the data: P(z_now = x | z_next masked) = sigma alpha_now / (1 - alpha_next), zero "
+            "only for sigma = 0"
+        ),
+        assumptions=ADMISSIBLE,
+        source=f"{REMDM}, section 3; {NOTES}, family",
         status="printed",
+        quantifier="for all",
+        kind="equality",
+        routes=("rational",),
+        check=forward,
+        tolerance=NONE,
+        inputs=alphas,
+        examples=40,
+        fixtures=ANY,
+        variants={"alpha_next in its place": partial(forward, marginal=1)},
     ),
     Claim(
-        "remdm.4.1.printed", f"{REMDM}, Thm 4.1 as printed", "For every admissible sigma the step is masked diffusion's predictor followed by a corrector that is a transition kernel",
-        "equality", ("rational", "enumeration"), partial(composition, strict=False), NONE, assumptions=ADMISSIBLE, expected="refuted", see="remdm.4.1", fixtures=(EARLY, *ANY), inputs=alphas, examples=20,
+        id="remdm.4.1.printed",
+        statement=(
+            "For every admissible sigma the step is masked diffusion's predictor followed by a corrector "
+            "that is a transition kernel"
+        ),
+        assumptions=ADMISSIBLE,
+        source=f"{REMDM}, Thm 4.1 as printed",
         status="printed",
+        quantifier="for all",
+        kind="equality",
+        expected="refuted",
+        see="remdm.4.1",
+        routes=("rational", "enumeration"),
+        check=partial(composition, strict=False),
+        tolerance=NONE,
+        inputs=alphas,
+        examples=20,
+        fixtures=(EARLY, *ANY),
     ),
     Claim(
-        "remdm.4.1", f"{REMDM}, Thm 4.1; {NOTES}, corrector", "The step is masked diffusion's predictor, then a corrector at alpha_next that masks with sigma, reveals with sigma alpha_next / (1 - alpha_next) and keeps alpha_next",
-        "equality", ("rational", "enumeration"), composition, NONE, assumptions="sigma <= min(1, (1 - alpha_next) / alpha_next): only there is the corrector a kernel", fixtures=ANY, inputs=alphas, examples=60,
+        id="remdm.4.1",
+        statement=(
+            "The step is masked diffusion's predictor, then a corrector at alpha_next that masks with sigma, "
+            "reveals with sigma alpha_next / (1 - alpha_next) and keeps alpha_next"
+        ),
+        assumptions="sigma <= min(1, (1 - alpha_next) / alpha_next): only there is the corrector a kernel",
+        source=f"{REMDM}, Thm 4.1; {NOTES}, corrector",
+        quantifier="for all",
+        kind="equality",
+        routes=("rational", "enumeration"),
+        check=composition,
+        tolerance=NONE,
+        inputs=alphas,
+        examples=60,
+        fixtures=ANY,
         variants={"corrector at alpha_now": partial(composition, level="now")},
     ),
     Claim(
-        "remdm.4.1star", f"{NOTES}, corrector", "The star-shaped sigma = 1 - alpha_next is below the corrector's limit", "upper", ("rational",), star_corrector, NONE,
-        fixtures=ANY, inputs=alphas, examples=40, variants={"twice": partial(star_corrector, power=2)},
+        id="remdm.4.1star",
+        statement="The star-shaped sigma = 1 - alpha_next is below the corrector's limit",
+        source=f"{NOTES}, corrector",
+        quantifier="for all",
+        kind="upper",
+        routes=("rational",),
+        check=star_corrector,
+        tolerance=NONE,
+        inputs=alphas,
+        examples=40,
+        fixtures=ANY,
+        variants={"twice": partial(star_corrector, power=2)},
     ),
     Claim(
-        "remdm.4.1calls", f"{NOTES}, corrector", "The composition holds given x: with one denoiser call each, predictor and corrector have another law than the step, TV above .005",
-        "lower", ("enumeration",), composed_twice, "none: a margin of a tenth", fixtures=({"world": F2, "now": 0.2, "after": 0.5, "sigma": 0.5},), variants={"one call": partial(composed_twice, same=True)},
+        id="remdm.4.1calls",
+        statement=(
+            "The composition holds given x: with one denoiser call each, predictor and corrector have "
+            "another law than the step, TV above .005"
+        ),
+        source=f"{NOTES}, corrector",
+        quantifier="there exists",
+        kind="lower",
+        routes=("enumeration",),
+        check=composed_twice,
+        tolerance="none: a margin of a tenth",
+        fixtures=({"world": F2, "now": 0.2, "after": 0.5, "sigma": 0.5},),
+        variants={"one call": partial(composed_twice, same=True)},
     ),
     Claim(
-        "remdm.4.2", f"{REMDM}, Prop. 4.2; {NOTES}, corrector", "At sigma = (alpha_next - alpha_now) / alpha_now the corrector at level alpha_now is an Euler step of the forward-backward corrector",
-        "equality", ("rational",), forward_backward, NONE, assumptions="alpha_next <= 2 alpha_now; both compared at level alpha_now", fixtures=(INNER, {"now": 12, "after": 15, "share": 0}), inputs=alphas, examples=80,
+        id="remdm.4.2",
+        statement=(
+            "At sigma = (alpha_next - alpha_now) / alpha_now the corrector at level alpha_now is an Euler "
+            "step of the forward-backward corrector"
+        ),
+        assumptions="alpha_next <= 2 alpha_now; both compared at level alpha_now",
+        source=f"{REMDM}, Prop. 4.2; {NOTES}, corrector",
+        status="printed",
+        quantifier="for all",
+        kind="equality",
+        routes=("rational",),
+        check=forward_backward,
+        tolerance=NONE,
+        inputs=alphas,
+        examples=80,
+        fixtures=(INNER, {"now": 12, "after": 15, "share": 0}),
         variants={"at level alpha_next": partial(forward_backward, at_next=True)},
-        status="printed",
     ),
     Claim(
-        "remdm.4.3", f"{REMDM}, Prop. 4.3", "At sigma = beta (alpha_next - alpha_now) / alpha_now the step is an Euler step of the flow-matching corrector with rates 1 + beta and beta",
-        "equality", ("rational",), flow_matching, NONE, assumptions=ADMISSIBLE, fixtures=(INNER, EARLY), inputs=alphas, examples=60, variants={"rates 2 + beta": partial(flow_matching, extra=2)},
+        id="remdm.4.3",
+        statement=(
+            "At sigma = beta (alpha_next - alpha_now) / alpha_now the step is an Euler step of the "
+            "flow-matching corrector with rates 1 + beta and beta"
+        ),
+        assumptions=ADMISSIBLE,
+        source=f"{REMDM}, Prop. 4.3",
         status="printed",
+        quantifier="for all",
+        kind="equality",
+        routes=("rational",),
+        check=flow_matching,
+        tolerance=NONE,
+        inputs=alphas,
+        examples=60,
+        fixtures=(INNER, EARLY),
+        variants={"rates 2 + beta": partial(flow_matching, extra=2)},
     ),
     Claim(
-        "remdm.4.4", f"{REMDM}, Prop. 4.4", "Where alpha stands still the flow-matching corrector does nothing for any beta, while ReMDM's step remasks and keeps alpha",
-        "equality", ("rational",), constant_alpha, NONE, fixtures=({"now": 12, "share": 3},), inputs=_levels, examples=20, variants={"alpha moves": partial(constant_alpha, rate=1)},
+        id="remdm.4.4",
+        statement=(
+            "Where alpha stands still the flow-matching corrector does nothing for any beta, while ReMDM's "
+            "step remasks and keeps alpha"
+        ),
+        source=f"{REMDM}, Prop. 4.4",
         status="printed",
+        quantifier="for all",
+        kind="equality",
+        routes=("rational",),
+        check=constant_alpha,
+        tolerance=NONE,
+        inputs=_levels,
+        examples=20,
+        fixtures=({"now": 12, "share": 3},),
+        variants={"alpha moves": partial(constant_alpha, rate=1)},
     ),
-)  # fmt: skip
+)

@@ -64,13 +64,33 @@ def same_law(
 
 CLAIMS = (
     Claim(
-        "gstar.sampler", f"{NOTES}, one step function", "The batch sampler draws every sequence as often as the exact chain, for every schedule, count rule and temperature",
-        "equality", ("monte-carlo", "enumeration"), same_law, "1%, the sample size by Hoeffding at the suite's share over all sequences",
+        id="gstar.sampler",
+        statement=(
+            "The batch sampler draws every sequence as often as the exact chain, for every schedule, count "
+            "rule and temperature"
+        ),
+        source=f"{NOTES}, one step function",
+        quantifier="this instance",
+        kind="equality",
+        routes=("monte-carlo", "enumeration"),
+        check=same_law,
+        tolerance="1%, the sample size by Hoeffding at the suite's share over all sequences",
         fixtures=(
-            {"world": F2, "process": "star", "steps": 6}, {"world": F2, "process": "cap", "steps": 6}, {"world": F2, "process": "rescale in a window", "steps": 8}, {"world": F2, "process": "loop", "steps": 9},
-            {"world": F1, "process": "refinement", "steps": 8, "guided": True}, {"world": F1, "process": "refinement", "steps": 6, "guided": True, "temperature": None, "count": "floor"},
-            {"world": F1, "process": "refinement on a plateau", "steps": 8, "guided": True, "temperature": 0.5, "count": "bernoulli"},
+            {"world": F2, "process": "star", "steps": 6},
+            {"world": F2, "process": "cap", "steps": 6},
+            {"world": F2, "process": "rescale in a window", "steps": 8},
+            {"world": F2, "process": "loop", "steps": 9},
+            {"world": F1, "process": "refinement", "steps": 8, "guided": True},
+            {"world": F1, "process": "refinement", "steps": 6, "guided": True, "temperature": None, "count": "floor"},
+            {
+                "world": F1,
+                "process": "refinement on a plateau",
+                "steps": 8,
+                "guided": True,
+                "temperature": 0.5,
+                "count": "bernoulli",
+            },
         ),
         variants={"masked diffusion sampled instead": partial(same_law, instead="standard")},
     ),
-)  # fmt: skip
+)

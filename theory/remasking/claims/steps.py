@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import partial
@@ -57,7 +58,9 @@ def member_symbolically(power: int = 1) -> Iterator[Evidence]:
     sigma = (1 - s) ** power
     gaps = (1 - sigma - s, (s - (1 - sigma) * t) / (1 - t) - s)
     for gap in gaps:
-        yield equal("symbolic", int(sympy.simplify(gap) == 0), 1, Fraction(0), note="difference is zero")
+        yield equal(
+            "symbolic", int(sympy.simplify(gap) == 0), 1, Fraction(0), note="difference is zero", proves=math.inf
+        )
 
 
 def marginals(world: TableWorld, now: int, after: int, share: int, proposal: str = "joint") -> Iterator[Evidence]:
@@ -181,42 +184,110 @@ STEPPED = (
 
 CLAIMS = (
     Claim(
-        "gstar.1a", f"{STAR}, star-shaped process; {NOTES}, family", "The star-shaped step is ReMDM's at sigma = 1 - alpha_next, the only sigma whose next state ignores the present one given x",
-        "equality", ("rational", "closed form"), member, "none in fractions; floats: rounding over 1 - alpha_now", assumptions="0 <= alpha_now <= alpha_next <= 1, alpha_now < 1",
-        fixtures=CORNERS, inputs=alphas, examples=60, variants={"half of sigma": partial(member, scale=Fraction(1, 2))},
+        id="gstar.1a",
+        statement=(
+            "The star-shaped step is ReMDM's at sigma = 1 - alpha_next, the only sigma whose next state "
+            "ignores the present one given x"
+        ),
+        assumptions="0 <= alpha_now <= alpha_next <= 1, alpha_now < 1",
+        source=f"{STAR}, star-shaped process; {NOTES}, family",
         status="reading",
+        quantifier="for all",
+        kind="equality",
+        routes=("rational", "closed form"),
+        check=member,
+        tolerance="none in fractions; floats: rounding over 1 - alpha_now",
+        inputs=alphas,
+        examples=60,
+        fixtures=CORNERS,
+        variants={"half of sigma": partial(member, scale=Fraction(1, 2))},
     ),
     Claim(
-        "gstar.1b", f"{STAR}, star-shaped process; {NOTES}, family", "The same as an identity of rational functions",
-        "equality", ("symbolic",), member_symbolically, "none: computer algebra", fixtures=({},), variants={"sigma squared": partial(member_symbolically, power=2)},
+        id="gstar.1b",
+        statement="The same as an identity of rational functions",
+        source=f"{STAR}, star-shaped process; {NOTES}, family",
         status="reading",
+        quantifier="for all",
+        kind="equality",
+        routes=("symbolic",),
+        check=member_symbolically,
+        tolerance="none: computer algebra",
+        fixtures=({},),
+        variants={"sigma squared": partial(member_symbolically, power=2)},
     ),
     Claim(
-        "gstar.2a", f"{NOTES}, exactness", "With masks filled from the joint conditional every admissible step maps q_now to q_next exactly",
-        "equality", ("rational", "enumeration"), marginals, "none in fractions; engine: rounding of a step over 1 - alpha_now", fixtures=STEPPED,
-        inputs=lambda: merged(small_worlds(), alphas(GRID)), examples=20, variants={"masks filled independently": partial(marginals, proposal="factorised")},
+        id="gstar.2a",
+        statement="With masks filled from the joint conditional every admissible step maps q_now to q_next exactly",
+        source=f"{NOTES}, exactness",
+        quantifier="for all",
+        kind="equality",
+        routes=("rational", "enumeration"),
+        check=marginals,
+        tolerance="none in fractions; engine: rounding of a step over 1 - alpha_now",
+        inputs=lambda: merged(small_worlds(), alphas(GRID)),
+        examples=20,
+        fixtures=STEPPED,
+        variants={"masks filled independently": partial(marginals, proposal="factorised")},
     ),
     Claim(
-        "gstar.2b", f"{NOTES}, bias", "Filled independently they are not: one star step from alpha .2 to .5 misses q_next by TV .0870",
-        "equality", ("enumeration",), factorised_step, "half a unit of the last digit", fixtures=({"world": F2, "now": 0.2, "after": 0.5, "claimed": 0.0870},),
-        assumptions="three tokens of the chain with start (.7, .3), stay .85", variants={"filled jointly": partial(factorised_step, proposal="joint")},
+        id="gstar.2b",
+        statement="Filled independently they are not: one star step from alpha .2 to .5 misses q_next by TV .0870",
+        assumptions="three tokens of the chain with start (.7, .3), stay .85",
+        source=f"{NOTES}, bias",
+        quantifier="this instance",
+        kind="equality",
+        routes=("enumeration",),
+        check=factorised_step,
+        tolerance="half a unit of the last digit",
+        fixtures=({"world": F2, "now": 0.2, "after": 0.5, "claimed": 0.0870},),
+        variants={"filled jointly": partial(factorised_step, proposal="joint")},
     ),
     Claim(
-        "gstar.9", f"{STAR}, eq. (5); {NOTES}, selection", "The N largest of g / tau + Gumbel noise are N draws without replacement with weights exp(g / tau)",
-        "equality", ("rational", "monte-carlo"), subsets, "recursion: rounding; draws: 1%, the sample size by Hoeffding at the suite's share over all sets",
-        fixtures=({"odds": [1, 2, 5, 3], "size": 2, "temperature": 0.5}, {"odds": [9, 1, 1, 4], "size": 3}), inputs=_odds, examples=20,
+        id="gstar.9",
+        statement="The N largest of g / tau + Gumbel noise are N draws without replacement with weights exp(g / tau)",
+        source=f"{STAR}, eq. (5); {NOTES}, selection",
+        status="reading",
+        quantifier="for all",
+        kind="equality",
+        routes=("rational", "monte-carlo"),
+        check=subsets,
+        tolerance="recursion: rounding; draws: 1%, the sample size by Hoeffding at the suite's share over all sets",
+        inputs=_odds,
+        examples=20,
+        fixtures=({"odds": [1, 2, 5, 3], "size": 2, "temperature": 0.5}, {"odds": [9, 1, 1, 4], "size": 3}),
         variants={"temperature after the noise": partial(subsets, late=True)},
-        status="reading",
     ),
     Claim(
-        "gstar.14a", f"{NOTES}, count rule", "Uniform subsets of a binomial number of positions are the star step with independent masks",
-        "equality", ("enumeration",), count_identity, "rounding of a step over 1 - alpha_now", fixtures=STEPPED,
-        inputs=lambda: merged(strategies.paired(world=strategies.worlds(n=(2, 4), cells=27)), alphas(GRID)), examples=20, variants={"fixed count": partial(count_identity, count="ceil")},
+        id="gstar.14a",
+        statement="Uniform subsets of a binomial number of positions are the star step with independent masks",
+        source=f"{NOTES}, count rule",
+        quantifier="for all",
+        kind="equality",
+        routes=("enumeration",),
+        check=count_identity,
+        tolerance="rounding of a step over 1 - alpha_now",
+        inputs=lambda: merged(strategies.paired(world=strategies.worlds(n=(2, 4), cells=27)), alphas(GRID)),
+        examples=20,
+        fixtures=STEPPED,
+        variants={"fixed count": partial(count_identity, count="ceil")},
     ),
     Claim(
-        "gstar.14b", f"{NOTES}, count rule", "The count rule alone moves the law: TV .0275 with a fixed number of masks, .0817 with independent ones (n = 4, T = 8); fixed, T = 64, n = 3: below 1e-5",
-        "equality", ("enumeration",), confounder, "half a unit of the last digit", assumptions="unguided, window the whole run, ceil",
-        fixtures=({"world": F1, "steps": 8, "fixed": 0.0275, "free": 0.0817, "digits": 4}, {"world": F2, "steps": 64, "fixed": 0.00000, "free": 0.02093, "digits": 5}),
+        id="gstar.14b",
+        statement=(
+            "The count rule alone moves the law: TV .0275 with a fixed number of masks, .0817 with "
+            "independent ones (n = 4, T = 8); fixed, T = 64, n = 3: below 1e-5"
+        ),
+        assumptions="unguided, window the whole run, ceil",
+        source=f"{NOTES}, count rule",
+        quantifier="this instance",
+        kind="equality",
+        routes=("enumeration",),
+        check=confounder,
+        tolerance="half a unit of the last digit",
+        fixtures=(
+            {"world": F1, "steps": 8, "fixed": 0.0275, "free": 0.0817, "digits": 4},
+            {"world": F2, "steps": 64, "fixed": 0.00000, "free": 0.02093, "digits": 5},
+        ),
         variants={"a binomial number": partial(confounder, count="bernoulli")},
     ),
-)  # fmt: skip
+)

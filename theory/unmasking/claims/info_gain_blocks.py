@@ -141,15 +141,50 @@ TRAJECTORY = {"world": GENERIC, "order": [2, 0, 1], "tokens": [1, 0, 1]}
 
 CLAIMS = (
     Claim(
-        "infogain.1", f"{DERIVED}, P1", "Along any trajectory, several positions a step included, sum_t J = potential(z_T) - Htilde (LookUM: potential(z_T))",
-        "equality", ("enumeration",), telescoping, ROUNDING, assumptions="any law, order and tokens, K in {1, 2}; a potential that is 0 for complete states", inputs=_trajectories, examples=20,
-        fixtures=({**TRAJECTORY, "form": "mean", "k": 1}, {**TRAJECTORY, "form": "mean", "k": 2}, {**TRAJECTORY, "form": "sum", "k": 2}, {**TRAJECTORY, "form": "look-ahead", "k": 2}),
-        variants={"the other potential": partial(telescoping, potential="sum"), "a step costs its largest entropy": partial(telescoping, largest=True)},
+        id="infogain.1",
+        statement=(
+            "Along any trajectory, several positions a step included, sum_t J = potential(z_T) - Htilde "
+            "(LookUM: potential(z_T))"
+        ),
+        assumptions="any law, order and tokens, K in {1, 2}; a potential that is 0 for complete states",
+        source=f"{DERIVED}, P1",
+        quantifier="for all",
+        kind="equality",
+        routes=("enumeration",),
+        check=telescoping,
+        tolerance=ROUNDING,
+        inputs=_trajectories,
+        examples=20,
+        fixtures=(
+            {**TRAJECTORY, "form": "mean", "k": 1},
+            {**TRAJECTORY, "form": "mean", "k": 2},
+            {**TRAJECTORY, "form": "sum", "k": 2},
+            {**TRAJECTORY, "form": "look-ahead", "k": 2},
+        ),
+        variants={
+            "the other potential": partial(telescoping, potential="sum"),
+            "a step costs its largest entropy": partial(telescoping, largest=True),
+        },
     ),
     Claim(
-        "infogain.4a", f"{DERIVED}, P5", "Deterministic position rule, any model, K in {1, 2} positions a step: E[Htilde] is the entropy of the sampler's output law",
-        "equality", ("enumeration",), output_entropy, ROUNDING, assumptions="tokens drawn at temperature 1 after the positions are chosen, no bypass; conditionals may be inconsistent: here of two laws in turn", inputs=_two_worlds, examples=10,
+        id="infogain.4a",
+        statement=(
+            "Deterministic position rule, any model, K in {1, 2} positions a step: E[Htilde] is the entropy "
+            "of the sampler's output law"
+        ),
+        assumptions=(
+            "tokens drawn at temperature 1 after the positions are chosen, no bypass; conditionals may be "
+            "inconsistent: here of two laws in turn"
+        ),
+        source=f"{DERIVED}, P5",
+        quantifier="for all",
+        kind="equality",
+        routes=("enumeration",),
+        check=output_entropy,
+        tolerance=ROUNDING,
+        inputs=_two_worlds,
+        examples=10,
         fixtures=({"world": GENERIC, "other": OTHER, "k": 1}, {"world": GENERIC, "other": OTHER, "k": 2}),
         variants={kind: partial(output_entropy, kind=kind) for kind in KINDS[1:]},
     ),
-)  # fmt: skip
+)

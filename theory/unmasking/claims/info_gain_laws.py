@@ -254,39 +254,100 @@ PAIRS = tuple(
 
 CLAIMS = (
     Claim(
-        "infogain.8", f"{DERIVED}, P7", "a x b = c, all masked: the mean form reveals the most significant bit first, the sum form and LookUM a factor",
-        "equality", ("enumeration",), product_first, "positions", assumptions="exact conditionals, uniform decimal a, b, 7-bit c",
+        id="infogain.8",
+        statement=(
+            "a x b = c, all masked: the mean form reveals the most significant bit first, the sum form and "
+            "LookUM a factor"
+        ),
+        assumptions="exact conditionals, uniform decimal a, b, 7-bit c",
+        source=f"{DERIVED}, P7",
+        quantifier="this instance",
+        kind="equality",
+        routes=("enumeration",),
+        check=product_first,
+        tolerance="positions",
         fixtures=(
-            {"form": "mean", "tokens": "drawn", "chosen": 2}, {"form": "mean", "tokens": "argmax", "chosen": 2},
-            {"form": "sum", "tokens": "drawn", "chosen": 0}, {"form": "look-ahead", "tokens": "drawn", "chosen": 0},
+            {"form": "mean", "tokens": "drawn", "chosen": 2},
+            {"form": "mean", "tokens": "argmax", "chosen": 2},
+            {"form": "sum", "tokens": "drawn", "chosen": 0},
+            {"form": "look-ahead", "tokens": "drawn", "chosen": 0},
         ),
         variants={"the least objective wins": partial(product_first, best=False)},
     ),
     Claim(
-        "infogain.10", f"{SOURCE}, O1 (digest, claim 10)", "With argmax tokens Info-Gain (mean) decodes at less cumulative entropy than entropy-greedy",
-        "empirical", ("monte-carlo", "enumeration"), fewer_nats, "95% paired bootstrap interval, fixed resamples", assumptions="150 Dirichlet(.1) laws on 3^5; 150 laws of two parents and four bits",
-        fixtures=(PAIRS[0], PAIRS[3]), variants={"entropy-greedy is better": lambda family, count, better, worse: fewer_nats(family, count, worse, better)},
+        id="infogain.10",
+        statement="With argmax tokens Info-Gain (mean) decodes at less cumulative entropy than entropy-greedy",
+        assumptions="150 Dirichlet(.1) laws on 3^5; 150 laws of two parents and four bits",
+        source=f"{SOURCE}, O1 (digest, claim 10)",
         status="reading",
+        quantifier="this instance",
+        kind="empirical",
+        routes=("monte-carlo", "enumeration"),
+        check=fewer_nats,
+        tolerance="95% paired bootstrap interval, fixed resamples",
+        fixtures=(PAIRS[0], PAIRS[3]),
+        variants={
+            "entropy-greedy is better": lambda family, count, better, worse: fewer_nats(family, count, worse, better)
+        },
     ),
     Claim(
-        "infogain.11", f"{DERIVED}, claim 11", "The sum form and LookUM decode at less cumulative entropy than the mean form",
-        "empirical", ("monte-carlo", "enumeration"), fewer_nats, "95% paired bootstrap interval, fixed resamples", assumptions="the families of infogain.10",
-        fixtures=(*PAIRS[1:3], *PAIRS[4:]), variants={"the mean form is better": lambda family, count, better, worse: fewer_nats(family, count, worse, better)},
+        id="infogain.11",
+        statement="The sum form and LookUM decode at less cumulative entropy than the mean form",
+        assumptions="the families of infogain.10",
+        source=f"{DERIVED}, claim 11",
+        quantifier="this instance",
+        kind="empirical",
+        routes=("monte-carlo", "enumeration"),
+        check=fewer_nats,
+        tolerance="95% paired bootstrap interval, fixed resamples",
+        fixtures=(*PAIRS[1:3], *PAIRS[4:]),
+        variants={
+            "the mean form is better": lambda family, count, better, worse: fewer_nats(family, count, worse, better)
+        },
     ),
     Claim(
-        "infogain.12", f"{SOURCE}, section 4 (digest, claim 12)", "Cumulative entropy and the log-probability of the decoded sequence are correlated below -.2",
-        "empirical", ("enumeration",), surprise_and_likelihood, "none", assumptions="the families of infogain.10; argmax tokens",
-        fixtures=tuple({"family": f, "count": 150, "most": -0.2} for f in STACKS), variants={"positive correlation": partial(surprise_and_likelihood, sign=-1)},
+        id="infogain.12",
+        statement="Cumulative entropy and the log-probability of the decoded sequence are correlated below -.2",
+        assumptions="the families of infogain.10; argmax tokens",
+        source=f"{SOURCE}, section 4 (digest, claim 12)",
         status="reading",
+        quantifier="this instance",
+        kind="empirical",
+        routes=("enumeration",),
+        check=surprise_and_likelihood,
+        tolerance="none",
+        fixtures=tuple({"family": f, "count": 150, "most": -0.2} for f in STACKS),
+        variants={"positive correlation": partial(surprise_and_likelihood, sign=-1)},
     ),
     Claim(
-        "infogain.P6", f"{DERIVED}, P6", "Drawing N candidates and keeping the best lowers E[Htilde] and the output's entropy and raises KL(p_out || q) from 0 at N = 1",
-        "empirical", ("enumeration",), selection_bias, "none: exact expectations", assumptions="mean over 8 Dirichlet(.5) laws on 3^3; tau_position = .1, N = 1, 2, 8",
-        fixtures=({"tables": 8, "counts": [1, 2, 8]},), variants={"entropies rise": partial(selection_bias, sign=-1)},
+        id="infogain.P6",
+        statement=(
+            "Drawing N candidates and keeping the best lowers E[Htilde] and the output's entropy and raises "
+            "KL(p_out || q) from 0 at N = 1"
+        ),
+        assumptions="mean over 8 Dirichlet(.5) laws on 3^3; tau_position = .1, N = 1, 2, 8",
+        source=f"{DERIVED}, P6",
+        quantifier="this instance",
+        kind="empirical",
+        routes=("enumeration",),
+        check=selection_bias,
+        tolerance="none: exact expectations",
+        fixtures=({"tables": 8, "counts": [1, 2, 8]},),
+        variants={"entropies rise": partial(selection_bias, sign=-1)},
     ),
     Claim(
-        "infogain.P7", f"{DERIVED}, P7", "h = 2.303 for a factor, .168 to .673 for bits; J: mean -2.02 against -.24 (top bit) to -.69, sum +.87 against .17 to .47, LookUM +.28 against at most .01; argmax -1.65 against -.27",
-        "equality", ("enumeration",), product_digits, "half a unit of the last printed digit", assumptions="exact conditionals, uniform decimal a, b, 7-bit c",
+        id="infogain.P7",
+        statement=(
+            "h = 2.303 for a factor, .168 to .673 for bits; J: mean -2.02 against -.24 (top bit) to -.69, "
+            "sum +.87 against .17 to .47, LookUM +.28 against at most .01; argmax -1.65 against -.27"
+        ),
+        assumptions="exact conditionals, uniform decimal a, b, 7-bit c",
+        source=f"{DERIVED}, P7",
+        quantifier="this instance",
+        kind="equality",
+        routes=("enumeration",),
+        check=product_digits,
+        tolerance="half a unit of the last printed digit",
         fixtures=(
             {"form": "mean", "tokens": "drawn", "factor": -2.02, "top": -0.24, "bits": [-0.69, -0.24]},
             {"form": "sum", "tokens": "drawn", "factor": 0.87, "bits": [0.17, 0.47]},
@@ -295,4 +356,4 @@ CLAIMS = (
         ),
         variants={"entropies in bits": partial(product_digits, unit=1 / math.log(2))},
     ),
-)  # fmt: skip
+)
