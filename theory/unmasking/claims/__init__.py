@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from theory.unmasking.claims import (
-    bounds,
+    block_bounds,
+    breakpoints,
     curve,
     duel,
     eb,
     eb_controls,
     eb_steps,
     examples,
+    grid_bounds,
     info_gain,
     optimal,
     punt,
@@ -20,7 +22,9 @@ from theory.unmasking.claims import (
 CLAIMS = (
     *curve.CLAIMS,
     *optimal.CLAIMS,
-    *bounds.CLAIMS,
+    *block_bounds.CLAIMS,
+    *breakpoints.CLAIMS,
+    *grid_bounds.CLAIMS,
     *sampler.CLAIMS,
     *examples.CLAIMS,
     *slips.CLAIMS,
