@@ -176,6 +176,11 @@ def test_tightest_follows_the_gradient_and_replays(tmp_path: Path) -> None:
     assert max(e.tightness for e in evidence if e.relation == "<=" and e.effective) == found.evidence.tightness
 
 
+def test_tightest_leaves_out_what_is_equal_by_definition() -> None:
+    found = tightest(catalogue.claim("schedules.3"), budget=40, steps=20)
+    assert len(found.instance["sizes"]) > 1, "with one block nothing is mixed, and both sides are one number"
+
+
 def test_gradient_descent_tightens() -> None:
     from theory.ledger.tightest import _descend
 

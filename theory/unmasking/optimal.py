@@ -55,7 +55,7 @@ class Grid(NamedTuple):
 
 
 def optimal_sizes(curve: object, steps: int) -> list[Sizes]:
-    """Return the provably optimal sizes for every k = 1..K (section 8): least E(s) over all compositions.
+    """Return the provably optimal sizes for every k = 1..K (schedules.8): least E(s) over all compositions.
 
     Each error is summed anew as the gap between the curve and its steps, so it is never negative.
     """
@@ -140,7 +140,7 @@ def _heights(curve: Float[Tensor, "n"], points: Float[ndarray, "counts"]) -> Flo
 def _lattice(curve: Float[Tensor, "n"], cells: int) -> Float[ndarray, "counts"]:
     """Return a lattice of [0, 1], half of its density that of arcsin sqrt(alpha) and half that of int sqrt Z~'.
 
-    Z~ varies on the first scale at any curve; the second is the density of the best grid of many steps (section 8).
+    Z~ varies on the first scale at any curve; the second is the density of the best grid of many steps (schedules.8).
     """
     share = np.linspace(0, 1, cells // 3 + 1)
     coarse = np.sin(share * np.pi / 2) ** 2
