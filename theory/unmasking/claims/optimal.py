@@ -15,6 +15,7 @@ from scipy import integrate
 
 from theory import schedules
 from theory.ledger import EPSILON, Claim, Evidence, Instance, Sharp, at_least, at_most, equal, rounding, strategies
+from theory.reference import curves as reference
 from theory.schedules import Schedule
 from theory.unmasking import curves, laws, optimal, riemann
 from theory.worlds import information
@@ -29,17 +30,24 @@ def _scale(curve: Sequence[float]) -> float:
 
 
 def programme(curve: Sequence[float], drop: int = 0) -> Iterator[Evidence]:
-    """Compare the programme's errors for every K with the least E(s) over all compositions, and E*_n with 0."""
+    """Compare the programme's errors for every K with the least E(s) over all compositions, and E*_n with 0.
+
+    A denoiser whose cross-entropies are H - Z_j, H the curve's height, has the same least errors by the programme for
+    learned denoisers.
+    """
     n, z = len(curve), torch.tensor(curve, dtype=torch.float64)
+    room = rounding(4 * n, _scale(curve))
     found = optimal.optimal_sizes(curve, n)
+    learned = optimal.optimal_sizes_learned(curve[-1] - z, n * curve[-1] - math.fsum(curve), n)
     for k in range(1, n + 1):
         parts = [s for s in laws.compositions(n, k) if min(s) > 0]
-        brute = min(float(curves.fixed_size_error(z, s)) for s in parts[drop:] or parts)
+        brute = min(float(reference.fixed_size_error(curve, s)) for s in parts[drop:] or parts)
+        effective = brute > room
         yield equal(
-            "enumeration", found[k - 1].error, brute, rounding(n, _scale(curve)), effective=brute > rounding(n, _scale(curve)),
-            note="programme against all compositions",
-        )  # fmt: skip
-    yield equal("closed form", found[-1].error, 0.0, rounding(n, _scale(curve)), note="E*_n = 0")
+            "enumeration", found[k - 1].error, brute, room, effective=effective, note="against all compositions"
+        )
+        yield equal("enumeration", learned[k - 1].error, brute, room, effective=effective, note="learned denoiser")
+    yield equal("closed form", found[-1].error, 0.0, room, note="E*_n = 0")
 
 
 def convex_decreasing(curve: Sequence[float], sign: int = 1) -> Iterator[Evidence]:
