@@ -137,7 +137,9 @@ def _edits(node: ast.AST) -> Iterator[_Edit]:
         return
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return
-    if isinstance(node, ast.If) and all(isinstance(s, ast.Raise) for s in node.body):
+    if isinstance(node, ast.ExceptHandler):
+        return
+    if isinstance(node, ast.If) and isinstance(node.body[-1], ast.Raise):
         for part in node.orelse:
             yield from _edits(part)
         return

@@ -19,7 +19,7 @@ from fractions import Fraction
 from flint import arb
 
 from theory.errors import InvalidInput
-from theory.ledger.certificates import Ball, Certificate, certify_nonnegative, exact
+from theory.ledger.certificates import Ball, BallFunction, Certificate, certify_nonnegative, exact
 
 Interval = tuple[Ball, Ball]
 PRECISION = 96
@@ -30,6 +30,11 @@ def never_rounds_to(sizes: Sequence[int], max_boxes: int = 40_000) -> Certificat
 
     Raises InvalidInput for fewer than three sizes.
     """
+    return certify_nonnegative(misses(sizes), [(0, 1), (0, 1)], max_boxes=max_boxes, precision=PRECISION)
+
+
+def misses(sizes: Sequence[int]) -> BallFunction:
+    """Return a function of balls of (u, v), nonnegative only where no shape a = u / (1 - u), b = v / (1 - v) fits."""
     n, steps = sum(sizes), len(sizes)
     if steps < 3:
         raise InvalidInput(f"{steps} sizes; expected at least 3: two nodes are met by some Beta schedule")
@@ -46,7 +51,7 @@ def never_rounds_to(sizes: Sequence[int], max_boxes: int = 40_000) -> Certificat
         ]
         return _largest([*gaps, *_extremes(shapes, targets[0], targets[-1], steps)])
 
-    return certify_nonnegative(missed, [(0, 1), (0, 1)], max_boxes=max_boxes, precision=PRECISION)
+    return missed
 
 
 def _target(count: int, n: int) -> Interval:

@@ -97,6 +97,18 @@ def rounded_beta_attains(curve: Sequence[float], steps: int) -> Iterator[Evidenc
             yield undecided("ball", f"{excluded.boxes} boxes do not exclude {sizes}")
 
 
+def sizes_rounded_to(n: int, steps: int, missed: int) -> Iterator[Evidence]:
+    """Count the compositions of n into K blocks that no Beta schedule rounds to: by proof, the others by a schedule."""
+    parts = [s for s in laws.compositions(n, steps) if min(s) > 0]
+    reached = beta_fit.rounded_beta_family(n, steps, np.geomspace(0.02, 100.0, 500))
+    excluded = [s for s in parts if certified_beta.never_rounds_to(s, max_boxes=2000).proved]
+    yield equal("ball", Fraction(len(excluded)), Fraction(missed), Fraction(0), note=f"never {excluded}")
+    open_ = {tuple(s) for s in parts} - reached - {tuple(s) for s in excluded}
+    yield equal("enumeration", Fraction(len(open_)), Fraction(0), Fraction(0), note="neither reached nor excluded")
+    both = reached & {tuple(s) for s in excluded}
+    yield equal("enumeration", Fraction(len(both)), Fraction(0), Fraction(0), note="both reached and excluded")
+
+
 def greedy_attains(curve: Sequence[float], steps: int) -> Iterator[Evidence]:
     """Compare greedy insertion of nodes with the programme's optimum."""
     count = min(steps, len(curve))
@@ -256,6 +268,19 @@ CLAIMS = (
         check=rounded_beta_attains,
         tolerance="none: balls",
         fixtures=({"curve": JUMPS, "steps": 4},),
+    ),
+    Claim(
+        id="schedules.23b",
+        statement="Of the 35 ways to divide eight tokens into four blocks, six are rounded to by no Beta schedule.",
+        source="ours, see docs/derivations.md, schedules.8",
+        quantifier="this instance",
+        kind="equality",
+        see="schedules.23",
+        routes=("ball", "enumeration"),
+        check=sizes_rounded_to,
+        tolerance="none: counts, proved in ball arithmetic",
+        fixtures=({"n": 8, "steps": 4, "missed": 6},),
+        variants={"five": lambda n, steps, missed: sizes_rounded_to(n, steps, 5)},
     ),
     Claim(
         id="schedules.24",
