@@ -56,7 +56,9 @@ def halving(curve: Sequence[float], sizes: Sequence[int], factor: Fraction = Fra
     """Compare E(s) with E of the halved blocks plus floor(s_max / 2) Z_n, on a curve and on the steps."""
     n, z = len(curve), torch.tensor(curve, dtype=torch.float64)
     halves = [part for s in sizes for part in (s - s // 2, s // 2) if part]
-    cost = float(curves.fixed_size_error(z, sizes)) - float(curves.fixed_size_error(z, bounds.halved(sizes)))
+    after = float(curves.fixed_size_error(z, bounds.halved(sizes)))
+    yield equal("closed form", after, reference.fixed_size_error(curve, halves), slack(curve), note="the halved blocks")
+    cost = float(curves.fixed_size_error(z, sizes)) - after
     constant = factor * bounds.halving_constant(sizes)
     yield at_most("closed form", cost, float(constant) * curve[-1], 2 * slack(curve), effective=cost > slack(curve))
 
@@ -71,6 +73,7 @@ def balanced(curve: Sequence[float], steps: int, constant: Fraction = Fraction(1
     n, count = len(curve), min(steps, len(curve))
     sizes = bounds.balanced_sizes(n, count)
     yield at_most("rational", Fraction(max(sizes) - min(sizes)), Fraction(1), EXACT, note="sizes differ by at most one")
+    yield equal("rational", Fraction(len(sizes)), Fraction(count), EXACT, note="number of blocks")
     error = float(curves.fixed_size_error(torch.tensor(curve, dtype=torch.float64), sizes))
     claimed = float(constant) * n * curve[-1] / count
     yield at_most("closed form", error, claimed, slack(curve), effective=error > slack(curve))

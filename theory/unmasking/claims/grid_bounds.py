@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from theory import schedules
-from theory.ledger import Claim, Evidence, Instance, Sharp, at_least, at_most, equal, strategies
+from theory.ledger import Claim, Evidence, Instance, Sharp, at_least, at_most, equal, rounding, strategies
 from theory.reference import curves as reference
 from theory.unmasking import bounds, curves, laws
 from theory.unmasking.bounds import Regime
@@ -45,8 +45,10 @@ def widest_cell(curve: Sequence[float], grid: Sequence[float], factor: Fraction 
     yield at_most("closed form", error, claimed, room, effective=error > room)
     yield from bounded_on_thresholds(nodes, lambda tau: constant, attained=True)
     steps = len(grid) - 1
-    uniform = [Fraction(a).limit_denominator(steps) for a in schedules.uniform_grid(steps)]
-    yield equal("rational", bounds.grid_constant(uniform), Fraction(1, steps), Fraction(0), note="1 / K, equal cells")
+    cells = [Fraction(k, steps) for k in range(steps + 1)]
+    own = schedules.uniform_grid(steps)
+    yield equal("rational", own, [float(a) for a in cells], rounding(1), note="K equal cells")
+    yield equal("rational", bounds.grid_constant(cells), Fraction(1, steps), Fraction(0), note="1 / K for them")
 
 
 def geometric_bound(
