@@ -215,7 +215,7 @@ CLAIMS = (
         check=balanced,
         tolerance=TOLERANCE,
         inputs=lambda: curves_with(steps=st.integers(1, 12)),
-        fixtures=({"curve": [0.0, 1.0, 1.0, 1.0, 1.0], "steps": 1}, LONG_BLOCK),
+        fixtures=({"curve": [0.0, 1.0, 1.0, 1.0, 1.0], "steps": 2}, LONG_BLOCK),
         variants={"C_1 = .99": partial(balanced, constant=LESS)},
         sharp=Sharp("C_1 = 1 as n grows; 1 - 1/n for one block", LONG_BLOCK, share=0.994),
     ),
