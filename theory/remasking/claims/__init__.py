@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from theory.remasking.claims import guidance, laws, losses, predictors, remdm_schedules, remdm_steps, samplers, steps
+from theory.remasking.claims import (
+    guidance,
+    laws,
+    losses,
+    predictors,
+    remdm_calls,
+    remdm_conf,
+    remdm_schedules,
+    remdm_steps,
+    samplers,
+    steps,
+)
 
 CLAIMS = (
     *remdm_steps.CLAIMS,
+    *remdm_calls.CLAIMS,
     *remdm_schedules.CLAIMS,
+    *remdm_conf.CLAIMS,
     *steps.CLAIMS,
     *losses.CLAIMS,
     *predictors.CLAIMS,
