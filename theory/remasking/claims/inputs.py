@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from theory.denoisers import Denoiser, TableDenoiser, tabulated
-from theory.ledger import Instance, rounding, strategies
+from theory.ledger import Evidence, Instance, Number, Route, equal, rounding, strategies
 from theory.reference import laws as reference
 from theory.reference import remasking as reference_remasking
 from theory.remasking import chain, drafts, predictor
@@ -147,6 +147,12 @@ def frequencies(tokens: Int[Tensor, "paths n"], base: int) -> Float[Tensor, "cel
     n = tokens.shape[-1]
     index = (tokens * torch.tensor([base ** (n - 1 - i) for i in range(n)])).sum(-1)
     return torch.bincount(index, minlength=base**n).double() / len(tokens)
+
+
+def in_digits(route: Route, found: Number, printed: str, note: str) -> Evidence:
+    """Compare a number with a decimal fraction: half a unit of its last place is the tolerance."""
+    unit = Fraction(1, 10 ** len(printed.partition(".")[2]))
+    return equal(route, Fraction(found), Fraction(printed), unit / 2, note=note)
 
 
 def triples(steps: Sequence[Step]) -> list[tuple[float, float, float]]:
