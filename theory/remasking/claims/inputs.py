@@ -26,19 +26,17 @@ from theory.remasking.selection import Selection
 from theory.worlds import TableWorld, states
 
 STAR = "Meshchaninov et al., arXiv 2510.08369"
-NOTES = "remasking notes"
 REMDM = "Wang et al., arXiv 2503.00307"
 GRID = 24
 """Drawn alphas are multiples of 1 / GRID."""
 
-PATHS = 80_000
+PATHS = 40_000
 """Sampled sequences of a statistical comparison."""
 
 
 def ours(note: str) -> str:
     """Return the source of a statement of our own, whose proof is a note of docs/derivations.md."""
     return f"ours, see docs/derivations.md, {note}"
-
 
 
 @dataclass(frozen=True, eq=False)

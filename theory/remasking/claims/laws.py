@@ -48,7 +48,9 @@ def plateau(
         fill = case.joint if joint else case.factorised
         law, error = _stationary(case, fill, float(alpha))
         listed = [float(p) for p in settled]
-        yield equal("rational", chain.draft_law(law, fill).law(), listed, error, note=f"stationary drafts, 1 - alpha = 1/{h}")
+        yield equal(
+            "rational", chain.draft_law(law, fill).law(), listed, error, note=f"stationary drafts, 1 - alpha = 1/{h}"
+        )
         kept, error = _stationary(case, case.joint, float(alpha))
         drafts = chain.draft_law(kept, case.joint).law()
         yield equal("enumeration", drafts, [float(p) for p in q], error, note="filled jointly: the data law")
@@ -70,7 +72,10 @@ def rates(
     The variants claim another exponent, or exchange the processes.
     """
     case, n, d = Case(world), world.n, world.d
-    constant, standard_limit = refills.whole_run_constant(case.rational, n, d), refills.standard_constant(case.rational, n, d)
+    constant, standard_limit = (
+        refills.whole_run_constant(case.rational, n, d),
+        refills.standard_constant(case.rational, n, d),
+    )
     slow, fast = (standard, star) if swap else (star, standard)
     found = [case.distance(slow(t)) for t in steps]
     base = [case.distance(fast(t)) for t in steps]
@@ -80,7 +85,9 @@ def rates(
     gaps = [abs(tv * t - float(standard_limit)) for tv, t in zip(base, steps, strict=True)]
     slack = max(steps) * case.slack(max(steps))
     for far, near in itertools.pairwise(gaps):
-        yield at_most("enumeration", near, 0.3 * far, slack, note=f"standard: T TV tends to {float(standard_limit):.5f}")
+        yield at_most(
+            "enumeration", near, 0.3 * far, slack, note=f"standard: T TV tends to {float(standard_limit):.5f}"
+        )
     for tv, digits in zip(found, printed, strict=False):
         yield in_digits("enumeration", tv, digits, "TV of the star")
     few = 8
@@ -89,7 +96,9 @@ def rates(
         plan = [(t, s, sigma * (1 - s)) for t, s in grid]
         literal = reference_remasking.output_law(case.literal_fill, plan, n, d)
         exact = float(variation(literal, case.rational))
-        yield equal("rational", case.distance(process(few)), exact, case.slack(2 * few), note=f"{few} steps in fractions")
+        yield equal(
+            "rational", case.distance(process(few)), exact, case.slack(2 * few), note=f"{few} steps in fractions"
+        )
 
 
 def product_exact(world: TableWorld, steps: int, mixed: int = 0) -> Iterator[Evidence]:
@@ -175,9 +184,7 @@ CLAIMS = (
         routes=("enumeration", "rational"),
         check=rates,
         tolerance="distances from the limits fall by 0.6 and 0.3 where 1/2 and 1/4 are their orders; rounding of T steps",
-        fixtures=(
-            {"world": F2, "steps": [64, 256, 1024, 4096], "printed": ["0.0209", "0.0099", "0.0048", "0.0024"]},
-        ),
+        fixtures=({"world": F2, "steps": [64, 256, 1024, 4096], "printed": ["0.0209", "0.0099", "0.0048", "0.0024"]},),
         variants={
             "exponent .51": partial(rates, exponent=0.51),
             "processes exchanged": partial(rates, swap=True),

@@ -142,7 +142,9 @@ def growth(world: TableWorld, steps: int, share: float = 1.0, shift: int = 1) ->
     constant = share * (1 - 1 / ((n + 1) * (n + 2)))
     effective = h[-1] > slack
     yield at_least("closed form", grown, limit, slack, note="above its limit")
-    yield at_most("closed form", grown - limit, constant * h[-1] / steps, slack, effective=effective, note="by c h_n / T")
+    yield at_most(
+        "closed form", grown - limit, constant * h[-1] / steps, slack, effective=effective, note="by c h_n / T"
+    )
     worst = rays(n, min(steps, 12))
     sharp = 1 - Fraction(1, (n + 1) * (n + 2))
     yield at_most("rational", worst, sharp, Fraction(0), effective=False, note="on the extreme profiles")

@@ -108,7 +108,9 @@ def total_errors(world: TableWorld, power: int = 2, printed: str = "") -> Iterat
     table = predictor.error_probabilities(world, case.factorised)
     drafted = predictor.drafted_law(world, case.factorised).law()
     engine = (drafted * table.sum(-1)).sum()
-    yield equal("enumeration", engine, float(counted), case.slack(n * 4), effective=effective, note="E sum of g*, engine")
+    yield equal(
+        "enumeration", engine, float(counted), case.slack(n * 4), effective=effective, note="E sum of g*, engine"
+    )
     if printed:
         yield in_digits("rational", counted, printed, "expected labels")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
@@ -42,7 +43,9 @@ def confident_token(now: int, after: int, share: int, marginal: bool = False) ->
     yield equal("enumeration", walked.get((1,), 0.0), float(claimed), slack, effective=effective, note="every path")
     one = torch.tensor([[0.3]], dtype=torch.float64)
     shares = [float(confident_sigma(one, torch.tensor([[flag]]), float(sigma))) for flag in (False, True)]
-    yield equal("closed form", shares, [float(sigma), 0.0], rounding(2), effective=effective, note="the engine's shares")
+    yield equal(
+        "closed form", shares, [float(sigma), 0.0], rounding(2), effective=effective, note="the engine's shares"
+    )
 
 
 def confident_shares(
@@ -76,7 +79,7 @@ def confident_sampler(
     eta = ZERO if flip else sigma
     triples = [
         (float(t), float(s), float(min(eta, min(Fraction(1), (1 - s) / t) if t else eta)))
-        for t, s in zip(grid, grid[1:], strict=False)
+        for t, s in itertools.pairwise(grid)
     ]
     exact = reference_remasking.confident_law(case.conditional, triples, n, d)
     process = plan([k / steps for k in range(steps + 1)], cap(float(sigma)), kind="confident")[:ends]

@@ -73,7 +73,11 @@ def printed_plan(name: str, steps: int, eta: Fraction) -> list[Triple]:
         now, after = begin, end
         if name == "loop":
             now, after = (
-                top * time / early if time < early else top if time <= late else ONE - (1 - time) * (1 - top) / (1 - late)
+                top * time / early
+                if time < early
+                else top
+                if time <= late
+                else ONE - (1 - time) * (1 - top) / (1 - late)
                 for time in (begin, end)
             )
         most = min(ONE, (1 - after) / now) if now else ONE

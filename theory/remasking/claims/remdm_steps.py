@@ -20,7 +20,7 @@ from hypothesis.strategies import SearchStrategy
 
 from theory.ledger import Claim, Evidence, Instance, at_least, equal
 from theory.reference import remasking as reference_remasking
-from theory.remasking.claims.inputs import GRID, REMDM, alphas, fraction, ours
+from theory.remasking.claims.inputs import GRID, REMDM, alphas, fraction
 from theory.remasking.posterior import (
     Posterior,
     corrector,

@@ -134,7 +134,9 @@ def subsets(odds: Sequence[int], size: int, inverse: int = 1, late: bool = False
         yield equal("monte-carlo", seen, listed, margin, effective=effective, note="Gumbel-top-k")
 
 
-def binomial_number(world: TableWorld, now: int, after: int, share: int, count: str = "bernoulli") -> Iterator[Evidence]:
+def binomial_number(
+    world: TableWorld, now: int, after: int, share: int, count: str = "bernoulli"
+) -> Iterator[Evidence]:
     """Compare uniform subsets of a binomial number of positions with the star step, from the noised data.
 
     The star step is written out over all drafts in fractions. The variant takes a fixed number.
@@ -155,7 +157,11 @@ def count_rule(world: TableWorld, steps: int, same: bool = False) -> Iterator[Ev
     case, n, d = Case(world), world.n, world.d
     grid = [(Fraction(k, steps), Fraction(k + 1, steps), 1 - Fraction(k + 1, steps)) for k in range(steps)]
     free = reference_remasking.output_law(case.literal_fill, grid, n, d)
-    fixed = free if same else reference_remasking.refined_law(case.literal_fill, lambda y: [Fraction(1)] * n, steps, 0, n, d)
+    fixed = (
+        free
+        if same
+        else reference_remasking.refined_law(case.literal_fill, lambda y: [Fraction(1)] * n, steps, 0, n, d)
+    )
     near, far = (variation(law, case.rational) for law in (fixed, free))
     note = f"TV {float(near):.4f} with a fixed number, {float(far):.4f} with a free one"
     yield equal("rational", int(near < far), 1, ZERO, note=note)
