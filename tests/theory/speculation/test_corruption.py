@@ -1,4 +1,4 @@
-"""Each engine function of speculation is guarded: corrupt it, and some claim has no longer the verdict that it should."""
+"""Each engine function of speculation is guarded: corrupt it, and some claim no longer has its verdict."""
 
 from __future__ import annotations
 

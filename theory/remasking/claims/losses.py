@@ -213,7 +213,7 @@ CLAIMS = (
         check=star_bound,
         tolerance=TERMS,
         inputs=lambda: merged(denoisers(), _steps(5)),
-        examples=5,
+        examples=4,
         fixtures=({**PAIR, "steps": 4}, {**PAIR, "steps": 1}, {**SHORT, "steps": 5}),
         variants={
             "weights one percent smaller": partial(star_bound, share=0.99),
@@ -235,7 +235,7 @@ CLAIMS = (
         check=excess,
         tolerance=TERMS,
         inputs=lambda: merged(denoisers(((1, 3), (2, 2))), _steps(4)),
-        examples=6,
+        examples=5,
         fixtures=({**PAIR, "steps": 3}, {**SHORT, "steps": 2}, {**SHORT, "steps": 4, "eta": 8}),
         variants={
             "excess one percent smaller": partial(excess, share=0.99),
@@ -277,7 +277,7 @@ CLAIMS = (
         check=growth,
         tolerance=TERMS,
         inputs=lambda: merged(strategies.paired(world=strategies.worlds(n=(1, 4), cells=27)), _steps(64)),
-        examples=10,
+        examples=8,
         fixtures=(
             {"world": COPIED, "steps": 1},
             {"world": F1, "steps": 4096},

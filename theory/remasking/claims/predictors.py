@@ -184,7 +184,7 @@ CLAIMS = (
         check=optimum,
         tolerance="rounding of sums over drafts",
         inputs=_predictors,
-        examples=12,
+        examples=8,
         fixtures=({"world": F2}, MODEL, {"world": COPIES}, {"world": TableWorld.from_weights([1, 2, 5], 1, 3)}),
         variants={
             "every masked set equally likely": partial(optimum, uniform_count=True),
@@ -206,7 +206,7 @@ CLAIMS = (
         check=total_errors,
         tolerance="none in fractions; engine: rounding of sums over drafts",
         inputs=_worlds,
-        examples=10,
+        examples=8,
         fixtures=(
             {"world": F2, "printed": "0.5368"},
             {"world": F1, "printed": "0.6988"},

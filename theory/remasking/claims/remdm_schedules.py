@@ -178,7 +178,7 @@ CLAIMS = (
         check=schedules_keep_marginals,
         tolerance="none in fractions; engine: rounding of all steps, each over 1 - alpha_now >= 1 / T",
         inputs=lambda: merged(strategies.paired(world=strategies.worlds(n=(2, 3), cells=9)), _plans()),
-        examples=10,
+        examples=8,
         fixtures=(
             {"world": F2, "schedule": "loop", "steps": 20, "eta": 4},
             {"world": PAIR, "schedule": "cap", "steps": 5, "eta": 1},

@@ -212,7 +212,9 @@ def langevin_bias(steps: int, gamma: float, window: int, of_target: bool = False
     points = x[:: len(x) // 64]
     scores = [literal(0, [v])[0] - v for v in points.tolist()]
     slack = rounding(20, (1 + float(points.abs().max())) / float(TOY.scales.min()) ** 2)
-    yield equal("closed form", chain.slope(0, points[:, None])[:, 0], scores, slack, note="the drift is the score of pi")
+    yield equal(
+        "closed form", chain.slope(0, points[:, None])[:, 0], scores, slack, note="the drift is the score of pi"
+    )
     yield equal("closed form", chain.sigma, math.sqrt(2 * gamma), rounding(2), note="the noise of Langevin dynamics")
     scaled = (x[:, None] - TOY.means[:, 0]) / TOY.scales
     target = torch.special.ndtr(scaled) @ TOY.weights
@@ -367,7 +369,7 @@ CLAIMS = (
         check=independent,
         tolerance="rounding of the drift over sigma",
         inputs=_drafts,
-        examples=8,
+        examples=5,
         fixtures=(
             {"steps": 50, "churn": 1.0, "score_error": 0.3, "copies": 1},
             {"steps": 30, "churn": 0.4, "score_error": 0.5, "copies": 4},

@@ -275,6 +275,7 @@ CLAIMS = (
         check=reflection,
         tolerance="none in fractions; engine: rounding of sums over the coordinates",
         inputs=_vectors,
+        examples=20,
         fixtures=(
             {"noise": [3, -1, 2], "mismatch": [1, 2, -2]},
             {"noise": [5], "mismatch": [-3]},
@@ -297,7 +298,7 @@ CLAIMS = (
         check=acceptance_bounds,
         tolerance="rounding of a cubic in delta",
         inputs=_lists,
-        examples=25,
+        examples=15,
         fixtures=(EVEN, ONE, SMALL),
         variants={
             "slope of the floor one percent smaller": partial(acceptance_bounds, slope=0.99),
