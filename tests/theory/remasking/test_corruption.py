@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.planting import Corruption, altered, given, outcome, plant, swapped, times
-from theory.remasking import chain, drafts, selection
+from theory.remasking import drafts, selection
 from theory.remasking.claims import CLAIMS
 from theory.remasking.drafts import Proposal
 from theory.remasking.posterior import Posterior
@@ -173,4 +173,3 @@ def test_sampled_counts_and_scores_are_noticed(monkeypatch: pytest.MonkeyPatch) 
     with monkeypatch.context() as patch:
         plant(patch, "theory.remasking.predictor", "tabulated", lambda f: lambda logits: f(-logits))
         assert any(e.fails for e in check(**fixtures[4]))
-    assert chain.remask  # its expected calls are tested in test_remasking_chain.py
