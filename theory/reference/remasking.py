@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from fractions import Fraction
 from typing import Any
 
 from theory.reference import laws as reference
@@ -19,6 +20,9 @@ Fill = Callable[[State], Iterable[tuple[State, Any]]]
 
 Weights = Callable[[State], Sequence[Any]]
 """From a draft to the Plackett-Luce weight of each position."""
+
+LogLoss = Callable[[State, int, bool], float]
+"""From a draft, a position and its label to a loss."""
 
 
 def independent(conditional: Conditional, d: int) -> Fill:
@@ -52,6 +56,13 @@ def token_law(token: int, target: int, now: Any, after: Any, sigma: Any, d: int)
     return {target: shown, d: (1 - after - sigma * now) / (1 - now)}
 
 
+def corrector_law(token: int, target: int, alpha: Any, sigma: Any, d: int) -> dict[int, Any]:
+    """Return the corrector of Thm 4.1 at one position, the two cases as printed in arXiv 2503.00307."""
+    if token != d:
+        return {target: 1 - sigma, d: sigma}
+    return {target: sigma * alpha / (1 - alpha), d: (1 - (1 + sigma) * alpha) / (1 - alpha)}
+
+
 def state_law(z: State, target: State, now: Any, after: Any, sigma: Any, d: int) -> Iterator[tuple[State, Any]]:
     """Yield q(z_s | z_t, x) over all next states, a product over positions."""
     rows = [token_law(a, b, now, after, sigma, d) for a, b in zip(z, target, strict=True)]
@@ -78,12 +89,18 @@ def draft_law(law: Law, fill: Fill) -> dict[State, Any]:
     return found
 
 
-def counted_step(law: Law, fill: Fill, weights: Weights, counts: Mapping[int, Any], d: int) -> dict[State, Any]:
-    """Return the law after filling all masks and masking N drawn positions, N from `counts`."""
+def counted_step(
+    law: Law, fill: Fill, weights: Weights, counts: Mapping[int, Any], d: int, greatest: bool = False
+) -> dict[State, Any]:
+    """Return the law after filling all masks and masking N drawn positions, N from `counts`.
+
+    They are drawn one after the other with the weights, or with `greatest` they are those of the greatest weights.
+    """
+    draw = greatest_law if greatest else subset_law
     found: dict[State, Any] = {}
     for y, mass in draft_law(law, fill).items():
         for count, share in counts.items():
-            for subset, p in subset_law(weights(y), count).items():
+            for subset, p in draw(weights(y), count).items():
                 state = tuple(d if i in subset else token for i, token in enumerate(y))
                 found[state] = found.get(state, 0) + mass * share * p
     return found
@@ -101,15 +118,15 @@ def subset_law(weights: Sequence[Any], count: int) -> dict[frozenset[int], Any]:
     return found
 
 
-def greatest_law(scores: Sequence[Any], count: int) -> dict[frozenset[int], float]:
+def greatest_law(scores: Sequence[Any], count: int) -> dict[frozenset[int], Fraction]:
     """Return the law of the `count` greatest scores, all orders among ties equally likely."""
-    found: dict[frozenset[int], float] = {}
+    found: dict[frozenset[int], int] = {}
     for order in itertools.permutations(range(len(scores))):
         if all(scores[a] >= scores[b] for a, b in itertools.pairwise(order)):
             key = frozenset(order[:count])
-            found[key] = found.get(key, 0) + 1.0
+            found[key] = found.get(key, 0) + 1
     total = sum(found.values())
-    return {subset: p / total for subset, p in found.items()}
+    return {subset: Fraction(ways, total) for subset, ways in found.items()}
 
 
 def error_table(law: Law, fill: Fill, mask_weights: Sequence[Any], n: int, d: int) -> dict[State, list[Any]]:
@@ -135,6 +152,60 @@ def noised(x: State, alpha: Any, d: int) -> Iterator[tuple[State, Any]]:
     for flags in itertools.product((False, True), repeat=len(x)):
         z = tuple(d if masked else token for token, masked in zip(x, flags, strict=True))
         yield z, math.prod(1 - alpha if masked else alpha for masked in flags)
+
+
+def noised_law(law: Law, alpha: Any, d: int) -> dict[State, Any]:
+    """Return the law of the noised data: each token of x from the law shown with chance alpha."""
+    found: dict[State, Any] = {}
+    for x, q in law.items():
+        for z, p in noised(x, alpha, d):
+            if p:
+                found[z] = found.get(z, 0) + q * p
+    return found
+
+
+def label_loss(law: Law, fill: Fill, mask_weights: Sequence[Any], log_loss: LogLoss, n: int, d: int) -> float:
+    """Return a predictor's expected loss by its definition: every original, masked set, draft and label.
+
+    `log_loss(y, i, e)` is its loss at position i of the draft y under the label e.
+    """
+    terms = []
+    for x, q in law.items():
+        for flags in itertools.product((False, True), repeat=n):
+            z = tuple(d if masked else token for token, masked in zip(x, flags, strict=True))
+            for y, chance in fill(z):
+                mass = float(q * mask_weights[sum(flags)] * chance)
+                terms += [mass * log_loss(y, i, y[i] != x[i]) for i in range(n)] if mass else []
+    return math.fsum(terms)
+
+
+def errors_by_draft(law: Law, fill: Fill, mask_weights: Sequence[Any], n: int, d: int) -> Any:
+    """Return the expected number of tokens of a training draft that differ from the original, by counting them."""
+    total: Any = 0
+    for x, q in law.items():
+        for flags in itertools.product((False, True), repeat=n):
+            z = tuple(d if masked else token for token, masked in zip(x, flags, strict=True))
+            for y, chance in fill(z):
+                total += q * mask_weights[sum(flags)] * chance * sum(a != b for a, b in zip(x, y, strict=True))
+    return total
+
+
+def refined_law(
+    fill: Fill, weights: Weights, steps: int, first: int, n: int, d: int, greatest: bool = False
+) -> dict[State, Any]:
+    """Return the output of refinement on a uniform grid of T = `steps` steps, in the number type of the fill.
+
+    Masked diffusion up to step `first`; from then on all masks are filled and ceil((1 - k / T) n) positions masked.
+    """
+    law: dict[State, Any] = {(d,) * n: Fraction(1)}
+    for k in range(steps):
+        if k < first:
+            now, after = Fraction(k, steps), Fraction(k + 1, steps)
+            law = posterior_step(law, fill, now, after, Fraction(0), d)
+        else:
+            count = -((-n * (steps - k - 1)) // steps)
+            law = counted_step(law, fill, weights, {count: Fraction(1)}, d, greatest)
+    return law
 
 
 def divergence_bound(x: State, fill: Fill, steps: Iterable[tuple[Any, Any, Any]], d: int) -> float:

@@ -62,7 +62,7 @@ def spec_diffusion(
     log_uniform: Sequence[float],
     lookahead: bool = True,
 ) -> Path:
-    """Run SPEC_DIFFUSION (speculative notes, 3) with the frozen draft on the noise of each step, given in advance.
+    """Run the windows of arXiv 2501.05370 with the frozen draft on the noise of each step, given in advance.
 
     A step drafted again after a rejection uses its own noise again: the discarded draft was never looked at.
     """

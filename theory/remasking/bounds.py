@@ -83,7 +83,7 @@ def entropy_profile(world: World) -> Float[Tensor, "counts"]:
 def star_growth(profile: Float[Tensor, "counts"]) -> float:
     """Return lim (star bound) / T for linear alpha: sum over k of h_k (n - k + 1) / ((n + 1)(n + 2)), in nats a step.
 
-    By the integral of alpha B(k; n, 1 - alpha) over [0, 1] (remasking notes, bounds).
+    By the integral of alpha B(k; n, 1 - alpha) over [0, 1] (docs/derivations.md, gstar.5).
     """
     n = profile.shape[-1] - 1
     return math.fsum(float(h) * (n - k + 1) / ((n + 1) * (n + 2)) for k, h in enumerate(profile))

@@ -4,7 +4,7 @@ Meshchaninov et al., arXiv 2510.08369: a predictor g(x^) is trained on one-shot 
 labels e_i = 1[x^_i != x_i]. Its optimum under binary cross-entropy is
     g*_i(x^) = sum over M with i of W(M | x^) (1 - q(x^_i | x^ off M)),
 W(M | x^) proportional to w_|M| q(x^ off M) prod over j in M of p_j(x^_j | x^ off M), w_m the mean of
-(1 - alpha)^m alpha^(n - m) over training times (remasking notes, predictor).
+(1 - alpha)^m alpha^(n - m) over training times (docs/derivations.md, gstar.8).
 """
 
 from __future__ import annotations

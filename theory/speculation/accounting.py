@@ -1,7 +1,7 @@
 """Windows and calls of speculative samplers: rounds, sequential calls and evaluations kept apart.
 
 A *sequential call* is a batch of target evaluations that must wait for the one before; an *evaluation* is one state
-in it (speculative notes, 3 and 6: "halved NFE" counts the former; the latter rises).
+in it (docs/derivations.md, speculative.3: "halved NFE" counts the former; the latter rises).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Bounds on acceptance and rounds, and the exact progress of a window (speculative notes, 2 and 7).
+"""Bounds on acceptance and rounds, and the exact progress of a window (docs/derivations.md, speculative).
 
 Functions of probabilities take any number type, so that `Fraction` gives exact values.
 """

@@ -1,7 +1,7 @@
 """Gaussian chains Y_{k+1} ~ N(Y_k + gamma_k b_k(Y_k), sigma_k^2 I): reversed diffusions and Langevin dynamics.
 
 The targets are Gaussian mixtures, whose score is analytic at every noise level. Forward process of the
-diffusions: dX = -X dt + sqrt 2 dB, so X_s = e^-s X_0 + sqrt(1 - e^-2s) xi (speculative notes, 1 and 5).
+diffusions: dX = -X dt + sqrt 2 dB, so X_s = e^-s X_0 + sqrt(1 - e^-2s) xi.
 """
 
 from __future__ import annotations

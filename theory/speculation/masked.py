@@ -2,7 +2,7 @@
 
 Target chain: at state z reveal the position that the order puts first, its token from p(. | z): sequential
 decoding. Draft: the conditionals of the window's first state, for the first L positions that the order lists there
-(speculative notes, 7). Each step has law min(p, q) + (q - p)_+ = q, so the output law is the target's for
+(docs/derivations.md, speculative.M). Each step has law min(p, q) + (q - p)_+ = q, so the output law is the target's for
 any denoiser. A drafted position that is not the target's is a rejection.
 """
 

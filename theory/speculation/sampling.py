@@ -1,6 +1,6 @@
 """Speculative sampling of Gaussian chains, vectorised over paths, with every kind of call counted apart.
 
-De Bortoli et al., arXiv 2501.05370 (speculative notes, 3). A window drafts L steps, verifies them in one
+De Bortoli et al., arXiv 2501.05370 (docs/derivations.md, speculative.3). A window drafts L steps, verifies them in one
 batch and keeps them up to the first rejection, whose step is corrected. Drafts after a rejection are discarded
 unseen, so the engine draws each of the N steps once and walks all paths in step: the law, and with the same noise
 the path, are those of the pseudocode (`definitions.spec_diffusion`); what the discarded drafts cost is counted.

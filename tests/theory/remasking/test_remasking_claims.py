@@ -29,6 +29,9 @@ def test_verdict_and_routes(name: str) -> None:
     assert result.verdict == claim.expected, result.witness or result.worst
     assert set(result.routes) == set(claim.routes) and result.effective > 0
     assert claim.variants or claim.expected == "refuted"
+    for check in claim.variants.values():
+        planted = checking.examine(claim, checking.PROFILES["smoke"], check).verdict
+        assert planted == "refuted" or (claim.quantifier == "there exists" and planted == "undecided")
     for fixture in claim.fixtures:
         written = encode(dict(fixture))
         assert encode(decode(json.loads(json.dumps(written)))) == written

@@ -27,7 +27,8 @@ def test_claims_and_their_planted_variants(name: str) -> None:
     assert set(result.routes) <= set(claim.routes) and result.effective > 0
     assert claim.variants
     for check in claim.variants.values():
-        assert checking.examine(claim, checking.PROFILES["smoke"], check).verdict == "refuted"
+        planted = checking.examine(claim, checking.PROFILES["smoke"], check).verdict
+        assert planted == "refuted" or (claim.quantifier == "there exists" and planted == "undecided")
     for fixture in claim.fixtures:
         written = encode(dict(fixture))
         assert encode(decode(json.loads(json.dumps(written)))) == written

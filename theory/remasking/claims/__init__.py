@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
-from theory.remasking.claims import guidance, laws, losses, predictors, remdm_schedules, remdm_steps, samplers, steps
+from theory.remasking.claims import (
+    constraints,
+    counts,
+    guidance,
+    laws,
+    losses,
+    predictors,
+    remdm_calls,
+    remdm_conf,
+    remdm_correctors,
+    remdm_schedules,
+    remdm_steps,
+    samplers,
+    steps,
+)
 
 CLAIMS = (
     *remdm_steps.CLAIMS,
+    *remdm_correctors.CLAIMS,
+    *remdm_calls.CLAIMS,
     *remdm_schedules.CLAIMS,
+    *remdm_conf.CLAIMS,
     *steps.CLAIMS,
+    *counts.CLAIMS,
     *losses.CLAIMS,
     *predictors.CLAIMS,
     *laws.CLAIMS,
     *guidance.CLAIMS,
+    *constraints.CLAIMS,
     *samplers.CLAIMS,
 )

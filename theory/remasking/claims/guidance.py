@@ -1,305 +1,286 @@
-"""G-Star 10b-13, 15: exact output laws of guided refinement, which is biased, and where it helps all the same."""
+"""G-Star 10b-13, 15: exact output laws of guided refinement, which is biased, and where it helps all the same.
+
+Positions are drawn with the odds of the Bayes-optimal error predictor g*, which are fractions where the data law is: so are
+all output laws at temperature 1 and in the limit 0, and the engine is compared with them.
+"""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import partial
-from typing import Any
 
-import torch
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
 
-from theory.ledger import Claim, Evidence, at_least, at_most, equal
+from theory.ledger import Claim, Evidence, Instance, at_most, equal, strategies
 from theory.reference import laws as reference
+from theory.reference import refills
 from theory.reference import remasking as reference_remasking
 from theory.remasking import chain, drafts
-from theory.remasking.claims.inputs import COPIES, F1, F3, NOTES, PARITY, Case
+from theory.remasking.claims.inputs import F1, F2, F3, Case, in_digits, merged, ours, variation
 from theory.remasking.drafts import Refinement
-from theory.remasking.schedules import Step, counted, standard, star
+from theory.remasking.schedules import counted, standard
 from theory.remasking.selection import Selection
 from theory.remasking.stationary import stationary_world
-from theory.worlds import TableWorld, states
+from theory.worlds import TableWorld
 
-LAST = 5e-5
-"""Half a unit of the fourth decimal, to which distances are given."""
+ZERO = Fraction(0)
+LATE = (0.7, 1.0)
+"""The window of the last three tenths of a run."""
+
+
+def refined(
+    case: Case, steps: int, first: int = 0, guided: bool = True, greatest: bool = False, number: type = Fraction
+) -> reference.Law:
+    """Return the output of refinement from step `first` on; unguided sets are uniform.
+
+    In fractions, or with `number` float in floats: the denominators of many guided steps grow beyond use.
+    """
+    n, d = case.n, case.d
+
+    def weights(y: reference.State) -> Sequence[Fraction | float]:
+        return [number(w) for w in case.odds[y]] if guided else [number(1)] * n
+
+    def fill(z: reference.State) -> Iterator[tuple[reference.State, Fraction | float]]:
+        return ((y, number(p)) for y, p in case.literal_fill(z))
+
+    return reference_remasking.refined_law(fill, weights, steps, first, n, d, greatest)
+
+
+def plain(case: Case, steps: int, forget: bool = False) -> reference.Law:
+    """Return the output of masked diffusion, or of the star with independent masks, in fractions."""
+    grid = [(Fraction(k, steps), Fraction(k + 1, steps)) for k in range(steps)]
+    plan = [(t, s, (1 - s) * forget) for t, s in grid]
+    return reference_remasking.output_law(case.literal_fill, plan, case.n, case.d)
 
 
 def product_guided(
-    world: TableWorld, steps: int, wanted: Sequence[Sequence[float]], guided: bool = True
+    world: TableWorld, steps: int, printed: Mapping[str, Sequence[str]], guided: bool = True
 ) -> Iterator[Evidence]:
-    """Compute TV, entropy and E -ln q of guided output on a product law, at temperature 1 and in the limit 0."""
+    """Compute the guided output on a product law at temperature 1 and in the limit 0: TV, entropy and E -ln q.
+
+    The law is wrong and yet of lower entropy and looking likelier than the data. The variant does not guide.
+    """
     case = Case(world)
-    base = [0.0, *_entropies(world, case)]
-    yield equal("enumeration", base[1:], list(wanted[0]), 5e-4, note="entropy of the data law, twice")
-    for temperature, row in zip((1.0, None), wanted[1:], strict=True):
-        output = _guided(case, counted(steps), temperature, guided)
-        found = [case.gap(output), *_entropies(output, case)]
-        yield equal("enumeration", found, list(row), 5e-4, note=f"TV, entropy, E -ln q; temperature {temperature}")
-        yield at_most("enumeration", found[2], base[2], 0.0, note="looks more likely")
+    base = reference.entropy(case.rational.values())
+    for name, selection in (("temperature 1", Selection(1.0)), ("temperature 0", Selection(None))):
+        law = refined(case, steps, 0, guided, greatest=selection.temperature is None)
+        distance = variation(law, case.rational)
+        entropy = reference.entropy(law.values())
+        likelihood = reference.kullback_leibler(law, case.rational) + entropy
+        yield equal("rational", int(distance > 0), 1, ZERO, note=f"another law, {name}")
         slack = case.slack(4 * steps)
-        yield equal(
-            "enumeration", output.law(), _literally(case, steps, 0, temperature, guided), slack, note="two routes"
-        )
+        yield at_most("rational", entropy, base, slack, note=f"lower entropy, {name}")
+        yield at_most("rational", likelihood, base, slack, note=f"E -ln q is lower, {name}")
+        for value, digits in zip((float(distance), entropy, likelihood), printed[name], strict=True):
+            yield in_digits("rational", value, digits, f"TV, entropy, E -ln q; {name}")
+        refine = case.guided(selection) if guided else drafts.unguided(selection, case.world)
+        output = chain.output_law(case.factorised, counted(steps), refine).law()
+        yield equal("rational", output, case.listed(law), slack, note=f"engine, {name}")
 
 
-def guided_rates(
-    world: TableWorld, steps: Sequence[int], wanted: Sequence[Sequence[float]], guided: bool = True
+def settles(
+    world: TableWorld, steps: int, late: bool = False, of_data: bool = False, printed: Mapping[str, str] | None = None
 ) -> Iterator[Evidence]:
-    """Compute TV with and without guidance in the window t <= .3, and of masked diffusion; further out it grows."""
-    case, window = Case(world), (0.7, 1.0)
-    for t, row in zip(steps, wanted, strict=True):
-        refine = case.guided() if guided else None
-        found = [
-            case.distance(counted(t, window), refine),
-            case.distance(standard(t)),
-            case.distance(counted(t, window)),
-        ]
-        yield equal("enumeration", found, list(row), LAST, note=f"guided, standard, fixed count; T = {t}")
-    yield at_most("enumeration", wanted[0][0], wanted[0][1], 0.0, note="guided wins at the first T")
-    far = [case.distance(counted(t, window), refine) for t in (64, 256)]
-    yield at_least("enumeration", far, [wanted[-1][0], 0.25], 0.0, note="does not tend to zero")
-    output = _guided(case, counted(steps[0], window), 1.0, guided)
-    listed = _literally(case, steps[0], round(0.7 * steps[0] + 0.499), 1.0, guided)
-    yield equal("enumeration", output.law(), listed, case.slack(4 * steps[0]), note="two routes")
+    """Bound the guided output's distance from the stationary law of refilling one position drawn by g*.
+
+    The last floor(T / n) steps mask one position each: that many steps of one matrix K, from any law. Its stationary law
+    pi comes by elimination in fractions. Two laws are nearer after m steps by the largest TV between rows of K^m. The
+    variant claims the data law in the place of pi.
+    """
+    case, n, d = Case(world), world.n, world.d
+    rows = refills.one_chosen(case.conditional, lambda y: reference_remasking.subset_law(case.odds[y], 1), n, d)
+    q = refills.ordered(case.rational, n, d)
+    settled = refills.stationary(rows)
+    power = np.linalg.matrix_power(np.array([[float(p) for p in row] for row in rows]), steps // n)
+    mixing = float(np.abs(power[:, None] - power[None]).sum(-1).max()) / 2
+    window = LATE if late else (0.0, 1.0)
+    output = chain.output_law(case.factorised, counted(steps, window), case.guided())
+    target = [float(p) for p in (q if of_data else settled)]
+    distance = float(np.abs(output.law().numpy() - target).sum()) / 2
+    slack = case.slack(4 * steps)
+    yield at_most("enumeration", distance, mixing, slack, effective=steps >= n, note="TV to the stationary law")
+    engine = stationary_world(_refill(case, case.guided()), world)
+    condition = _condition(rows)
+    found = [float(p) for p in settled]
+    yield equal("rational", engine.law(), found, case.slack(8) * condition, note="stationary law by the engine")
+    if steps <= 6 and n <= 3 and not late:
+        law = case.listed(refined(case, steps))
+        yield equal("rational", output.law(), law, slack, note="output in fractions")
+    for what, digits in (printed or {}).items():
+        value = {
+            "stationary": lambda: float(refills.variation(settled, q)),
+            "one step": lambda: float(refills.variation(refills.moved(q, rows), q)),
+            "guided": lambda: case.gap(output),
+            "standard": lambda: case.distance(standard(steps)),
+            "fixed count": lambda: case.distance(counted(steps, window)),
+        }[what]()
+        yield in_digits("enumeration", value, digits, f"TV to the data, {what}")
 
 
-def window_matters(world: TableWorld, steps: int, late: float, whole: float, guided: bool = True) -> Iterator[Evidence]:
-    """Compute the TV of guided refinement in the window t <= .3 and over the whole run."""
+def window_matters(
+    world: TableWorld, steps: int, first: int, printed: Sequence[str], guided: bool = True
+) -> Iterator[Evidence]:
+    """Compare guided refinement from step `first` on with masked diffusion and with refinement over the whole run.
+
+    In fractions, the whole run in floats. The variant does not guide.
+    """
     case = Case(world)
+    whole_run = refined(case, steps, 0, guided, number=float)
+    laws = [refined(case, steps, first, guided), plain(case, steps), whole_run]
+    late, base, whole = (variation(law, case.rational) for law in laws)
+    yield equal("rational", int(late < base), 1, ZERO, note="a late window is nearer than masked diffusion")
+    slack = case.slack(4 * steps)
+    yield equal("rational", int(whole - base > slack), 1, ZERO, note="the whole run is farther")
+    for value, digits in zip((late, base, whole), printed, strict=True):
+        yield in_digits("rational", value, digits, "TV: late window, masked diffusion, whole run")
     refine = case.guided() if guided else None
-    yield equal("enumeration", case.distance(counted(steps, (0.7, 1.0)), refine), late, LAST, note="t <= .3")
-    yield equal("enumeration", case.distance(counted(steps), refine), whole, LAST, note="whole run")
-    listed = _literally(case, steps, 0, 1.0, guided)
-    output = _guided(case, counted(steps), 1.0, guided)
-    yield equal("enumeration", output.law(), listed, case.slack(4 * steps), note="two routes")
+    engine = (counted(steps, (first / steps, 1.0)), standard(steps), counted(steps))
+    for law, process, chosen in zip(laws, engine, (refine, None, refine), strict=True):
+        output = chain.output_law(case.factorised, process, chosen).law()
+        yield equal("rational", output, case.listed(law), slack, note="engine")
 
 
-def support_mass(world: TableWorld, steps: int, wanted: Sequence[float], guided: bool = True) -> Iterator[Evidence]:
-    """Compute the mass on the support of standard, star, fixed count and guided output."""
-    case = Case(world)
-    outputs = [
-        chain.output_law(case.factorised, standard(steps)), chain.output_law(case.factorised, star(steps)),
-        _guided(case, counted(steps), 1.0, False), _guided(case, counted(steps), 1.0, guided),
-    ]  # fmt: skip
-    found = [_on_support(output, case) for output in outputs]
-    yield equal("enumeration", found, list(wanted), 5e-4, note="standard, star, fixed count, guided")
-    if steps <= 4:
-        slack = case.slack(4 * steps)
-        yield equal("enumeration", outputs[3].law(), _literally(case, steps, 0, 1.0, guided), slack, note="two routes")
+def uniform_site(world: TableWorld, by_error: bool = False) -> Iterator[Evidence]:
+    """Mask one position, drawn uniformly, and refill it: the data law stays. The variant draws it with the odds of g*."""
+    case, n, d = Case(world), world.n, world.d
 
+    def weights(y: reference.State) -> Sequence[Fraction]:
+        return case.odds[y] if by_error else [Fraction(1)] * n
 
-def symmetric_control(world: TableWorld, steps: int, mass: float, base: float, tilt: float = 0.0) -> Iterator[Evidence]:
-    """Compute g* of an even parity, equal at all positions, and both counted samplers: the same law."""
-    case = Case(world)
-    spread = case.logits.amax(-1) - case.logits.amin(-1)
-    yield at_most("enumeration", spread, 0.0, case.slack(16), note="g* is equal at all positions")
-    tilted = case.logits + tilt * states.all_sequences(world.n, world.d)
-    guided = chain.output_law(case.factorised, counted(steps), drafts.refinement(Selection(), tilted))
-    output = _guided(case, counted(steps), 1.0, False)
-    yield equal("enumeration", guided.law(), output.law(), case.slack(16 * steps), note="guided = fixed count")
-    yield equal("enumeration", _on_support(output, case), mass, 5e-4, note="mass on the support")
-    free = chain.output_law(case.factorised, standard(steps))
-    yield equal("enumeration", _on_support(free, case), base, 5e-4, note="standard")
-
-
-def single_site(world: TableWorld, moved: float, stationary: float, guided: bool = True) -> Iterator[Evidence]:
-    """Mask one position and refill it exactly: a uniform choice keeps q, a choice by g* moves it; both routes."""
-    case, d = Case(world), world.d
-    free = drafts.unguided(Selection(), world)
-    yield at_most("enumeration", case.gap(_refill(case, free)(world)), 0.0, case.slack(4), note="uniform site")
-    step = _refill(case, case.guided() if guided else free)
-    after = step(world)
-    yield equal("enumeration", case.gap(after), moved, LAST, note="one step by g*")
-    settled = stationary_world(step, world)
-    yield equal("enumeration", case.gap(settled), stationary, 5e-4, note="stationary")
-    fill = reference_remasking.independent(case.conditional, d)
-    masked = reference_remasking.counted_step(case.rational, fill, _weights(case, guided), {1: 1}, d)
-    slack = case.slack(8)
+    masked = reference_remasking.counted_step(case.rational, case.literal_fill, weights, {1: Fraction(1)}, d)
+    after = reference_remasking.draft_law(masked, case.literal_fill)
+    effective = n > 1
     yield equal(
-        "rational",
-        after.law(),
-        case.listed(reference_remasking.draft_law(masked, fill)),
-        slack,
-        note="odds in fractions",
+        "rational", variation(after, case.rational), ZERO, ZERO, effective=effective, note="TV after one refill"
     )
-    walked = settled
-    for _ in range(3):
-        walked = step(walked)
-    yield equal("enumeration", walked.law(), settled.law(), slack * 100, note="stays")
+    refine = case.guided() if by_error else drafts.unguided(Selection(), world)
+    moved = _refill(case, refine)(world).law()
+    yield equal("rational", moved, case.listed(after), case.slack(8), effective=effective, note="engine")
 
 
-def _on_support(output: TableWorld, case: Case) -> float:
-    return float(output.law()[case.law > 0].sum())
+class _refill:
+    """One step of masking one position by a refinement and refilling it, on data laws, by the engine."""
 
+    def __init__(self, case: Case, refine: Refinement) -> None:
+        self.case, self.refine = case, refine
 
-def _entropies(output: TableWorld, case: Case) -> tuple[float, float]:
-    return float(output.entropy()), -float(torch.xlogy(output.law(), case.law).sum())
-
-
-def _guided(case: Case, steps: Sequence[Step], temperature: float | None, guided: bool) -> TableWorld:
-    selection = Selection(temperature)
-    refine = case.guided(selection) if guided else drafts.unguided(selection, case)
-    return chain.output_law(case.factorised, steps, refine)
-
-
-def _refill(case: Case, refine: Refinement) -> Callable[[TableWorld], TableWorld]:
-    def step(law: TableWorld) -> TableWorld:
+    def __call__(self, law: TableWorld) -> TableWorld:
         start = chain.sequences_as_states(law)
-        masked = chain.counted_step(start, case.factorised, refine.chance(1 - 1 / case.n))
-        return chain.draft_law(masked, case.factorised)
-
-    return step
-
-
-def _weights(case: Case, guided: bool) -> reference_remasking.Weights:
-    """Return the odds of g*, as fractions, from the definition of the labels."""
-    n, d = case.n, case.d
-    chances = [Fraction(1, (n + 1) * math.comb(n, m)) for m in range(n + 1)]
-    table = reference_remasking.error_table(
-        case.rational, reference_remasking.independent(case.conditional, d), chances, n, d
-    )
-    return lambda y: [e / (1 - e) for e in table[y]] if guided else [1] * n
+        chance = self.refine.chance(1 - 1 / self.case.n)
+        masked = chain.counted_step(start, self.case.factorised, chance)
+        return chain.draft_law(masked, self.case.factorised)
 
 
-def _literally(case: Case, steps: int, first: int, temperature: float | None, guided: bool) -> list[float]:
-    """Return the output of refinement from step `first` on, all drafts, orders and labels written out, in floats."""
-    n, d = case.n, case.d
-    odds = _weights(case, guided)
-    conditional = reference.conditionals_of(reference.floats(case.world), d)
-    fill = reference_remasking.independent(conditional, d)
-    law: dict[Any, Any] = {(d,) * n: 1.0}
-    for k in range(steps):
-        now, after = k / steps, (k + 1) / steps
-        if k < first:
-            law = reference_remasking.posterior_step(law, fill, now, after, 0.0, d)
-            continue
-        count = -((-n * (steps - k - 1)) // steps)
-        law = _masked(reference_remasking.draft_law(law, fill), odds, count, temperature, d)
-    return case.listed(law)
+def _condition(rows: refills.Rows) -> float:
+    """Return the condition number of the equations of a stationary law."""
+    matrix = np.array([[float(p) for p in row] for row in rows]).T
+    values = np.linalg.svd(np.vstack((matrix - np.eye(len(rows)), np.ones(len(rows)))), compute_uv=False)
+    return float(values[0] / values[-1])
 
 
-def _masked(
-    drafts: dict[Any, Any], odds: reference_remasking.Weights, count: int, temperature: float | None, d: int
-) -> dict[Any, Any]:
-    found: dict[Any, Any] = {}
-    for y, mass in drafts.items():
-        weights = odds(y)
-        subsets = (
-            reference_remasking.greatest_law(weights, count)
-            if temperature is None
-            else reference_remasking.subset_law([float(w) for w in weights], count)
+def _dense() -> SearchStrategy[Instance]:
+    weights = st.sampled_from((2, 3)).flatmap(
+        lambda n: st.lists(st.integers(1, 64), min_size=2**n, max_size=2**n).map(
+            lambda w: TableWorld.from_weights(w, n, 2)
         )
-        for subset, p in subsets.items():
-            z = tuple(d if i in subset else token for i, token in enumerate(y))
-            found[z] = found.get(z, 0.0) + mass * p
-    return found
+    )
+    return strategies.paired(world=weights)
 
 
-CHAIN = "the chain of two tokens with start (.7, .3), stay .85; exact conditionals, linear alpha"
+CHAIN = "the sticky chain of two symbols with start (.7, .3) that stays with chance .85"
+EXACT = "none in fractions; engine: rounding of T steps; digits: half a unit of the last"
 NOT_GUIDED = "uniform subsets"
-GUIDED = {"world": F3, "steps": 6, "wanted": [[1.784, 1.784], [0.173, 1.430, 1.515], [0.414, 0.797, 1.275]]}
-ROWS = [[0.0239, 0.0667, 0.0543], [0.0802, 0.0336, 0.0188], [0.1208, 0.0169, 0.0042]]
+GUIDED = {"temperature 1": ["0.173", "1.430", "1.515"], "temperature 0": ["0.414", "0.797", "1.275"]}
 
 CLAIMS = (
     Claim(
         id="gstar.10b",
         statement=(
-            "Guided by g* the output of a product law is wrong and looks likelier: TV .173 and .414, entropy "
-            "1.784 to 1.430 and .797, E -ln q to 1.515 and 1.275, at temperature 1 and 0"
+            "There is a product law on which refinement guided by g* samples another law that has lower entropy and looks "
+            "likelier than the data: three bits with P(0) = .7, .6, .8 and T = 6 have TV .173 and .414, entropy 1.430 and "
+            ".797 in place of 1.784, and E -ln q 1.515 and 1.275, at temperature 1 and in the limit 0."
         ),
-        assumptions="P(0) = .7, .6, .8; T = 6, whole run, ceil",
-        source=f"{NOTES}, guidance",
-        quantifier="this instance",
+        assumptions="exact conditionals; the whole run is refined, ceil((1 - alpha) n) positions a step",
+        source=ours("gstar.10"),
+        quantifier="there exists",
         kind="equality",
-        routes=("enumeration",),
+        routes=("rational",),
         check=product_guided,
-        tolerance="half a unit of the last digit",
-        fixtures=(GUIDED,),
+        tolerance=EXACT,
+        fixtures=({"world": F3, "steps": 6, "printed": GUIDED},),
         variants={NOT_GUIDED: partial(product_guided, guided=False)},
     ),
     Claim(
         id="gstar.11",
         statement=(
-            "Guided refinement in t <= .3 wins at T = 8 and loses from 16 on: TV .0239, .0802, .1208 at T = "
-            "8, 16, 32, against .0667, .0336, .0169 of masked diffusion; it does not tend to 0"
+            "Refinement guided by g* does not tend to the data as T grows. Its last floor(T / n) steps refill one position "
+            "each, and its output is as near to the stationary law pi of that step as the step's rows are to each other "
+            "after floor(T / n) steps. For four tokens of a sticky chain pi misses the data by a total variation of .26, "
+            "and already one step moves the data by .0464, while masked diffusion errs by order 1 / T."
         ),
-        assumptions=f"four tokens of {CHAIN}; temperature 1, ceil",
-        source=f"{NOTES}, guidance",
-        quantifier="this instance",
-        kind="equality",
-        routes=("enumeration",),
-        check=guided_rates,
-        tolerance="half a unit of the last digit",
-        fixtures=({"world": F1, "steps": [8, 16, 32], "wanted": ROWS},),
-        variants={NOT_GUIDED: partial(guided_rates, guided=False)},
+        assumptions=f"full support, exact conditionals, temperature 1, a window that holds the last T / n steps; {CHAIN}",
+        source=ours("gstar.11"),
+        quantifier="for all",
+        kind="upper",
+        routes=("enumeration", "rational"),
+        check=settles,
+        tolerance=f"{EXACT}; stationary law: rounding times the condition number of the linear system",
+        inputs=lambda: merged(_dense(), st.fixed_dictionaries({"steps": st.integers(1, 40)})),
+        examples=6,
+        fixtures=(
+            {"world": F1, "steps": 256, "late": True, "printed": {"stationary": "0.259", "one step": "0.0464"}},
+            {
+                "world": F1,
+                "steps": 8,
+                "late": True,
+                "printed": {"guided": "0.0239", "standard": "0.0667", "fixed count": "0.0543"},
+            },
+            {
+                "world": F1,
+                "steps": 32,
+                "late": True,
+                "printed": {"guided": "0.1208", "standard": "0.0169", "fixed count": "0.0042"},
+            },
+            {"world": F2, "steps": 6},
+        ),
+        variants={"the data law in the place of pi": partial(settles, of_data=True)},
     ),
     Claim(
         id="gstar.12",
-        statement="The window decides: TV .0239 for t <= .3, .1946 for the whole run",
-        assumptions=f"four tokens of {CHAIN}; T = 8, temperature 1, ceil",
-        source=f"{NOTES}, guidance",
-        quantifier="this instance",
+        statement=(
+            "There are a data law and a number of steps for which guided refinement is nearer to the data than masked "
+            "diffusion when only late steps refine, and farther when all do: four tokens of a sticky chain and T = 8 have "
+            "TV .0239 when the last two steps refine, .0667 under masked diffusion and .1946 when all refine."
+        ),
+        assumptions=f"{CHAIN}; exact conditionals, temperature 1",
+        source=ours("gstar.11"),
+        quantifier="there exists",
         kind="equality",
-        routes=("enumeration",),
+        routes=("rational",),
         check=window_matters,
-        tolerance="half a unit of the last digit",
-        fixtures=({"world": F1, "steps": 8, "late": 0.0239, "whole": 0.1946},),
+        tolerance=EXACT,
+        fixtures=({"world": F1, "steps": 8, "first": 6, "printed": ["0.0239", "0.0667", "0.1946"]},),
         variants={NOT_GUIDED: partial(window_matters, guided=False)},
-    ),
-    Claim(
-        id="gstar.13a",
-        statement=(
-            "Two copied pairs: mass on the support of standard, star, fixed count, guided is .766, .720, "
-            ".875, .947 at T = 4; at T = 2 guided, .735, is below .750"
-        ),
-        assumptions="exact conditionals, whole run, temperature 1, ceil",
-        source=f"{NOTES}, guidance",
-        quantifier="this instance",
-        kind="equality",
-        routes=("enumeration",),
-        check=support_mass,
-        tolerance="half a unit of the third digit",
-        fixtures=(
-            {"world": COPIES, "steps": 4, "wanted": [0.766, 0.720, 0.875, 0.947]},
-            {"world": COPIES, "steps": 8, "wanted": [0.879, 0.803, 0.922, 0.973]},
-            {"world": COPIES, "steps": 2, "wanted": [0.5625, 0.5625, 0.750, 0.735]},
-        ),
-        variants={NOT_GUIDED: partial(support_mass, guided=False)},
-    ),
-    Claim(
-        id="gstar.13b",
-        statement=(
-            "Null control, even parity: g* is equal at all positions, so guided = fixed count, exactly; mass "
-            "1 at T = 4, .5 at T = 2, below masked diffusion's .625"
-        ),
-        assumptions="exact conditionals, whole run, temperature 1, ceil",
-        source=f"{NOTES}, guidance",
-        quantifier="this instance",
-        kind="equality",
-        routes=("enumeration",),
-        check=symmetric_control,
-        tolerance="rounding of T steps; half a unit of the third digit",
-        fixtures=(
-            {"world": PARITY, "steps": 4, "mass": 1.0, "base": 0.78125},
-            {"world": PARITY, "steps": 2, "mass": 0.5, "base": 0.625},
-        ),
-        variants={"scores that differ": partial(symmetric_control, tilt=0.5)},
     ),
     Claim(
         id="gstar.15",
         statement=(
-            "One position refilled exactly: a uniform choice keeps q, a choice by g* moves it by TV .0464 in "
-            "one step and .259 in the long run"
+            "Masking one position and refilling it from its exact conditional keeps the data law when the position is "
+            "drawn uniformly. Drawn with the odds of g* it does not."
         ),
-        assumptions=f"four tokens of {CHAIN}; temperature 1",
-        source=f"{NOTES}, guidance",
-        quantifier="this instance",
+        assumptions="the position is drawn without a look at the tokens",
+        source=ours("gstar.11"),
+        quantifier="for all",
         kind="equality",
-        routes=("enumeration", "rational"),
-        check=single_site,
-        tolerance="half a unit of the last digit",
-        fixtures=({"world": F1, "moved": 0.0464, "stationary": 0.2595},),
-        variants={"uniform sites": partial(single_site, guided=False)},
+        routes=("rational",),
+        check=uniform_site,
+        tolerance="none in fractions; engine: rounding of a step",
+        inputs=lambda: strategies.paired(world=strategies.worlds(n=(2, 3), cells=27)),
+        examples=10,
+        fixtures=({"world": F1}, {"world": F2}),
+        variants={"drawn with the odds of g*": partial(uniform_site, by_error=True)},
     ),
 )

@@ -12,23 +12,31 @@ from functools import cached_property
 import torch
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from theory.denoisers import Denoiser, TableDenoiser, tabulated
-from theory.ledger import Instance, rounding, strategies
+from theory.ledger import Evidence, Instance, Number, Route, equal, rounding, strategies
 from theory.reference import laws as reference
+from theory.reference import remasking as reference_remasking
 from theory.remasking import chain, drafts, predictor
 from theory.remasking.drafts import Proposal, Refinement
 from theory.remasking.schedules import Step
 from theory.remasking.selection import Selection
 from theory.worlds import TableWorld, states
 
-NOTES = "remasking notes"
 STAR = "Meshchaninov et al., arXiv 2510.08369"
 REMDM = "Wang et al., arXiv 2503.00307"
 GRID = 24
 """Drawn alphas are multiples of 1 / GRID."""
+
+PATHS = 40_000
+"""Sampled sequences of a statistical comparison."""
+
+
+def ours(note: str) -> str:
+    """Return the source of a statement of our own, whose proof is a note of docs/derivations.md."""
+    return f"ours, see docs/derivations.md, {note}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +97,21 @@ class Case:
         """Return the refinement by the Bayes-optimal predictor."""
         return drafts.refinement(selection or Selection(), self.logits)
 
+    @cached_property
+    def literal_fill(self) -> reference_remasking.Fill:
+        """Return the way to fill masks independently, in fractions."""
+        return reference_remasking.independent(self.conditional, self.d)
+
+    @cached_property
+    def odds(self) -> dict[reference.State, list[Fraction]]:
+        """Return the odds g* / (1 - g*) of every draft in fractions, from the definition of the labels.
+
+        The weights exp(logit g*) with which a predictor at temperature 1 draws positions.
+        """
+        chances = literal_mask_weights(self.n)
+        table = reference_remasking.error_table(self.rational, self.literal_fill, chances, self.n, self.d)
+        return {y: [e / (1 - e) for e in row] for y, row in table.items()}
+
     def distance(self, steps: Sequence[Step], refine: Refinement | None = None) -> float:
         """Return the TV of a sampler's output from the law."""
         return self.gap(chain.output_law(self.factorised, steps, refine))
@@ -105,6 +128,29 @@ class Case:
     def slack(self, steps: int = 1) -> float:
         """Return the rounding of `steps` steps: all terms are positive, so 2d terms a position add up."""
         return rounding(steps * self.n * (2 * self.d + 2))
+
+
+def literal_mask_weights(n: int) -> list[Fraction]:
+    """Return the chance 1 / ((n + 1) C(n, m)) of each set of m masks under linear alpha and uniform times."""
+    return [Fraction(1, (n + 1) * math.comb(n, m)) for m in range(n + 1)]
+
+
+def variation(left: reference.Law, right: reference.Law) -> Fraction:
+    """Return the total variation between two literal laws, exactly where they are in fractions."""
+    return sum((abs(Fraction(left.get(x, 0)) - Fraction(right.get(x, 0))) for x in {*left, *right}), Fraction(0)) / 2
+
+
+def frequencies(tokens: Int[Tensor, "paths n"], base: int) -> Float[Tensor, "cells"]:
+    """Return how often each sequence over `base` symbols was drawn, in the order of a law."""
+    n = tokens.shape[-1]
+    index = (tokens * torch.tensor([base ** (n - 1 - i) for i in range(n)])).sum(-1)
+    return torch.bincount(index, minlength=base**n).double() / len(tokens)
+
+
+def in_digits(route: Route, found: Number, printed: str, note: str) -> Evidence:
+    """Compare a number with a decimal fraction: half a unit of its last place is the tolerance."""
+    unit = Fraction(1, 10 ** len(printed.partition(".")[2]))
+    return equal(route, Fraction(found), Fraction(printed), unit / 2, note=note)
 
 
 def triples(steps: Sequence[Step]) -> list[tuple[float, float, float]]:
@@ -156,6 +202,18 @@ def alphas(draw: DrawFn, last: int = GRID) -> dict[str, int]:
     """Draw 0 <= now <= after <= `last` with now < GRID, and a share of the largest sigma, all over GRID."""
     now = draw(st.integers(0, min(last, GRID - 1)))
     return {"now": now, "after": draw(st.integers(now, last)), "share": draw(st.integers(0, GRID))}
+
+
+def product(rows: Sequence[Sequence[int]]) -> TableWorld:
+    """Return independent positions with the given weights."""
+    weights = [math.prod(row) for row in itertools.product(*rows)]
+    return TableWorld.from_weights(weights, len(rows), len(rows[0]), "product law")
+
+
+def products(most: int = 4) -> SearchStrategy[Instance]:
+    """Draw up to `most` independent bits."""
+    row = st.lists(st.integers(1, 9), min_size=2, max_size=2)
+    return strategies.paired(world=st.lists(row, min_size=1, max_size=most).map(product))
 
 
 def small_worlds() -> SearchStrategy[Instance]:

@@ -1,7 +1,13 @@
-"""ReMDM's step: marginals, what its forward process knows, predictor and corrector, Props 4.2-4.4; as printed too."""
+"""ReMDM's step on one token: its marginals, and what noising knows of the data (arXiv 2503.00307).
+
+A token's step is a 2 x 2 matrix, so every statement is an identity or an inequality of rational functions of
+alpha_now, alpha_next and sigma: proved by computer algebra on the formulas as printed, while the engine is compared
+with those formulas in fractions.
+"""
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Iterator
 from fractions import Fraction
@@ -9,361 +15,167 @@ from functools import partial
 from typing import Any
 
 import sympy
-from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from theory.ledger import Claim, Evidence, Instance, at_least, at_most, equal
+from theory.ledger import Claim, Evidence, Instance, at_least, equal
 from theory.reference import remasking as reference_remasking
-from theory.remasking import chain
-from theory.remasking.claims.inputs import F2, GRID, NOTES, REMDM, Case, alphas, fraction
+from theory.remasking.claims.inputs import GRID, REMDM, alphas, fraction
 from theory.remasking.posterior import (
     Posterior,
-    corrector,
-    corrector_matrix,
-    largest_corrector_sigma,
     largest_sigma,
     posterior,
-    predictor,
-    star_sigma,
-)  # fmt: skip
-from theory.worlds import TableWorld, information
+)
 
-ZERO = Fraction(0)
-
-
-def marginals(now: int, after: int, share: int, extra: Fraction = ZERO) -> Iterator[Evidence]:
-    """Step the marginal of one token at an admissible sigma: alpha_next comes out; by the cases as printed too."""
-    t, s = fraction(now), fraction(after)
-    sigma = fraction(share) * Fraction(largest_sigma(t, s))
-    found = posterior(t, s, sigma)
-    kept = Posterior(found.keep - extra, found.reveal)
-    yield equal("rational", Fraction(kept.revealed(t)), s, ZERO, effective=sigma > 0 and t > 0, note="alpha_next")
-    shown, hidden = (reference_remasking.token_law(token, 0, t, s, sigma, 1) for token in (0, 1))
-    yield equal(
-        "rational", [Fraction(found.keep), Fraction(found.reveal)], [shown[0], hidden[0]], ZERO, note="as printed"
-    )
-    least = min(*shown.values(), *hidden.values())
-    yield at_least("rational", Fraction(least), ZERO, ZERO, effective=sigma > 0, note="no negative chance")
-    at_limit = reference_remasking.token_law(1, 0, t, s, Fraction(largest_sigma(t, s)) + Fraction(1, GRID), 1)
-    beyond = min(*at_limit.values(), 1 - Fraction(largest_sigma(t, s)) - Fraction(1, GRID))
-    yield at_most(
-        "rational", Fraction(beyond), -Fraction(1, 100 * GRID), ZERO, effective=t > 0, note="none beyond the limit"
-    )
+ZERO, ONE = Fraction(0), Fraction(1)
+SHOWN, MASK = 0, 1
+"""The two states of a token whose value is given: it is shown, or masked."""
 
 
-def identities(wrong: bool = False) -> Iterator[Evidence]:
-    """Simplify the marginal and the composition as rational functions of alpha_now, alpha_next and sigma."""
-    t, s, sigma = sympy.symbols("t s sigma", positive=True)
-    reveal = (s - (1 - sigma) * t) / (1 - t)
-    first, second = (s - t) / (1 - t), sigma * (t if wrong else s) / (1 - s)
-    gaps: list[Any] = [(1 - sigma) * t + (1 - t) * reveal - s, first * (1 - sigma) + (1 - first) * second - reveal]
-    for gap in gaps:
-        yield equal("symbolic", int(sympy.simplify(gap) == 0), 1, ZERO, note="difference is zero", proves=math.inf)
+def printed_chances(now: Any, after: Any, sigma: Any) -> tuple[dict[int, Any], dict[int, Any]]:
+    """Return the law of the next state of a shown and of a masked token, the two cases as printed."""
+    shown, hidden = (reference_remasking.token_law(token, SHOWN, now, after, sigma, MASK) for token in (SHOWN, MASK))
+    return shown, hidden
 
 
-def forward(now: int, after: int, share: int, marginal: int = 0) -> Iterator[Evidence]:
-    """Reverse one token's step by Bayes: P(z_now = x | z_next masked) = sigma alpha_now / (1 - alpha_next), which knows x."""
-    t, s = fraction(now), fraction(after)
-    if s == 1:
-        return
-    sigma = fraction(share) * Fraction(largest_sigma(t, s))
-    shown, hidden = (reference_remasking.token_law(token, 0, t, s, sigma, 1) for token in (0, 1))
-    both = t * shown[1]
-    masked = both + (1 - t) * hidden[1]
-    found = both / masked
-    yield equal(
-        "rational", found, sigma * (s if marginal else t) / (1 - s), ZERO, effective=sigma * t > 0, note="mask to x"
-    )
+def printed_corrector(alpha: Any, sigma: Any) -> tuple[dict[int, Any], dict[int, Any]]:
+    """Return the corrector's law of the next state of a shown and of a masked token, as printed."""
+    shown, hidden = (reference_remasking.corrector_law(token, SHOWN, alpha, sigma, MASK) for token in (SHOWN, MASK))
+    return shown, hidden
 
 
-def composition(now: int, after: int, share: int, strict: bool = True, level: str = "next") -> Iterator[Evidence]:
-    """Compare ReMDM's step with its predictor followed by the corrector at alpha_next, and ask that both are kernels.
+def admissible(now: Fraction, after: Fraction) -> Fraction:
+    """Return min{1, (1 - alpha_next) / alpha_now}, the largest sigma as printed in eq. (7)."""
+    return min(ONE, (1 - after) / now) if now else ONE
 
-    With `strict` sigma is a share of what the corrector admits, else of what the posterior admits, as printed.
+
+@functools.cache
+def identities() -> dict[str, bool]:
+    """Return which identities hold for all alpha_now, alpha_next and sigma, by simplifying their differences."""
+    t, s, sigma, beta = sympy.symbols("t s sigma beta", positive=True)
+    shown, hidden = printed_chances(t, s, sigma)
+    plain_shown, plain_hidden = printed_chances(t, s, sympy.Integer(0))
+    second_shown, second_hidden = printed_corrector(s, sigma)
+    euler, idle = printed_chances(t, s, beta * (s - t) / t), printed_corrector(t, (s - t) / t)
+    gaps = {
+        "rows sum to one": (shown[SHOWN] + shown[MASK] - 1, hidden[SHOWN] + hidden[MASK] - 1),
+        "marginal": (t * shown[SHOWN] + (1 - t) * hidden[SHOWN] - s,),
+        "noising": (t * shown[MASK] / (t * shown[MASK] + (1 - t) * hidden[MASK]) - sigma * t / (1 - s),),
+        "composition": tuple(
+            first[SHOWN] * second_shown[SHOWN] + first[MASK] * second_hidden[SHOWN] - whole[SHOWN]
+            for first, whole in ((plain_shown, shown), (plain_hidden, hidden))
+        ),
+        "corrector keeps alpha": (s * second_shown[SHOWN] + (1 - s) * second_hidden[SHOWN] - s,),
+        "forward-backward": (idle[0][MASK] - (s - t) / t, idle[1][SHOWN] - (s - t) / (1 - t)),
+        "flow matching": (
+            euler[0][MASK] - beta * (s - t) / t,
+            euler[1][SHOWN] - (1 + beta) * (s - t) / (1 - t),
+        ),
+    }
+    return {name: all(sympy.simplify(gap) == 0 for gap in each) for name, each in gaps.items()}
+
+
+def proved(*names: str) -> Iterator[Evidence]:
+    """Yield the outcome of computer algebra on the printed formulas, for all values of the symbols."""
+    for name in names:
+        yield equal("symbolic", int(identities()[name]), 1, ZERO, note=f"{name}: difference is zero", proves=math.inf)
+
+
+def as_printed(step: Posterior, now: Fraction, after: Fraction, sigma: Fraction) -> Evidence:
+    """Compare the engine's step with the two cases as printed."""
+    shown, hidden = printed_chances(now, after, sigma)
+    found = [Fraction(step.keep), Fraction(step.reveal)]
+    return equal("rational", found, [shown[SHOWN], hidden[SHOWN]], ZERO, note="the engine's step is the printed one")
+
+
+def marginals(now: int, after: int, share: int, stretch: Fraction = ONE, lost: Fraction = ZERO) -> Iterator[Evidence]:
+    """Step the marginal of one token at an admissible sigma: alpha_next comes out, and no chance is negative.
+
+    The variants take sigma beyond the limit by the factor `stretch`, or lose a share of the tokens that are kept.
     """
     t, s = fraction(now), fraction(after)
-    most = (
-        min(Fraction(largest_sigma(t, s)), Fraction(largest_corrector_sigma(s)))
-        if strict
-        else Fraction(largest_sigma(t, s))
-    )
-    sigma = fraction(share) * most
-    at = s if level == "next" else t
-    step, second = posterior(t, s, sigma), corrector_matrix(at, sigma)
-    both = predictor(t, s).then(second)
-    effective = 0 < t < s < 1 and sigma > 0
-    found, wanted = [Fraction(both.keep), Fraction(both.reveal)], [Fraction(step.keep), Fraction(step.reveal)]
-    if s < 1:
-        yield equal("rational", found, wanted, ZERO, effective=effective, note="predictor, then corrector")
-        yield equal(
-            "rational",
-            Fraction(corrector_matrix(s, sigma).revealed(s)),
-            s,
-            ZERO,
-            effective=effective,
-            note="keeps alpha_next",
-        )
-    yield equal("enumeration", int(second.is_kernel), 1, ZERO, effective=effective, note="the corrector is a kernel")
-    if strict and level == "next":
-        same = corrector(s, sigma)
-        yield equal("rational", Fraction(same.reveal), Fraction(second.reveal), ZERO, effective=False, note="accepted")
+    limit = admissible(t, s)
+    sigma = fraction(share) * limit
+    step = posterior(t, s, sigma)
+    yield equal("rational", Fraction(largest_sigma(t, s)), limit, ZERO, note="the engine's limit of sigma")
+    yield as_printed(step, t, s, sigma)
+    revealed = t * step.keep * (1 - lost) + (1 - t) * step.reveal
+    yield equal("rational", Fraction(revealed), s, ZERO, effective=sigma * t > 0, note="revealed fraction")
+    yield equal("rational", Fraction(step.revealed(t)), s, ZERO, effective=sigma * t > 0, note="by the engine")
+    shown, hidden = printed_chances(t, s, stretch * sigma)
+    least = min(*shown.values(), *hidden.values())
+    yield at_least("rational", Fraction(least), ZERO, ZERO, effective=sigma > 0, note="no negative chance")
+    yield from proved("rows sum to one", "marginal")
 
 
-def star_corrector(now: int, after: int, share: int, power: int = 1) -> Iterator[Evidence]:
-    """Check that sigma = 1 - alpha_next never exceeds the corrector's limit."""
+def forward(now: int, after: int, share: int, marginal: bool = False) -> Iterator[Evidence]:
+    """Reverse one token's step by Bayes, and compare with sigma alpha_now / (1 - alpha_next).
+
+    The variant claims sigma alpha_next / (1 - alpha_next).
+    """
     t, s = fraction(now), fraction(after)
-    limit = min(Fraction(1), (1 - s) / s) if s else Fraction(1)
-    sigma = Fraction(star_sigma(t, s)) * power
-    yield at_most("rational", sigma, limit, ZERO, effective=0 < s < 1, note="star")
+    sigma = fraction(share) * admissible(t, s)
+    step = posterior(t, s, sigma)
+    both = t * (1 - step.keep)
+    found = Fraction(both / (both + (1 - t) * (1 - step.reveal)))
+    claimed = sigma * (s if marginal else t) / (1 - s)
+    yield equal("rational", found, claimed, ZERO, effective=sigma * t > 0, note="P(shown before | masked after)")
+    yield from proved("noising")
 
 
-def composed_twice(world: TableWorld, now: float, after: float, sigma: float, same: bool = False) -> Iterator[Evidence]:
-    """Give predictor and corrector a denoiser call each: the law is not that of ReMDM's one-call step."""
-    case = Case(world)
-    law = chain.noised_states(world, now)
-    one = chain.posterior_step(law, case.factorised, posterior(now, after, sigma))
-    first = chain.posterior_step(law, case.factorised, predictor(now, after))
-    two = one if same else chain.posterior_step(first, case.factorised, corrector(after, sigma))
-    yield at_least("enumeration", information.total_variation(one, two), 0.005, 0.0, note="TV between the two")
-
-
-def forward_backward(now: int, after: int, share: int, at_next: bool = False) -> Iterator[Evidence]:
-    """Compare the corrector at sigma = (alpha_next - alpha_now) / alpha_now with an Euler step of both rates."""
-    t, s = fraction(now), fraction(after)
-    if t == 0 or s > 2 * t or s == 1:
-        return
-    sigma = (s - t) / t
-    found = corrector_matrix(s if at_next else t, sigma)
-    effective = s > t
-    yield equal("rational", Fraction(found.keep), 1 - (s - t) / t, ZERO, effective=effective, note="noising rate")
-    yield equal("rational", Fraction(found.reveal), (s - t) / (1 - t), ZERO, effective=effective, note="denoising rate")
-    if s <= Fraction(largest_sigma(t, s)) * t + t:
-        step = posterior(t, s, sigma)
-        rate = 2 * (s - t) / (1 - t)
-        yield equal(
-            "rational", Fraction(step.reveal), rate, ZERO, effective=effective, note="with the predictor's rate"
-        )
-
-
-def flow_matching(now: int, after: int, share: int, extra: int = 1) -> Iterator[Evidence]:
-    """Compare an Euler step of the flow-matching corrector, (1 + beta) forward and beta backward, with ReMDM's."""
-    t, s = fraction(now), fraction(after)
-    if t in (0, s) or s == 1:
-        return
-    beta = fraction(share) * Fraction(largest_sigma(t, s)) * t / (s - t)
-    step = posterior(t, s, beta * (s - t) / t)
-    effective = beta > 0
-    yield equal("rational", Fraction(1 - step.keep), beta * (s - t) / t, ZERO, effective=effective, note="masks")
-    revealed = (extra + beta) * (s - t) / (1 - t)
-    yield equal("rational", Fraction(step.reveal), revealed, ZERO, effective=effective, note="reveals")
-
-
-def constant_alpha(now: int, share: int, rate: int = 0) -> Iterator[Evidence]:
-    """Let alpha stand still: the flow-matching step is the identity for every beta, ReMDM's is not."""
-    t = fraction(now)
-    if not 0 < t < 1:
-        return
-    change = Fraction(rate, GRID)
-    beta = 1 + share
-    idle = Posterior(1 - beta * change / t, (1 + beta) * change / (1 - t))
-    yield equal(
-        "rational", [Fraction(idle.keep), Fraction(idle.reveal)], [Fraction(1), ZERO], ZERO, note="flow matching"
-    )
-    sigma = Fraction(largest_sigma(t, t)) * fraction(max(1, share))
-    step = posterior(t, t, sigma)
-    yield at_least("rational", Fraction(step.reveal), Fraction(1, GRID**2), ZERO, note="ReMDM reveals")
-    yield equal("rational", Fraction(step.revealed(t)), t, ZERO, note="and keeps alpha")
-
-
-def _levels() -> SearchStrategy[Instance]:
-    return st.fixed_dictionaries({"now": st.integers(1, GRID - 1), "share": st.integers(0, GRID)})
+def alphas_below_one() -> SearchStrategy[Instance]:
+    """Draw alphas as `alphas` does, alpha_next < 1."""
+    return alphas(GRID - 1)
 
 
 INNER: Instance = {"now": 9, "after": 12, "share": 12}
 EARLY: Instance = {"now": 5, "after": 19, "share": 24}
-ANY = (
-    INNER,
-    EARLY,
-    {"now": 6, "after": 12, "share": 24},
-    {"now": 0, "after": 4, "share": 6},
-    {"now": 20, "after": 24, "share": 24},
-)
-NONE = "none: fractions"
-ADMISSIBLE = "0 <= sigma <= min(1, (1 - alpha_next) / alpha_now)"
+ANY = (INNER, EARLY, {"now": 6, "after": 12, "share": 24}, {"now": 0, "after": 4, "share": 6})
+NONE = "none: fractions and computer algebra"
+ADMISSIBLE = "0 <= alpha_now <= alpha_next <= 1, alpha_now < 1, and 0 <= sigma <= min(1, (1 - alpha_next) / alpha_now)"
 
 CLAIMS = (
     Claim(
         id="remdm.3.1",
         statement=(
-            "For every admissible sigma the revealed fraction after the step is alpha_next; beyond min(1, (1 "
-            "- alpha_next) / alpha_now) a chance is negative"
+            "For every remasking probability sigma up to min(1, (1 - alpha_next) / alpha_now) both cases of ReMDM's "
+            "step are probabilities, and a token that is shown with chance alpha_now before the step is shown with "
+            "chance alpha_next after it. Any larger sigma makes a chance negative."
         ),
+        tex=r"\alpha_t (1 - \sigma) + (1 - \alpha_t) \frac{\alpha_s - (1 - \sigma) \alpha_t}{1 - \alpha_t} = \alpha_s",
         assumptions=ADMISSIBLE,
-        source=f"{REMDM}, Thm 3.1 and eq. (5)",
+        source=f"{REMDM}, Theorem 3.1 and equations (5) to (7)",
         status="printed",
         quantifier="for all",
         kind="equality",
-        routes=("rational",),
+        routes=("rational", "symbolic"),
         check=marginals,
         tolerance=NONE,
         inputs=alphas,
-        examples=60,
-        fixtures=ANY,
-        variants={"one in a hundred lost": partial(marginals, extra=Fraction(1, 100))},
-    ),
-    Claim(
-        id="remdm.3.1s",
-        statement="Marginals and composition as identities of rational functions",
-        source=f"{REMDM}, Thms 3.1 and 4.1",
-        status="printed",
-        quantifier="for all",
-        kind="equality",
-        routes=("symbolic",),
-        check=identities,
-        tolerance="none: computer algebra",
-        fixtures=({},),
-        variants={"corrector at the level before": partial(identities, wrong=True)},
+        examples=12,
+        fixtures=(*ANY, {"now": 20, "after": 24, "share": 24}),
+        variants={
+            "sigma one percent above the limit": partial(marginals, stretch=Fraction(101, 100)),
+            "one in a hundred of the shown tokens lost": partial(marginals, lost=Fraction(1, 100)),
+        },
     ),
     Claim(
         id="remdm.3.2",
         statement=(
-            "Noising knows the data: P(z_now = x | z_next masked) = sigma alpha_now / (1 - alpha_next), zero "
-            "only for sigma = 0"
+            "The noising process of ReMDM is not Markov: given the data, a token that is masked after a step was shown "
+            "before it with chance sigma alpha_now / (1 - alpha_next), and then it shows the data. Only sigma = 0 makes "
+            "this chance zero."
         ),
-        assumptions=ADMISSIBLE,
-        source=f"{REMDM}, section 3; {NOTES}, family",
+        assumptions=f"{ADMISSIBLE}; alpha_next < 1",
+        source=f"{REMDM}, section 3; see docs/derivations.md, remdm.family",
         status="printed",
         quantifier="for all",
         kind="equality",
-        routes=("rational",),
+        routes=("rational", "symbolic"),
         check=forward,
         tolerance=NONE,
-        inputs=alphas,
-        examples=40,
-        fixtures=ANY,
-        variants={"alpha_next in its place": partial(forward, marginal=1)},
-    ),
-    Claim(
-        id="remdm.4.1.printed",
-        statement=(
-            "For every admissible sigma the step is masked diffusion's predictor followed by a corrector "
-            "that is a transition kernel"
-        ),
-        assumptions=ADMISSIBLE,
-        source=f"{REMDM}, Thm 4.1 as printed",
-        status="printed",
-        quantifier="for all",
-        kind="equality",
-        expected="refuted",
-        see="remdm.4.1",
-        routes=("rational", "enumeration"),
-        check=partial(composition, strict=False),
-        tolerance=NONE,
-        inputs=alphas,
+        inputs=alphas_below_one,
         examples=20,
-        fixtures=(EARLY, *ANY),
-    ),
-    Claim(
-        id="remdm.4.1",
-        statement=(
-            "The step is masked diffusion's predictor, then a corrector at alpha_next that masks with sigma, "
-            "reveals with sigma alpha_next / (1 - alpha_next) and keeps alpha_next"
-        ),
-        assumptions="sigma <= min(1, (1 - alpha_next) / alpha_next): only there is the corrector a kernel",
-        source=f"{REMDM}, Thm 4.1; {NOTES}, corrector",
-        quantifier="for all",
-        kind="equality",
-        routes=("rational", "enumeration"),
-        check=composition,
-        tolerance=NONE,
-        inputs=alphas,
-        examples=60,
         fixtures=ANY,
-        variants={"corrector at alpha_now": partial(composition, level="now")},
-    ),
-    Claim(
-        id="remdm.4.1star",
-        statement="The star-shaped sigma = 1 - alpha_next is below the corrector's limit",
-        source=f"{NOTES}, corrector",
-        quantifier="for all",
-        kind="upper",
-        routes=("rational",),
-        check=star_corrector,
-        tolerance=NONE,
-        inputs=alphas,
-        examples=40,
-        fixtures=ANY,
-        variants={"twice": partial(star_corrector, power=2)},
-    ),
-    Claim(
-        id="remdm.4.1calls",
-        statement=(
-            "The composition holds given x: with one denoiser call each, predictor and corrector have "
-            "another law than the step, TV above .005"
-        ),
-        source=f"{NOTES}, corrector",
-        quantifier="there exists",
-        kind="lower",
-        routes=("enumeration",),
-        check=composed_twice,
-        tolerance="none: a margin of a tenth",
-        fixtures=({"world": F2, "now": 0.2, "after": 0.5, "sigma": 0.5},),
-        variants={"one call": partial(composed_twice, same=True)},
-    ),
-    Claim(
-        id="remdm.4.2",
-        statement=(
-            "At sigma = (alpha_next - alpha_now) / alpha_now the corrector at level alpha_now is an Euler "
-            "step of the forward-backward corrector"
-        ),
-        assumptions="alpha_next <= 2 alpha_now; both compared at level alpha_now",
-        source=f"{REMDM}, Prop. 4.2; {NOTES}, corrector",
-        status="printed",
-        quantifier="for all",
-        kind="equality",
-        routes=("rational",),
-        check=forward_backward,
-        tolerance=NONE,
-        inputs=alphas,
-        examples=80,
-        fixtures=(INNER, {"now": 12, "after": 15, "share": 0}),
-        variants={"at level alpha_next": partial(forward_backward, at_next=True)},
-    ),
-    Claim(
-        id="remdm.4.3",
-        statement=(
-            "At sigma = beta (alpha_next - alpha_now) / alpha_now the step is an Euler step of the "
-            "flow-matching corrector with rates 1 + beta and beta"
-        ),
-        assumptions=ADMISSIBLE,
-        source=f"{REMDM}, Prop. 4.3",
-        status="printed",
-        quantifier="for all",
-        kind="equality",
-        routes=("rational",),
-        check=flow_matching,
-        tolerance=NONE,
-        inputs=alphas,
-        examples=60,
-        fixtures=(INNER, EARLY),
-        variants={"rates 2 + beta": partial(flow_matching, extra=2)},
-    ),
-    Claim(
-        id="remdm.4.4",
-        statement=(
-            "Where alpha stands still the flow-matching corrector does nothing for any beta, while ReMDM's "
-            "step remasks and keeps alpha"
-        ),
-        source=f"{REMDM}, Prop. 4.4",
-        status="printed",
-        quantifier="for all",
-        kind="equality",
-        routes=("rational",),
-        check=constant_alpha,
-        tolerance=NONE,
-        inputs=_levels,
-        examples=20,
-        fixtures=({"now": 12, "share": 3},),
-        variants={"alpha moves": partial(constant_alpha, rate=1)},
+        variants={"alpha_next in place of alpha_now": partial(forward, marginal=True)},
     ),
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from theory.ledger import Claim
 from theory.speculation.claims.calls import CLAIMS as CALLS
 from theory.speculation.claims.chain import CLAIMS as CHAIN
+from theory.speculation.claims.coins import CLAIMS as COINS
 from theory.speculation.claims.masked import CLAIMS as MASKED
 from theory.speculation.claims.step import CLAIMS as STEP
 
-CLAIMS: tuple[Claim, ...] = (*STEP, *CHAIN, *CALLS, *MASKED)
+CLAIMS: tuple[Claim, ...] = (*STEP, *COINS, *CHAIN, *CALLS, *MASKED)

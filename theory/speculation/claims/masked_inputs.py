@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import torch
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
-from torch import Generator
+from jaxtyping import Float, Int
+from torch import Generator, Tensor
 
 from theory.denoisers import TableDenoiser, tabulated
 from theory.ledger import Instance, rounding, strategies
@@ -20,7 +21,9 @@ from theory.reference.speculation import Outcome, Residual
 from theory.speculation import masked
 from theory.worlds import TableWorld, states
 
-PATHS = 4000
+PATHS = 40_000
+"""Sampled sequences of a statistical comparison."""
+
 ORDERS = Sequence[int] | str
 
 
@@ -71,6 +74,13 @@ def setup(denoiser: TableWorld | TableDenoiser, order: ORDERS, window: int) -> S
         return Setup(table, window, conditional, by_confidence, masked.confidence)
     fixed = [int(i) for i in order]
     return Setup(table, window, conditional, reference_speculation.fixed_order(fixed, d), masked.fixed(fixed))
+
+
+def frequencies(tokens: Int[Tensor, "paths n"], base: int) -> Float[Tensor, "cells"]:
+    """Return how often each sequence over `base` symbols was drawn, in the order of a law."""
+    n = tokens.shape[-1]
+    index = (tokens * torch.tensor([base ** (n - 1 - i) for i in range(n)])).sum(-1)
+    return torch.bincount(index, minlength=base**n).double() / len(tokens)
 
 
 def _orders(n: int) -> SearchStrategy[ORDERS]:
