@@ -12,6 +12,7 @@ from torch import Generator, Tensor
 
 from theory.errors import InvalidInput
 from theory.schedules import Schedule
+from theory.showing import called
 from theory.unmasking.rules.base import Rule, SetRule, ValueRule
 
 
@@ -57,5 +58,5 @@ def as_rule(source: Any) -> Rule:
     if isinstance(source, Schedule):
         raise InvalidInput(f"{source.name} is a schedule; expected a rule: compare(...) measures schedules")
     if callable(source):
-        return FunctionRule(source, getattr(source, "__name__", "function"))
+        return FunctionRule(source, called(source, "function"))
     raise InvalidInput(f"{source!r:.60} is no rule; expected a function (log_p, masked) -> positions, or a rule")
