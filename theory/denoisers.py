@@ -21,7 +21,7 @@ from torch import Tensor
 from theory.answers import Outputs, log_probabilities, recognised
 from theory.answers import check_conditionals as check_conditionals
 from theory.errors import InvalidInput, unknown
-from theory.showing import called
+from theory.showing import brief, called
 from theory.worlds import states
 
 Rows = Callable[[Int[Tensor, "r"], Int[Tensor, "r n"]], Float[Tensor, "r n d"]]
@@ -267,7 +267,7 @@ def _table(source: Any, outputs: str | None, name: str) -> TableDenoiser:
         raw = torch.zeros(())
     if raw.ndim == 0:
         raise InvalidInput(
-            f"{source!r:.60} is no denoiser; expected a function of states, a network, a table or a world"
+            f"{brief(source)} is no denoiser; expected a function of states, a network, a table or a world"
         )
     if raw.ndim < 3:
         raise InvalidInput(f"table of shape {tuple(raw.shape)}; expected ((d + 1)^n, n, d), or a function of states")
@@ -298,7 +298,7 @@ def _whole(label: str, value: Any, least: int) -> int:
     except TypeError:
         number = least - 1
     if number < least:
-        raise InvalidInput(f"{label} = {value!r:.60}; expected a whole number of at least {least}")
+        raise InvalidInput(f"{label} = {brief(value)}; expected a whole number of at least {least}")
     return number
 
 

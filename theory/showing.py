@@ -46,6 +46,11 @@ def shown(value: Any, digits: int = 4) -> str:
     return str(int(float(value))) if whole else f"{float(value):.{digits}g}"
 
 
+def brief(value: Any) -> str:
+    """Return a repr in one line of at most 60 characters, for a message."""
+    return " ".join(repr(value).split())[:60]
+
+
 def called(function: Any, otherwise: str) -> str:
     """Return a function's own name; `otherwise` for a lambda, and for what has none.
 

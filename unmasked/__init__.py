@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from theory.unmasking import optimal as optimal
     from theory.unmasking import sampling as sampling
     from theory.unmasking import walks as walks
-    from theory.unmasking.comparison import compare as compare
     from theory.unmasking.rules.info_gain import InfoGain as InfoGain
     from theory.unmasking.rules.info_gain import SampledInfoGain as SampledInfoGain
     from theory.unmasking.rules.punt import Punt as Punt
@@ -66,6 +65,7 @@ if TYPE_CHECKING:
     from unmasked.entry import world as world
     from unmasked.fitting import fit as fit
     from unmasked.fitting import trained as trained
+    from unmasked.measuring import compare as compare
     from unmasked.measuring import evaluate as evaluate
     from unmasked.measuring import measure as measure
     from unmasked.own_claims import AnyDenoiser as AnyDenoiser
@@ -123,7 +123,7 @@ _PLACES: dict[str, tuple[str, str]] = {
     "SampledInfoGain": ("theory.unmasking.rules.info_gain", "SampledInfoGain"),
     "TableDenoiser": ("theory.denoisers", "TableDenoiser"),
     "World": ("theory.worlds", "World"),
-    "compare": ("theory.unmasking.comparison", "compare"),
+    "compare": ("unmasked.measuring", "compare"),
     "denoiser": ("theory.denoisers", "denoiser"),
     "evaluate": ("unmasked.measuring", "evaluate"),
     "fit": ("unmasked.fitting", "fit"),

@@ -87,7 +87,7 @@ def select(
 
 def own(target: str) -> OwnClaim:
     """Return a claim of one's own, FILE:NAME. Raises InvalidInput for anything else of that name."""
-    found = named(target, "claim")
+    found = named(target, "claim", lambda value: isinstance(value, OwnClaim))
     if not isinstance(found, OwnClaim):
         raise InvalidInput(f"{target} is a {type(found).__name__}; expected a function under @um.claim(...)")
     return found
