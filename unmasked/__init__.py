@@ -6,6 +6,7 @@
     um.trained(task, preset)              a small model that the figures use, found on disk or trained
     um.denoiser(model, ...)               a network, function or table as the denoiser of all of these
     um.claim(statement)                   an inequality of one's own, checked on drawn worlds, with a shrunk witness
+    um.claims(paper=..., refuted=True)    a table of the claims of the papers, with their verdicts
     um.explore.rules(world, rules)        tables of what the notebooks show: rules, schedules' errors, remasking, rounds
     um.figures.draw(name, ...)            a figure of the gallery, with one's own worlds, rules and settings
 
@@ -79,6 +80,7 @@ if TYPE_CHECKING:
     from unmasked.own_claims import claim as claim
     from unmasked.own_claims import equal as equal
     from unmasked.recording import record as record
+    from unmasked.selection import claims as claims
 
 _SETS, _OWN = "theory.unmasking.rules.sets", "unmasked.own_claims"
 _MODULES = {
@@ -123,6 +125,7 @@ _PLACES: dict[str, tuple[str, str]] = {
     "SampledInfoGain": ("theory.unmasking.rules.info_gain", "SampledInfoGain"),
     "TableDenoiser": ("theory.denoisers", "TableDenoiser"),
     "World": ("theory.worlds", "World"),
+    "claims": ("unmasked.selection", "claims"),
     "compare": ("unmasked.measuring", "compare"),
     "denoiser": ("theory.denoisers", "denoiser"),
     "evaluate": ("unmasked.measuring", "evaluate"),
