@@ -181,8 +181,6 @@ def test_mistakes_on_the_command_line(lab, main_fails) -> None:
     (lab.root / "file").write_text("")
     folder = ("--out", str(lab.root / "file"))
     assert "cannot create the folder" in main_fails(main, "figures", "--all", *folder, **options)
-        main, "figures", "--all", "--out", str(lab.root / "file"), **options
-    )
     assert "name figures, or draw all" in main_fails(main, "figures", "picture", "--all", **options)
     assert lab.runs() == 0
 
