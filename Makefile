@@ -15,10 +15,10 @@ help:  ## Say what each target does
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 figures: $(CORE)  ## Draw every figure into figures/gallery, from records computed where needed
-	$(RUN) -m unmasked figures
+	$(RUN) -m unmasked figures --all
 
 figures-smoke: $(CORE)  ## Draw every figure from the smallest preset, into build/smoke-gallery
-	$(RUN) -m unmasked figures --preset smoke --out build/smoke-gallery
+	$(RUN) -m unmasked figures --all --preset smoke --out build/smoke-gallery
 
 test: $(DEV)  ## Run all tests
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2

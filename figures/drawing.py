@@ -7,11 +7,12 @@ import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_type_hints
 
 from figures import gallery
 from figures.gallery import FIGURES, Entry
 from figures.saving import save
+from figures.settings import fitted
 from figures.stamps import STYLE, Plan, experiments, fingerprint, plan, write_stamp
 from synthetic.digest import PROJECT
 from synthetic.loading import load
@@ -181,15 +182,12 @@ def _drawn(name: str, entry: Entry, records: Mapping[str, Record], store: Store,
 
 
 def _replaced(config: Any, settings: Mapping[str, Any]) -> Any:
-    own = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
-    chosen = {}
+    own = {field.name for field in dataclasses.fields(config)}
+    hints, chosen = get_type_hints(type(config)), {}
     for key, value in settings.items():
         if key not in own:
             continue
-        several = isinstance(own[key], tuple)
-        if several and not isinstance(value, tuple | list | Mapping):
-            value = (value,)
-        chosen[key] = tuple(value) if several and isinstance(value, list) else value
+        chosen[key] = fitted(key, value, hints[key])
     try:
         return dataclasses.replace(config, **chosen)
     except (TypeError, ValueError) as error:

@@ -25,11 +25,14 @@ def code_digest(module: str, sources: Path = PROJECT, without: tuple[str, ...] =
     if source_path(module, sources) is None:
         raise InvalidInput(f"no module {module} under {sources}; check its dotted name")
     digests: dict[str, str] = {}
-    pending = [module]
+    seen, pending = set(without), [module]
     while pending:
         name = pending.pop()
+        if name in seen:
+            continue
+        seen.add(name)
         path = source_path(name, sources)
-        if path is None or name in digests or name in without:
+        if path is None:
             continue
         digests[name], imports = _scan(path, name)
         pending.extend(_with_parents(name))

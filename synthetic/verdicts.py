@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from pathlib import Path
 
 from synthetic.claims.base import Finding, Judgement
 from theory.errors import InvalidInput
 from theory.files import PROJECT, write_atomically
 
+PAGE = PROJECT / "docs" / "verdicts.md"
 MARKS = ("<!-- verdicts -->\n", "<!-- end of verdicts -->\n")
 
 
@@ -52,9 +55,15 @@ def summary(judgements: Iterable[Judgement]) -> str:
 def write(judgements: Iterable[Judgement], preset: str) -> None:
     """Write the page of verdicts, and their summary between the marks of the README."""
     judged = list(judgements)
-    write_atomically(PROJECT / "docs" / "verdicts.md", page(judged, preset))
+    write_atomically(PAGE, page(judged, preset))
     readme = PROJECT / "README.md"
     write_atomically(readme, between_marks(readme.read_text(), summary(judged)))
+
+
+def on_record(path: Path = PAGE) -> dict[str, str]:
+    """Return the verdict of each claim on the page that `write` wrote last; none where there is no page."""
+    text = path.read_text() if path.is_file() else ""
+    return dict(re.findall(r"^\| `([^`]+)` \| \*\*(\w+)\*\* \|", text, re.MULTILINE))
 
 
 def between_marks(document: str, text: str) -> str:

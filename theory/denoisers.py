@@ -8,23 +8,24 @@ tables enter through `denoiser`; a plain function that already keeps the protoco
 
 from __future__ import annotations
 
-import math
+import inspect
+import operator
 from collections.abc import Callable
-from typing import Any, Literal, Protocol, get_args, runtime_checkable
+from typing import Any, Protocol, get_args, runtime_checkable
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from theory.answers import Outputs, log_probabilities, recognised
+from theory.answers import check_conditionals as check_conditionals
 from theory.errors import InvalidInput, unknown
+from theory.showing import brief, called
 from theory.worlds import states
 
-Outputs = Literal["log-probabilities", "probabilities", "logits"]
 Rows = Callable[[Int[Tensor, "r"], Int[Tensor, "r n"]], Float[Tensor, "r n d"]]
 """The number of a world and a state in each row, to that row's log-conditionals."""
-
-RECOGNISED = 1e-3
-"""How near to one the sums of a first answer must be for it to count as probabilities or as their logarithms."""
 
 BATCH = 2**22
 """Numbers that a network may return in one call; larger batches of states are divided."""
@@ -91,7 +92,10 @@ class TableDenoiser:
 
 
 class FunctionDenoiser:
-    """A function or network brought to the protocol: which ids it knows, and what it returns, are said in its repr."""
+    """A function or network brought to the protocol: which ids it knows, and what it returns, are said in its repr.
+
+    What it returns in a type narrower than float64 is renormalised in float64, up to that type's rounding.
+    """
 
     def __init__(
         self,
@@ -102,13 +106,15 @@ class FunctionDenoiser:
         outputs: Outputs | None = None,
         name: str | None = None,
     ) -> None:
-        self.function, self.n, self.d = function, n, d
-        self.mask_id = d if mask_id is None else mask_id
-        self.outputs = outputs
-        self.name = name or getattr(function, "__name__", type(function).__name__)
-        known = [v for v in range(d + 1) if v != self.mask_id][:d]
+        self.function, self.d = function, _whole("d", d, 1)
+        self.n = None if n is None else _whole("n", n, 1)
+        self.mask_id = self.d if mask_id is None else _whole("mask_id", mask_id, 0)
+        self.outputs, self._named = outputs, outputs is not None
+        self.name = name or called(function, type(function).__name__)
+        known = [v for v in range(self.d + 1) if v != self.mask_id][: self.d]
         self._ids = torch.tensor([*known, self.mask_id])
         self._width: int | None = None
+        self._dtype = torch.float64
 
     def __call__(self, z: Int[Tensor, "batch n"]) -> Float[Tensor, "batch n d"]:
         """Return normalised log-conditionals in float64, on the device of z. Raises InvalidInput for wrong outputs."""
@@ -121,47 +127,47 @@ class FunctionDenoiser:
 
     @torch.no_grad()
     def _ask(self, z: Tensor) -> Tensor:
-        given = self._ids.to(z.device)[z].to(_device_of(self.function, z.device))
-        answer = self.function(given)
-        raw = torch.as_tensor(getattr(answer, "logits", answer)).to(z.device).to(torch.float64)
-        if raw.ndim != 3 or raw.shape[:2] != z.shape:
-            raise InvalidInput(
-                f"denoiser {self.name!r} returned {tuple(raw.shape)}; expected (batch, n, d) = {(*z.shape, self.d)}"
-            )
-        hidden = z == self.d
-        if self.outputs is None:
-            self.outputs = _recognised(raw[hidden] if bool(hidden.any()) else raw.flatten(0, 1))
-        found = self._kept(self._logarithms(raw, z))
-        return check_conditionals(found, z, self.d, f"denoiser {self.name!r}")
+        who, hidden = f"denoiser {self.name!r}", z == self.d
+        answer = self._answer(self._ids.to(z.device)[z].to(_device_of(self.function, z.device))).to(z.device)
+        if answer.ndim != 3 or answer.shape[:2] != z.shape:
+            raise InvalidInput(f"{who} returned {tuple(answer.shape)}; expected (batch, n, d) = {(*z.shape, self.d)}")
+        self._dtype = answer.dtype
+        if self.outputs is None and bool(hidden.any()):
+            self.outputs = recognised(answer[hidden], who)
+        if self.outputs == "log-probabilities":
+            check_conditionals(answer, z, answer.shape[-1], who, hidden)
+        log_p = log_probabilities(answer, hidden, self.outputs or "logits", self._named, who)
+        return check_conditionals(self._kept(log_p), z, self.d, who)
 
-    def _logarithms(self, raw: Tensor, z: Tensor) -> Tensor:
-        if self.outputs == "logits":
-            return raw.log_softmax(-1)
-        if self.outputs == "probabilities":
-            if bool((raw[z == self.d] < 0).any()):
-                raise InvalidInput(f"denoiser {self.name!r} returned negative probabilities; name its outputs: logits?")
-            raw = raw.clamp(min=0).log()
-        if raw.shape[-1] > self.d:
-            check_conditionals(raw, z, raw.shape[-1], f"denoiser {self.name!r}", hidden=z == self.d)
-        return raw
+    def _answer(self, ids: Tensor) -> Tensor:
+        try:
+            answer = self.function(ids)
+        except IndexError as error:  # an embedding without such a row
+            largest = int(ids.max())
+            wrong = f"mask_id {largest}" if largest == self.mask_id else f"id {largest}, of d = {self.d} symbols,"
+            raise InvalidInput(
+                f"denoiser {self.name!r}: {wrong} is outside what the network takes ({error}); give its own"
+            ) from error
+        return torch.as_tensor(getattr(answer, "logits", answer))
 
     def _kept(self, log_p: Tensor) -> Tensor:
         """Return the d symbols' columns; where others (the mask's) are dropped, what is left is renormalised."""
         width = log_p.shape[-1]
-        ids = self._ids[:-1].to(log_p.device)
         if width == self.d:
-            return log_p - log_p.logsumexp(-1, keepdim=True) if self.outputs != "log-probabilities" else log_p
-        if width < self.d or int(ids.max()) >= width:
+            return log_p
+        if width <= int(self._ids.max()):
             raise InvalidInput(
-                f"denoiser {self.name!r} returned {width} columns for d = {self.d} symbols and mask id {self.mask_id}; "
-                f"expected {self.d}, or one for every id"
+                f"denoiser {self.name!r} returned {width} columns for d = {self.d} symbols and mask_id {self.mask_id}; "
+                f"expected {self.d}, or one for every id, the mask's too"
             )
         self._width = width
-        return log_p[..., ids].log_softmax(-1)
+        return log_p[..., self._ids[:-1].to(log_p.device)].log_softmax(-1)
 
     def __repr__(self) -> str:
         size = f"d = {self.d}" if self.n is None else f"n = {self.n}, d = {self.d}"
-        outputs = self.outputs or "outputs not seen yet"
+        outputs: str = self.outputs or "outputs not seen yet"
+        if self._dtype != torch.float64 and self.outputs not in (None, "logits"):
+            outputs += f" in {str(self._dtype).removeprefix('torch.')}, renormalised in float64"
         dropped = f" over {self._width} ids, {self._width - self.d} dropped" if self._width else ""
         return f"denoiser {self.name!r} ({size}, mask id {self.mask_id}, {outputs}{dropped})"
 
@@ -180,11 +186,13 @@ def denoiser(
     `source` is a world or denoiser (returned as it is), a table of conditionals for all (d + 1)^n states, or a function
     or network from integer states (batch, n) to (batch, n, symbols). `mask_id` is the source's own id of the mask (d
     unless given); its other ids, in ascending order, are the tokens 0..d-1. `outputs` says what it returns
-    ("log-probabilities", "probabilities" or "logits"; recognised from its first answer where not given). Columns beyond
-    the d symbols, such as the mask's, are dropped and the rest is renormalised. Raises InvalidInput.
+    ("log-probabilities", "probabilities" or "logits"; recognised from its first answer where not given: rows that sum
+    to one up to the rounding of their number type are renormalised in float64, rows that nearly do are refused).
+    Columns beyond the d symbols, such as the mask's, are dropped and the rest is renormalised. Raises InvalidInput.
     """
     if outputs is not None and outputs not in get_args(Outputs):
         raise unknown("kind of outputs", outputs, get_args(Outputs))
+    _refuse_class(source)
     if hasattr(source, "d") and callable(source) and mask_id is None and outputs is None:
         return _agreeing(source, n, d)
     if callable(source):
@@ -199,6 +207,7 @@ def for_world(source: Any, world: Any) -> Denoiser:
     if source is None or source is world:
         own: Denoiser = world
         return own
+    _refuse_class(source)
     if not callable(source) and not hasattr(source, "d"):
         source = denoiser(source)
     if hasattr(source, "d"):
@@ -235,58 +244,10 @@ def tabulated(source: Denoiser) -> TableDenoiser:
 def rows_of(source: Denoiser) -> Rows:
     """Return a denoiser as a checked function of world numbers and states, a row each."""
     own = getattr(source, "rows", None)
-    if own is not None:
+    if callable(own):
         rows: Rows = own
         return rows
     return lambda which, z: check_conditionals(source(z), z, source.d)
-
-
-def check_conditionals(
-    log_p: Float[Tensor, "batch n d"],
-    z: Int[Tensor, "batch n"],
-    d: int,
-    who: str = "denoiser",
-    hidden: Tensor | None = None,
-) -> Float[Tensor, "batch n d"]:
-    """Return the log-conditionals; InvalidInput for NaN, mass on the mask or rows that do not sum to one.
-
-    A row may miss one by 1e-6, or by the rounding of a log-softmax of d logits in the number type at hand.
-    """
-    if not isinstance(log_p, Tensor) or log_p.shape != (*z.shape, d):
-        shape = tuple(log_p.shape) if isinstance(log_p, Tensor) else type(log_p).__name__
-        wide = isinstance(log_p, Tensor) and log_p.shape[-1:] == (d + 1,)
-        extra = "; drop the mask's column and renormalise" if wide else ""
-        raise InvalidInput(f"{who} returned shape {shape}; expected (batch, n, d) = {(*z.shape, d)}{extra}")
-    hidden = z == d if hidden is None else hidden
-    rows = log_p[hidden]
-    deviation = rows.to(torch.float64).exp().sum(-1) - 1
-    tolerance = max(1e-6, 16 * torch.finfo(log_p.dtype).eps * (1 + math.log(d)))
-    bad = ~(deviation.abs() <= tolerance)
-    if bool(bad.any()):
-        first = int(bad.nonzero()[0, 0])
-        row, position = hidden.nonzero()[first].tolist()
-        total = f"sum to 1 {float(deviation[first]):+.3g}"
-        given = rows[first].to(torch.float64)
-        looks = bool((given >= 0).all()) and abs(float(given.sum()) - 1) < RECOGNISED
-        raise InvalidInput(
-            f"{who} at state {z[row].tolist()}, position {position}: probabilities {total}; expected 1 within "
-            f"{tolerance:.1g}, without NaN: "
-            + (
-                "these look like probabilities: return their logarithms"
-                if looks
-                else "apply log_softmax over the d tokens"
-            )
-        )
-    return log_p
-
-
-def _recognised(rows: Float[Tensor, "rows width"]) -> Outputs:
-    """Return what the first answer of a network is."""
-    if bool((rows >= 0).all()) and bool(((rows.sum(-1) - 1).abs() < RECOGNISED).all()):
-        return "probabilities"
-    if bool(((rows.exp().sum(-1) - 1).abs() < RECOGNISED).all()):
-        return "log-probabilities"
-    return "logits"
 
 
 def _agreeing(source: Any, n: int | None, d: int | None) -> Denoiser:
@@ -300,14 +261,45 @@ def _agreeing(source: Any, n: int | None, d: int | None) -> Denoiser:
 
 
 def _table(source: Any, outputs: str | None, name: str) -> TableDenoiser:
-    raw = torch.as_tensor(source, dtype=torch.float64)
+    try:
+        raw = torch.as_tensor(source if hasattr(source, "dtype") else np.asarray(source, dtype=float))
+    except (TypeError, ValueError, RuntimeError):
+        raw = torch.zeros(())
+    if raw.ndim == 0:
+        raise InvalidInput(
+            f"{brief(source)} is no denoiser; expected a function of states, a network, a table or a world"
+        )
     if raw.ndim < 3:
         raise InvalidInput(f"table of shape {tuple(raw.shape)}; expected ((d + 1)^n, n, d), or a function of states")
     n, d = raw.shape[-2:]
     raw = raw.reshape(*raw.shape[: max(0, raw.ndim - 2 - n)], -1, n, d) if raw.shape[-3] == d + 1 and n > 1 else raw
-    kind = outputs or _recognised(raw[..., -1, :, :].reshape(-1, d))
-    logs = {"logits": raw.log_softmax(-1), "probabilities": raw.log()}.get(kind, raw)
-    return TableDenoiser(logs, name)
+    if raw.shape[-3] != (d + 1) ** n:
+        return TableDenoiser(raw, name)  # which says what is wrong with its shape
+    who = f"table {name!r}"
+    kind: Any = outputs or recognised(raw[..., -1, :, :].reshape(-1, d), who)
+    z = states.all_states(n, d)
+    if kind == "log-probabilities":
+        for one in raw.reshape(-1, *raw.shape[-3:]):
+            check_conditionals(one, z, d, who)
+    hidden = (z == d).expand(raw.shape[:-1])
+    return TableDenoiser(log_probabilities(raw, hidden, kind, outputs is not None, who), name)
+
+
+def _refuse_class(source: Any) -> None:
+    if inspect.isclass(source):
+        raise InvalidInput(
+            f"{source.__name__} is a class where a denoiser belongs; give an object: {source.__name__}(...)"
+        )
+
+
+def _whole(label: str, value: Any, least: int) -> int:
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = least - 1
+    if number < least:
+        raise InvalidInput(f"{label} = {brief(value)}; expected a whole number of at least {least}")
+    return number
 
 
 def _device_of(function: Any, default: torch.device) -> torch.device:

@@ -23,6 +23,7 @@ from theory.grids import check_grid as check_grid
 from theory.grids import geometric_grid as geometric_grid
 from theory.grids import step_reveal_probabilities as step_reveal_probabilities
 from theory.grids import uniform_grid as uniform_grid
+from theory.showing import called
 from theory.tolerance import SLACK
 
 HALF_PI = np.pi / 2
@@ -170,7 +171,7 @@ def from_callable(
     from the integral of the derivative (`theory.callables.complement_of`). Raises InvalidInput when the function misses
     its end points or falls between two of `points` times; it may do so by its own rounding.
     """
-    name = name or str(getattr(value, "__name__", "custom")).replace("<lambda>", "custom")
+    name = name or called(value, "custom")
     on_arrays, automatic = callables.on_arrays(value, name)
     t = np.linspace(0.0, 1.0, points)
     with np.errstate(all="ignore"):

@@ -44,3 +44,18 @@ def shown(value: Any, digits: int = 4) -> str:
         return str(value)
     whole = float(value).is_integer() and abs(float(value)) < 1e15
     return str(int(float(value))) if whole else f"{float(value):.{digits}g}"
+
+
+def brief(value: Any) -> str:
+    """Return a repr in one line of at most 60 characters, for a message."""
+    return " ".join(repr(value).split())[:60]
+
+
+def called(function: Any, otherwise: str) -> str:
+    """Return a function's own name; `otherwise` for a lambda, and for what has none.
+
+    >>> called(lambda t: t, "custom"), called(shown, "custom")
+    ('custom', 'shown')
+    """
+    name = getattr(function, "__name__", None)
+    return name if isinstance(name, str) and name != "<lambda>" else otherwise

@@ -6,6 +6,7 @@
     um.trained(task, preset)              a small model that the figures use, found on disk or trained
     um.denoiser(model, ...)               a network, function or table as the denoiser of all of these
     um.claim(statement)                   an inequality of one's own, checked on drawn worlds, with a shrunk witness
+    um.claims(paper=..., refuted=True)    a table of the claims of the papers, with their verdicts
     um.explore.rules(world, rules)        tables of what the notebooks show: rules, schedules' errors, remasking, rounds
     um.figures.draw(name, ...)            a figure of the gallery, with one's own worlds, rules and settings
 
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
     from theory.unmasking import optimal as optimal
     from theory.unmasking import sampling as sampling
     from theory.unmasking import walks as walks
-    from theory.unmasking.comparison import compare as compare
     from theory.unmasking.rules.info_gain import InfoGain as InfoGain
     from theory.unmasking.rules.info_gain import SampledInfoGain as SampledInfoGain
     from theory.unmasking.rules.punt import Punt as Punt
@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from unmasked.entry import world as world
     from unmasked.fitting import fit as fit
     from unmasked.fitting import trained as trained
+    from unmasked.measuring import compare as compare
     from unmasked.measuring import evaluate as evaluate
     from unmasked.measuring import measure as measure
     from unmasked.own_claims import AnyDenoiser as AnyDenoiser
@@ -79,6 +80,7 @@ if TYPE_CHECKING:
     from unmasked.own_claims import claim as claim
     from unmasked.own_claims import equal as equal
     from unmasked.recording import record as record
+    from unmasked.selection import claims as claims
 
 _SETS, _OWN = "theory.unmasking.rules.sets", "unmasked.own_claims"
 _MODULES = {
@@ -123,7 +125,8 @@ _PLACES: dict[str, tuple[str, str]] = {
     "SampledInfoGain": ("theory.unmasking.rules.info_gain", "SampledInfoGain"),
     "TableDenoiser": ("theory.denoisers", "TableDenoiser"),
     "World": ("theory.worlds", "World"),
-    "compare": ("theory.unmasking.comparison", "compare"),
+    "claims": ("unmasked.selection", "claims"),
+    "compare": ("unmasked.measuring", "compare"),
     "denoiser": ("theory.denoisers", "denoiser"),
     "evaluate": ("unmasked.measuring", "evaluate"),
     "fit": ("unmasked.fitting", "fit"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column, Table
 
 from synthetic import judging, verdicts
+from synthetic.judging import counted
 from synthetic.progress import reporter
 from synthetic.sweep import Pool
 from theory import ledger
@@ -25,7 +27,7 @@ from theory.ledger.tightest import tightest as search
 from unmasked import describing
 from unmasked.options import Check, List, Tightest
 from unmasked.own_claims import OwnClaim
-from unmasked.selection import Entry, index, own, select
+from unmasked.selection import Entry, index, own, select, unjudged
 
 console = Console(width=None if sys.stdout.isatty() else 150, soft_wrap=False)
 STATUS = {
@@ -57,11 +59,14 @@ def show_list(command: List) -> int:
         print(json.dumps([describing.described(entry) for entry in entries], indent=1))
         sys.stdout.flush()
         return 0
-    columns = (Column("claim", no_wrap=True), "kind", "expected", "source", "statement")
+    columns = (Column("claim", no_wrap=True), "kind", "verdict", "source", "statement")
     table = Table(*columns, title=f"{len(entries)} claims")
     for entry in entries:
-        table.add_row(entry.id, entry.kind, coloured(entry.expected), escape(entry.source), escape(entry.statement))
+        table.add_row(entry.id, entry.kind, coloured(entry.verdict), escape(entry.source), escape(entry.statement))
     console.print(table)
+    if waiting := unjudged(command.ids, command.paper, command.printed):
+        count = f"{counted(len(waiting), 'claim')} about trained models without a verdict yet"
+        console.print(f"{count}: unmasked check {' '.join(waiting)}", soft_wrap=True)
     return 0
 
 
@@ -69,7 +74,7 @@ def check(command: Check) -> int:
     """Check the chosen claims and print what was found."""
     _check_options(command)
     if command.replay is not None:
-        return replay(command.replay, [own(name) for name in command.ids if ":" in name])
+        return replay(command.replay, command.ids)
     mine = [own(name) for name in command.ids if ":" in name]
     patterns = [name for name in command.ids if ":" not in name]
     entries = select(patterns, command.paper, command.refuted, command.printed) if patterns or not mine else []
@@ -100,13 +105,29 @@ def tightest(command: Tightest) -> int:
     console.print(f"{claim.id}: computed {float(e.computed):.15g} {e.relation} claimed {float(e.claimed):.15g}")
     console.print(f"slack {e.slack:.3g}, tolerance {float(e.tolerance):.3g}, route {e.route}, by {found.search}")
     console.print(shortened(found.instance), markup=False)
-    console.print(f"saved; run it again: unmasked check --replay {path}", soft_wrap=True)
+    whose = f"{shlex.quote(command.id)} " if ":" in command.id else ""
+    console.print(f"saved; run it again: unmasked check {whose}--replay {shlex.quote(str(path))}", soft_wrap=True)
     return 0
 
 
-def replay(path: Path, mine: Sequence[OwnClaim]) -> int:
-    """Check a saved instance; exit code 1 where the verdict is not the expected one."""
-    claim, evidence = checking.replay(path, mine[0].claim if mine else None)
+def replay(path: Path, names: Sequence[str]) -> int:
+    """Check a saved instance of the named claim; exit code 1 where the verdict is not the expected one.
+
+    A claim of the ledger need not be named; one of one's own is named as FILE:NAME, since only its file has it.
+    """
+    if len(names) > 1:
+        raise InvalidInput(f"--replay beside {len(names)} claims; an instance is one claim's: name that one, or none")
+    saved = _saved_claim(path)
+    whose = names[0].rpartition(":")[2] if names else saved
+    if saved is not None and whose != saved:
+        raise InvalidInput(f"{path} holds an instance of {saved}, not of {whose}; name that claim")
+    if saved is not None and not names and saved not in index():
+        raise InvalidInput(
+            f"{path} holds an instance of {saved}, which is no claim of the ledger; name the file that has it: "
+            f"unmasked check FILE:{saved} --replay {path}"
+        )
+    mine = [own(name).claim for name in names if ":" in name]
+    claim, evidence = checking.replay(path, mine[0] if mine else None)
     table = Table("route", "computed", "", "claimed", "tolerance", "holds", title=f"{claim.id} on {path}")
     for e in evidence:
         numbers = (f"{float(e.computed):.12g}", e.relation, f"{float(e.claimed):.12g}", f"{float(e.tolerance):.3g}")
@@ -117,13 +138,22 @@ def replay(path: Path, mine: Sequence[OwnClaim]) -> int:
     return 0 if outcome == claim.expected else 1
 
 
+def _saved_claim(path: Path) -> str | None:
+    """Return the claim whose instance a file holds; None where it holds none, which `checking.replay` says."""
+    try:
+        return str(json.loads(path.read_text())["claim"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def explain(entry: Entry | OwnClaim) -> int:
     """Print all that is known of one claim."""
     if isinstance(entry, Entry) and entry.trained:
         rows = {
             "claim": entry.id, "statement": entry.statement, "source": entry.source, "status": entry.status,
             "kind": "about trained models: judged from the records of experiments",
-            "experiments": ", ".join(entry.claim.experiments), "verdicts": "docs/verdicts.md",
+            "experiments": ", ".join(entry.claim.experiments),
+            "last verdict": f"{entry.verdict or 'none yet'} (docs/verdicts.md)",
             "to judge it": f"unmasked check {entry.id}",
         }  # fmt: skip
         last = None

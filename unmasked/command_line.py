@@ -6,7 +6,7 @@ unmasked explain eb.4                          statement, source, how it is chec
 unmasked tightest schedules.3                  the instance with the least room
 unmasked evaluate mine.py:careful              an unmasking rule of your own against all built-in ones
 unmasked run eb --jobs 2                       records of experiments, models trained where they are missing
-unmasked figures frontiers --out here          figures from records
+unmasked figures frontiers --out here          figures from records; --all for every one
 """
 
 from __future__ import annotations

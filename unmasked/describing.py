@@ -40,7 +40,10 @@ def described(entry: Entry, found: Mapping[str, Any] | None = None) -> dict[str,
         "routes": ["trained"] if entry.trained else list(claim.routes),
     }
     row |= dict.fromkeys(("tex", "assumptions", "sharp")) if entry.trained else _stated(claim)
-    return row | {key: found.get(key, row.get(key)) for key in FOUND} | {"findings": found.get("findings")}
+    row |= {key: found.get(key, row.get(key)) for key in FOUND} | {"findings": found.get("findings")}
+    if entry.trained and row["verdict"] is None:
+        row["verdict"] = entry.verdict or None  # the one that docs/verdicts.md has on record
+    return row
 
 
 def of_result(entry: Entry, result: Result) -> dict[str, Any]:

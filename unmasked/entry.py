@@ -6,12 +6,14 @@ import importlib
 import importlib.util
 import inspect
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from theory.errors import InvalidInput, unknown
-from theory.schedules import Schedule, as_schedule
+from theory.schedules import NAMED, Schedule, as_schedule
+from theory.showing import brief
 from theory.unmasking.rules.base import Rule, SetRule, ValueRule
 from theory.unmasking.rules.function import as_rule
 from theory.worlds import TableWorld, World
@@ -30,7 +32,7 @@ def world(law: Any, n: int | None = None, d: int | None = None, name: str = "tab
     if isinstance(law, World):
         return law
     if isinstance(law, SetRule | ValueRule | Schedule) or (callable(law) and not hasattr(law, "__array__")):
-        raise InvalidInput(f"{law!r:.60} where a law belongs; give an array of probabilities or a world")
+        raise InvalidInput(f"{brief(law)} where a law belongs; give an array of probabilities or a world")
     return TableWorld(law, n, d, name)
 
 
@@ -42,24 +44,52 @@ def sampler(what: Any) -> Rule | Schedule:
     if isinstance(what, SetRule | ValueRule | Schedule):
         return what
     if isinstance(what, World):
-        raise InvalidInput(f"{what!r:.60} where a rule or schedule belongs; the order is measure(rule, world)")
-    if inspect.isclass(what) or (callable(what) and _arguments(what) == 2):
+        raise InvalidInput(f"{brief(what)} where a rule or schedule belongs; the order is measure(rule, world)")
+    if isinstance(what, str) and what not in NAMED:
+        raise InvalidInput(f"{unknown('schedule', what, NAMED)}; rules are objects, as um.TopK(2)")
+    if inspect.isclass(what) or (callable(what) and arguments(what) == 2):
         return as_rule(what)
     return as_schedule(what)
 
 
-def named(target: str, kind: str) -> Any:
-    """Return the object FILE:NAME, FILE a Python file or a module. Raises InvalidInput with the nearest names."""
+def named(target: str, kind: str, fits: Callable[[Any], bool]) -> Any:
+    """Return the object FILE:NAME, FILE a Python file or a module.
+
+    Raises InvalidInput with the nearest names of objects that may be of the kind, which is what `fits` tells.
+    """
     module_name, _, name = target.rpartition(":")
     if not module_name or not name:
         raise InvalidInput(f"{target!r}; expected FILE:NAME of a {kind}, as in mine.py:careful")
     module = _module(module_name)
     if not hasattr(module, name):
-        raise unknown(f"{kind} in {module_name}", name, [key for key in vars(module) if not key.startswith("_")])
+        raise unknown(
+            f"{kind} in {module_name}",
+            name,
+            [key for key, value in vars(module).items() if not key.startswith("_") and fits(value)],
+        )
     return getattr(module, name)
 
 
-def _arguments(function: Any) -> int:
+def may_be_rule(value: Any) -> bool:
+    """Return whether an object may be meant as a rule: one, a class of them, or a function of two arguments."""
+    if inspect.isclass(value):
+        return issubclass(value, SetRule | ValueRule) and not inspect.isabstract(value)
+    return isinstance(value, SetRule | ValueRule) or (inspect.isfunction(value) and arguments(value) == 2)
+
+
+def may_be_law(value: Any) -> bool:
+    """Return whether an object may be meant as a law: a world, an array or a list."""
+    return isinstance(value, World | list) or hasattr(value, "__array__")
+
+
+def may_be_denoiser(value: Any) -> bool:
+    """Return whether an object may be meant as a denoiser: what is called with one argument, or a table."""
+    if inspect.isclass(value) or isinstance(value, SetRule | ValueRule | Schedule):
+        return False
+    return hasattr(value, "__array__") or (callable(value) and arguments(value) == 1)
+
+
+def arguments(function: Any) -> int:
     """Return how many positional arguments a function needs; 1 where it cannot be told, as for NumPy's own."""
     try:
         parameters = inspect.signature(function).parameters.values()

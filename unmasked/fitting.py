@@ -45,11 +45,28 @@ class Rows:
 
 @dataclass(frozen=True, repr=False)
 class Run(Shown):
-    """A trained model of one's own data. Likelihoods are in nats a sequence, on rows it was not trained on."""
+    """A trained model of one's own data. Likelihoods are in nats a sequence, on rows it was not trained on.
+
+    A run is a denoiser: it may stand wherever one is asked for, as in `um.measure(rule, law, denoiser=run)`.
+    """
 
     name: str
     rows: Rows
     trained: Trained
+
+    @property
+    def n(self) -> int:
+        """Return the length of the sequences."""
+        return math.prod(self.rows.shape)
+
+    @property
+    def d(self) -> int:
+        """Return the number of symbols; d itself is the mask."""
+        return self.rows.d
+
+    def __call__(self, z: Tensor) -> Tensor:
+        """Return ln p(x_i = v | z) in float64, exactly normalised, for states (batch, n)."""
+        return self.denoiser(z)
 
     @property
     def nelbo(self) -> float:

@@ -120,6 +120,21 @@ def evaluate(what: Any, worlds: Mapping[str, Any] | None = None, denoiser: Any =
     return evaluation.report(rule, list(evaluation.evaluate(rule, chosen, denoiser)))
 
 
+def compare(schedule: Any, law: Any, steps: int, curve: Any = None) -> comparison.Comparison:
+    """Compare a mask schedule with the best one of K steps on a law.
+
+    `schedule` is a name, a function of time, a grid or a schedule; `law` an array of probabilities or a world, of any
+    length whose information curve is exact. Another curve may be given: numbers Z_1..Z_n, or a sampled curve, which is
+    made nondecreasing first. Raises InvalidInput.
+
+    >>> import unmasked as um
+    >>> found = um.compare("squared sine", um.worlds.copied_pairs(3), steps=4)
+    >>> round(found.error, 3), round(found.optimum, 3), found.optimal_sizes.sizes
+    (0.609, 0.52, (1, 2, 2, 1))
+    """
+    return comparison.compare(schedule, as_world(law), steps, curve)
+
+
 def _schedule(
     schedule: Schedule, world: World, denoiser: Any, start: Sequence[int] | None, steps: int | None
 ) -> Measurement:

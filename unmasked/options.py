@@ -15,14 +15,17 @@ CORES = os.cpu_count() or 1
 
 @dataclass(frozen=True)
 class List:
-    """List claims: identifier, kind, expected verdict, source, statement."""
+    """List claims: identifier, kind, verdict, source, statement.
+
+    The verdict of a theorem is the ledger's, that of a claim about trained models the last in docs/verdicts.md.
+    """
 
     ids: Names = ()
     """Identifiers, subjects (energy, eb, ...) or globs (schedules.1*); all claims where none is named."""
     paper: str | None = None
     """Only claims of this paper, by its arXiv number."""
     refuted: bool = False
-    """Only statements that the ledger refutes."""
+    """Only statements that are refuted, by the ledger or by the last verdict on trained models."""
     printed: bool = False
     """Only statements that are printed in a paper."""
     json: bool = False
@@ -42,7 +45,7 @@ class Check:
     paper: str | None = None
     """Only claims of this paper, by its arXiv number."""
     refuted: bool = False
-    """Only statements that the ledger refutes."""
+    """Only statements that are refuted, by the ledger or by the last verdict on trained models."""
     printed: bool = False
     """Only statements that are printed in a paper."""
     profile: str = "default"
@@ -117,12 +120,14 @@ class Run:
 
 @dataclass(frozen=True)
 class Figures:
-    """Draw figures from records, computing what is missing."""
+    """Draw figures from records, computing what is missing; without a name, list the figures and what each needs."""
 
     names: Names = ()
-    """The figures to draw; all where none is named."""
+    """The figures to draw."""
+    all: bool = False
+    """Draw every figure. What is missing is computed first, and models are trained for it."""
     list: bool = False
-    """Name the figures and what they show; draw nothing."""
+    """Say what the named figures, or all, show and what drawing them would need; draw nothing."""
     preset: str = "laptop"
     """The size of the experiments: smoke, laptop or gpu."""
     set: tuple[str, ...] = ()

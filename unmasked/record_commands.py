@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from figures import drawing, gallery
+from figures import drawing
 from figures.gallery import FIGURES, Entry
+from figures.stamps import Plan
 from synthetic.digest import PROJECT, source_path, syntax_tree
 from synthetic.encoding import encode_config
 from synthetic.progress import reporter
@@ -56,16 +57,16 @@ def run(command: Run, store: Store) -> None:
 
 def figures(command: Figures, store: Store, known: Mapping[str, Entry]) -> None:
     """Draw figures, or say what they are or what drawing them involves."""
-    if command.list:
-        width = max(map(len, known), default=0)
-        for name, entry in gallery.select(command.names, known).items():
-            print(f"{name:<{width}}  {entry.paper}, {entry.figure}: {entry.caption}")
-        return
+    if command.all and command.names:
+        raise InvalidInput(f"--all beside {', '.join(command.names)}; name figures, or draw all")
     if command.set:
         _with_settings(command)
         return
     out = command.out or drawing.default_folder(command.preset)
     due = drawing.plans(command.names, command.preset, out, known, store)
+    if command.list or not (command.names or command.all or command.explain):
+        _list_figures(due, command.preset, store, known)
+        return
     if command.explain:
         for each in due:
             print(f"{each.name}: {'; '.join(each.reasons) or 'up to date'}")
@@ -79,9 +80,14 @@ def figures(command: Figures, store: Store, known: Mapping[str, Entry]) -> None:
 def announce(store: Store, wanted: dict[str, Any], force: bool = False) -> None:
     """Say how many models will be trained, about how long that takes, and how many runs there are."""
     if wanted:
-        from synthetic import judging
+        print(f"to compute: {cost_of(store, wanted, force)}")
 
-        print(f"to compute: {judging.Cost(frozenset(), tuple(wanted), *judging.costs_of(store, wanted, force))}")
+
+def cost_of(store: Store, wanted: dict[str, Any], force: bool = False) -> str:
+    """Return in words what computing these experiments' records takes."""
+    from synthetic import judging
+
+    return str(judging.Cost(frozenset(), tuple(wanted), *judging.costs_of(store, wanted, force)))
 
 
 def explain(command: Explain, store: Store, known: Mapping[str, Entry]) -> int:
@@ -110,6 +116,23 @@ def explain(command: Explain, store: Store, known: Mapping[str, Entry]) -> int:
 def describe(status: Status) -> str:
     """Say in one line what a status means for its record."""
     return "up to date" if status.fresh else f"to compute ({'; '.join(status.reasons)})"
+
+
+def _list_figures(due: Sequence[Plan], preset: str, store: Store, known: Mapping[str, Entry]) -> None:
+    width = max(map(len, known), default=0)
+    for each in due:
+        entry = known[each.name]
+        print(f"{each.name:<{width}}  {entry.paper}, {entry.figure}: {entry.caption}")
+        print(f"{'':<{width}}  {_needs(each, preset, store)}")
+    print("draw some by name, as in: unmasked figures toy; or all: unmasked figures --all")
+
+
+def _needs(due: Plan, preset: str, store: Store) -> str:
+    """Say what drawing a figure would compute first."""
+    if not due.reasons:
+        return "up to date"
+    stale = {name: store.preset(name, preset) for name, status in due.statuses.items() if not status.fresh}
+    return f"needs {cost_of(store, stale)}" if stale else "needs to be drawn; its records are there"
 
 
 def _with_settings(command: Figures) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from dataclasses import asdict
 
@@ -12,9 +13,10 @@ from theory.errors import InvalidInput
 from theory.files import check_writable, records_folder, write_atomically
 from theory.showing import shown
 from theory.unmasking import evaluation
+from theory.unmasking.rules.base import Rule, SetRule, ValueRule
 from theory.unmasking.rules.function import as_rule
 from unmasked.claim_commands import console
-from unmasked.entry import named
+from unmasked.entry import may_be_denoiser, may_be_law, may_be_rule, named
 from unmasked.entry import world as as_world
 from unmasked.options import Evaluate
 
@@ -24,15 +26,15 @@ SHOWN = 3
 
 def evaluate(command: Evaluate) -> int:
     """Score the rule on every world, print the table and the verdict, draw the plot."""
-    rule = as_rule(named(command.rule, "rule"))
+    rule = rule_at(command.rule)
     out = command.out or records_folder() / "evaluations" / f"{command.rule.rpartition(':')[2]}.png"
     if out.suffix not in (".png", ".pdf", ".svg"):
         raise InvalidInput(f"--out {out}; expected a file ending in .png, .pdf or .svg")
     for path in (out, command.json):
         if path is not None:
             check_writable(path)
-    worlds = {name.rpartition(":")[2]: as_world(named(name, "world")) for name in command.world} or None
-    model = None if command.model is None else named(command.model, "denoiser")
+    worlds = {name.rpartition(":")[2]: as_world(named(name, "world", may_be_law)) for name in command.world} or None
+    model = None if command.model is None else named(command.model, "denoiser", may_be_denoiser)
     rows = []
     with console.status("measuring") as status:
         for row in evaluation.evaluate(rule, worlds, model):
@@ -46,6 +48,20 @@ def evaluate(command: Evaluate) -> int:
     if command.json is not None:
         write_atomically(command.json, json.dumps([asdict(score) for score in found.scores], indent=1))
     return 0
+
+
+def rule_at(target: str) -> Rule:
+    """Return the rule FILE:NAME, made of a class without arguments where a class has that name."""
+    found = named(target, "rule", may_be_rule)
+    if not inspect.isclass(found) or not issubclass(found, SetRule | ValueRule):
+        return as_rule(found)
+    try:
+        return as_rule(found())
+    except TypeError as error:
+        given = found.__name__
+        raise InvalidInput(
+            f"{given} cannot be built without arguments ({error}); name an object, not a class"
+        ) from error
 
 
 def _table(found: evaluation.Report) -> Table:

@@ -8,7 +8,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
+
 from synthetic import claims as trained
+from synthetic import verdicts
 from theory.errors import InvalidInput, unknown
 from theory.ledger import catalogue
 from unmasked.entry import named
@@ -23,7 +26,11 @@ PAPERS = {
 
 @dataclass(frozen=True)
 class Entry:
-    """One claim as lists show it. `expected` is the ledger's verdict; it is empty for claims about trained models."""
+    """One claim as lists show it.
+
+    `expected` is the ledger's verdict and empty for claims about trained models; `verdict` is the same for a theorem,
+    and what docs/verdicts.md has on record for a claim about trained models, empty where it has not been judged.
+    """
 
     id: str
     source: str
@@ -32,6 +39,7 @@ class Entry:
     expected: str
     trained: bool
     claim: Any
+    verdict: str
 
     @property
     def subject(self) -> str:
@@ -53,10 +61,13 @@ class Entry:
 def index() -> dict[str, Entry]:
     """Return every claim by its identifier: the theory's first, then those about trained models."""
     found = {
-        c.id: Entry(c.id, c.source, c.statement, c.kind, c.expected, False, c) for c in catalogue.claims().values()
+        c.id: Entry(c.id, c.source, c.statement, c.kind, c.expected, False, c, c.expected)
+        for c in catalogue.claims().values()
     }
+    judged = verdicts.on_record()
     for claim in trained.registry().values():
-        found[claim.id] = Entry(claim.id, claim.source, claim.statement, "empirical", "", True, claim)
+        verdict = judged.get(claim.id, "")
+        found[claim.id] = Entry(claim.id, claim.source, claim.statement, "empirical", "", True, claim, verdict)
     return found
 
 
@@ -68,26 +79,49 @@ def select(
     A pattern is an identifier, a subject or a glob. Raises InvalidInput with the nearest names for one that matches
     nothing, and where nothing is left.
     """
-    entries = index()
-    chosen = {name: entries[name] for pattern in patterns for name in _matching(pattern, entries)} or entries
-    papers = sorted({entry.paper for entry in entries.values()} - {""})
-    if paper is not None and paper.removeprefix("arXiv:") not in papers:
-        raise unknown("paper", paper, papers)
-    found = [
-        entry
-        for entry in chosen.values()
-        if (paper is None or entry.paper == paper.removeprefix("arXiv:"))
-        and (not refuted or entry.expected == "refuted")
-        and (not printed or entry.status == "printed")
-    ]
+    found = [each for each in _chosen(patterns, paper, printed) if not refuted or each.verdict == "refuted"]
     if not found:
         raise InvalidInput("no claim is left by these filters; drop one, or look at: unmasked list")
     return found
 
 
+def unjudged(patterns: Sequence[str], paper: str | None = None, printed: bool = False) -> list[str]:
+    """Return the claims about trained models, of those that `select` chooses, that have no verdict on record."""
+    return [each.id for each in _chosen(patterns, paper, printed) if each.trained and not each.verdict]
+
+
+def claims(*ids: str, paper: str | None = None, refuted: bool = False, printed: bool = False) -> pd.DataFrame:
+    """Return the claims as a table, a row each: `unmasked list` in Python.
+
+    `ids` are identifiers, subjects or globs, `paper` an arXiv number; `refuted` and `printed` keep only what is refuted
+    and what stands in a paper. The verdict of a theorem is the ledger's; that of a claim about trained models is the
+    last on record, empty where it has not been judged. Raises InvalidInput with the nearest names.
+
+    >>> claims("eb.E*", refuted=True)["verdict"].unique().tolist()
+    ['refuted']
+    """
+    found = select(ids, paper, refuted, printed)
+    columns = ("verdict", "about", "status", "source", "statement")
+    rows = [(e.verdict, "trained models" if e.trained else "theory", e.status, e.source, e.statement) for e in found]
+    return pd.DataFrame(rows, columns=columns, index=pd.Index([e.id for e in found], name="claim"))
+
+
+def _chosen(patterns: Sequence[str], paper: str | None, printed: bool) -> list[Entry]:
+    entries = index()
+    chosen = {name: entries[name] for pattern in patterns for name in _matching(pattern, entries)} or entries
+    papers = sorted({entry.paper for entry in entries.values()} - {""})
+    if paper is not None and paper.removeprefix("arXiv:") not in papers:
+        raise unknown("paper", paper, papers)
+    return [
+        entry
+        for entry in chosen.values()
+        if (paper is None or entry.paper == paper.removeprefix("arXiv:")) and (not printed or entry.status == "printed")
+    ]
+
+
 def own(target: str) -> OwnClaim:
     """Return a claim of one's own, FILE:NAME. Raises InvalidInput for anything else of that name."""
-    found = named(target, "claim")
+    found = named(target, "claim", lambda value: isinstance(value, OwnClaim))
     if not isinstance(found, OwnClaim):
         raise InvalidInput(f"{target} is a {type(found).__name__}; expected a function under @um.claim(...)")
     return found

@@ -27,7 +27,7 @@ def gallery(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("gallery")
     with warnings.catch_warnings():
         warnings.simplefilter("error", UserWarning)
-        assert main(["figures", "--preset", "smoke", "--out", str(out)], store=store) == 0
+        assert main(["figures", "--all", "--preset", "smoke", "--out", str(out)], store=store) == 0
     return out
 
 
@@ -68,7 +68,7 @@ def test_no_text_leaves_the_page_and_every_panel_is_labelled(name: str, store: S
 
 
 def test_a_second_run_draws_nothing(gallery: Path, store: Store, capsys: pytest.CaptureFixture[str]) -> None:
-    args = ["figures", "--preset", "smoke", "--out", str(gallery)]
+    args = ["figures", "--all", "--preset", "smoke", "--out", str(gallery)]
     assert main([*args, "--explain"], store=store) == 0
     assert main(args, store=store) == 0
     lines = capsys.readouterr().out.splitlines()

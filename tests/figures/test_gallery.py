@@ -27,7 +27,7 @@ from synthetic.records import Store
 from unmasked.command_line import main
 store = Store(Path({root!r}) / "records", experiments={experiments!r}, sources=Path({root!r}))
 entries = {{"picture": Entry({module!r}, "a paper", "Fig. 1", "Powers.")}}
-code = main(["figures", *{args!r}], store=store, figures=entries)
+code = main(["figures", "--all", *{args!r}], store=store, figures=entries)
 print(*sorted({{"torch", "pandas", "matplotlib"}} & sys.modules.keys()))
 sys.exit(code)
 """
@@ -39,7 +39,7 @@ def draw(lab, capsys):
     entries = {"picture": Entry(f"{lab.package}.picture", "a paper", "Fig. 1", "Powers.")}
 
     def run(*args: str, code: int = 0) -> str:
-        options = ["figures", "--out", str(lab.root / "out"), *args]
+        options = ["figures", "--all", "--out", str(lab.root / "out"), *args]
         assert main(options, store=lab.store(), figures=entries) == code
         printed = capsys.readouterr().out.splitlines(keepends=True)
         return "".join(line for line in printed if not line.startswith("to compute: "))
@@ -179,7 +179,9 @@ def test_mistakes_on_the_command_line(lab, main_fails) -> None:
     assert "did you mean picture?" in main_fails(main, "figures", "pictur", **options)
     assert "did you mean laptop?" in main_fails(main, "figures", "--preset", "labtop", **options)
     (lab.root / "file").write_text("")
-    assert "cannot create the folder" in main_fails(main, "figures", "--out", str(lab.root / "file"), **options)
+    folder = ("--out", str(lab.root / "file"))
+    assert "cannot create the folder" in main_fails(main, "figures", "--all", *folder, **options)
+    assert "name figures, or draw all" in main_fails(main, "figures", "picture", "--all", **options)
     assert lab.runs() == 0
 
 
@@ -189,7 +191,11 @@ def test_every_figure_of_the_project_names_known_experiments() -> None:
         assert entry.caption.count("\n") == 0
 
 
-def test_the_list_names_paper_and_figure(lab, capsys) -> None:
+def test_a_bare_command_lists_paper_figure_and_cost_and_draws_nothing(lab, capsys) -> None:
     entries = {"picture": Entry(f"{lab.package}.picture", "a paper", "Fig. 1", "Powers.")}
-    assert main(["figures", "--list"], figures=entries) == 0
-    assert capsys.readouterr().out == "picture  a paper, Fig. 1: Powers.\n"
+    for bare in (["figures"], ["figures", "--list", "picture"]):
+        assert main(bare, figures=entries, store=lab.store()) == 0
+        printed = capsys.readouterr().out
+        assert printed.startswith("picture  a paper, Fig. 1: Powers.\n         needs 1 run of tiny\n")
+        assert "all: unmasked figures --all" in printed
+    assert lab.runs() == 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from synthetic import claims, verdicts
@@ -36,6 +38,14 @@ def test_the_pages_name_every_claim_under_its_verdict() -> None:
     page = verdicts.page(judged, "laptop")
     assert "| `c` | **refuted** | c holds | gain = -2 [-3, -1], claimed > 0 (600 values, 3 seeds): refuted |" in page
     assert len(verdicts.lines(judged)) == 6
+
+
+def test_the_verdicts_on_record_are_those_of_the_page(tmp_path: Path) -> None:
+    path = tmp_path / "page.md"
+    path.write_text(verdicts.page([claim("a", HOLDS), claim("b.c", OPEN), claim("c", FAILS)], "laptop"))
+    assert verdicts.on_record(path) == {"a": "supported", "b.c": "undecided", "c": "refuted"}
+    assert verdicts.on_record(tmp_path / "none.md") == {}
+    assert verdicts.on_record().keys() == claims.registry().keys()
 
 
 def test_a_table_goes_between_its_marks() -> None:

@@ -60,7 +60,7 @@ def test_impossible_states_raise_when_asked_to() -> None:
 @pytest.mark.parametrize(
     ("law", "message"),
     [
-        ([0.5, 0.5, 0.5, 0.5], "sums to one only within 1"),
+        ([0.5, 0.5, 0.5, 0.5], "law sums to 2; expected 1 within 1e-9: divide by its sum"),
         ([1.5, -0.5, 0.0, 0.0], "negative probability -0.5"),
         ([float("nan"), 0.5, 0.5, 0.0], "1 NaN"),
         ([0.5, 0.5], r"expected d\^n = 2\^2 = 4"),

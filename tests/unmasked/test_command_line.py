@@ -79,7 +79,8 @@ def test_claims_are_chosen_by_glob_subject_paper_and_verdict(tmp_path: Path) -> 
     assert {c["subject"] for c in chosen("energy")} == {"energy"}
     assert all(c["id"].startswith("schedules.1") for c in chosen("schedules.1*"))
     refuted = chosen("--paper", "2505.24857", "--refuted")
-    assert refuted and all(c["paper"] == "2505.24857" and c["expected"] == "refuted" for c in refuted)
+    assert refuted and all(c["paper"] == "2505.24857" and c["verdict"] == "refuted" for c in refuted)
+    assert {c["id"] for c in refuted} >= {"eb.E1", "eb.halved"}
     printed = chosen("--printed", "--refuted")
     assert {c["id"] for c in printed} >= {"energy.1.printed", "schedules.12.printed"}
     assert all(c["status"] == "printed" and c["id"].endswith(".printed") for c in printed)
@@ -94,5 +95,6 @@ def test_a_list_cut_off_by_its_reader_ends_quietly(tmp_path: Path) -> None:
 
 
 def test_a_claim_about_trained_models_is_explained(tmp_path: Path) -> None:
-    assert "judged from the records" in run("explain", "eb.E1", cwd=tmp_path).stdout
+    explained = run("explain", "eb.E1", cwd=tmp_path).stdout
+    assert "judged from the records" in explained and "refuted (docs/verdicts.md)" in explained
     assert "figure frontiers" in run("explain", "frontiers", cwd=tmp_path).stdout

@@ -13,7 +13,7 @@ import pytest
 from theory.errors import InvalidInput
 from theory.unmasking import evaluation
 from theory.unmasking.rules.sets import TopK
-from unmasked.entry import named, sampler
+from unmasked.rule_commands import rule_at
 
 ROOT = Path(__file__).parents[2]
 MINE = '''
@@ -70,9 +70,9 @@ def test_the_command_scores_draws_and_writes(mine: Path, tmp_path: Path) -> None
 
 
 def test_a_rule_class_and_an_instance_load() -> None:
-    assert isinstance(sampler(named("theory.unmasking.rules.sets:TopK", "rule")), TopK)
+    assert isinstance(rule_at("theory.unmasking.rules.sets:TopK"), TopK)
     with pytest.raises(InvalidInput, match="cannot be built without arguments"):
-        sampler(named("theory.unmasking.rules.sets:EntropyBounded", "rule"))
+        rule_at("theory.unmasking.rules.sets:EntropyBounded")
 
 
 @pytest.mark.parametrize(
@@ -81,6 +81,7 @@ def test_a_rule_class_and_an_instance_load() -> None:
         ("my_rules.py:nothing", "rule 'nothing' at state [2, 2, 2, 2, 2, 2] reveals nothing"),
         ("my_rules.py:broken", "rule 'broken' fails on (log_p, masked): TypeError"),
         ("my_rules.py:carefull", "unknown rule in my_rules.py 'carefull'; did you mean careful"),
+        ("my_rules.py:xyz", "'xyz'; known: careful, crooked, nothing\n"),
         ("my_rules.py:NUMBER", "3 is no rule"),
         ("my_rules.py", "expected FILE:NAME"),
         ("absent.py:careful", "there is no file absent.py"),

@@ -13,7 +13,7 @@ import pytest
 import unmasked as um
 from theory.files import PROJECT
 
-MODULES = [f"unmasked.{name}" for name in ("entry", "exploring", "fitting", "measuring", "own_claims")]
+MODULES = [f"unmasked.{name}" for name in ("entry", "exploring", "fitting", "measuring", "own_claims", "selection")]
 
 
 @pytest.mark.parametrize("name", um.__all__)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -97,12 +98,59 @@ def test_a_denoiser_with_the_mask_elsewhere() -> None:
         (lambda: um.world(np.ones(8) / 8, n=2, d=3), "swapped"),
         (lambda: um.measure(um.TopK(1), PAIR, denoiser=lambda z: torch.zeros(*z.shape, 2)), "log_softmax"),
         (lambda: um.measure(um.TopK(1), PAIR, denoiser=lambda z: torch.full((*z.shape, 2), 0.5)), "probabilities"),
+        (lambda: um.measure("top2", PAIR), r"unknown schedule 'top2'; .*; rules are objects, as um\.TopK\(2\)"),
+        (lambda: um.measure(um.TopK, PAIR), r"TopK is a class; give an object, as um\.TopK\(2\)"),
+        (lambda: um.evaluate(um.TopK), "TopK is a class"),
+        (lambda: um.explore.rules(PAIR, [um.TopK]), "TopK is a class"),
+        (lambda: um.measure(um.TopK(1), np.ones(16) / 16), r"um\.world\(law, d=2\)"),
+        (lambda: um.measure(um.TopK(1), np.ones((2, 2, 2))), "law sums to 8; expected 1 within 1e-9"),
+        (lambda: um.measure(um.TopK(1), PAIR, denoiser=3), "3 is no denoiser"),
+        (lambda: um.measure(um.TopK(1), PAIR, denoiser="model"), "'model' is no denoiser"),
+        (lambda: um.measure(um.TopK(1), PAIR, denoiser=um.TableDenoiser), "TableDenoiser is a class"),
+        (lambda: um.evaluate(um.TopK(1), {"pair": PAIR}, denoiser=3), "3 is no denoiser"),
+        (lambda: um.explore.rules(PAIR, [um.TopK(1)], 3), "3 is no denoiser"),
+        (lambda: um.denoiser("model", d=2), "'model' is no denoiser"),
+        (lambda: um.compare("linear", "squared sine", 4), "law of type str"),
+        (lambda: um.compare(um.TopK(2), PAIR, 4), "schedule of type TopK"),
     ],
 )
 def test_mistakes_are_said_in_one_line(call, message: str) -> None:
     with pytest.raises(um.InvalidInput, match=message) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+def test_a_trained_run_is_a_denoiser_wherever_one_is_asked_for(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).integers(0, 2, (200, 1)).repeat(3, 1)
+    run = um.fit(rows, d=2, steps=20, model="tiny", folder=tmp_path)
+    law = um.worlds.repetition(3)
+    assert um.denoiser(run) is run
+    found = um.measure(um.TopK(1), law, denoiser=run)
+    assert found.kl > 0 and found.kl == um.measure(um.TopK(1), law, denoiser=run.denoiser).kl
+    assert um.measure("linear", law, denoiser=run, steps=2).kl > 0
+    assert um.evaluate(um.TopK(1), {"bit": law}, denoiser=run).mine()[0].divergence == pytest.approx(found.kl)
+    assert um.explore.rules(law, [um.TopK(1)], run)["KL"].iloc[0] == pytest.approx(found.kl)
+    assert um.sampling.sample(um.TopK(1), run, 4, seed=0).tokens.shape == (4, 3)
+    with pytest.raises(um.InvalidInput, match="n = 3 beside a world with n = 4"):
+        um.measure(um.TopK(1), um.worlds.repetition(4), denoiser=run)
+    with pytest.raises(um.InvalidInput, match="where a law belongs") as told:
+        um.compare("linear", run, 4)
+    assert "\n" not in str(told.value)
+
+
+def test_arrays_are_compared_too() -> None:
+    assert um.compare("linear", PAIR, steps=1).error == pytest.approx(math.log(2))
+
+
+def increasing(t):
+    return t**2
+
+
+def test_own_functions_are_called_by_their_names() -> None:
+    assert um.compare(increasing, PAIR, 2).name.startswith("increasing beside")
+    assert um.compare(lambda t: t**2, PAIR, 2).name.startswith("custom beside")
+    assert um.explore.errors(PAIR, increasing, 2).index[0] == "increasing"
+    assert um.measure(lambda log_p, masked: masked, PAIR).name == "function"
 
 
 def test_evaluate_never_calls_a_one_token_rule_optimal() -> None:

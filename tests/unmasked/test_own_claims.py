@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -64,7 +66,7 @@ def test_strategies_are_objects_for_property_tests(world: um.World, rule) -> Non
 
 
 def test_check_and_tightest_take_a_claim_from_a_file(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, main_fails
 ) -> None:
     monkeypatch.setenv("UNMASKED_RECORDS", str(tmp_path / "records"))
     file = tmp_path / "mine.py"
@@ -74,7 +76,13 @@ def test_check_and_tightest_take_a_claim_from_a_file(
     assert main(["tightest", f"{file}:budget_is_enough", "--budget", "30"]) == 0
     saved = tmp_path / "records" / "tightest" / "budget_is_enough.json"
     assert saved.is_file()
-    assert main(["check", f"{file}:budget_is_enough", "--replay", str(saved)]) == 1
+    (printed,) = re.findall("run it again: unmasked (.*)", capsys.readouterr().out)
+    assert shlex.split(printed) == ["check", f"{file}:budget_is_enough", "--replay", str(saved)]
+    assert main(shlex.split(printed)) == 1
+    capsys.readouterr()
+    assert f"unmasked check FILE:budget_is_enough --replay {saved}" in main_fails(main, "check", "--replay", str(saved))
+    assert "not of eb.4; name that claim" in main_fails(main, "check", "eb.4", "--replay", str(saved))
+    assert "2 claims" in main_fails(main, "check", "eb.4", "eb.1", "--replay", str(saved))
 
 
 def test_a_file_without_the_claim_suggests_the_nearest(tmp_path: Path, main_fails) -> None:

@@ -166,7 +166,10 @@ def _read(law: Any, n: int | None, d: int | None) -> tuple[Tensor, int, int]:
     if n is None and d is None:
         if cube and q.ndim > 1:
             return q.reshape(-1), q.ndim, q.shape[0]
-        raise InvalidInput(f"law of shape {tuple(q.shape)}; expected shape (d,) * n, or give n and d beside it")
+        raise InvalidInput(
+            f"law of shape {tuple(q.shape)}; expected shape (d,) * n, or d^n probabilities with n or d beside them: "
+            "um.world(law, d=2)"
+        )
     if q.ndim < 1:
         raise InvalidInput("law is a single number; expected d^n probabilities")
     if cube and (n is None or n == q.ndim) and (d is None or d == q.shape[0]) and q.ndim > 1:

@@ -50,7 +50,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "law with unequal axes": (lambda: closed_forms.reachable_states(TableWorld(np.ones((2, 3)))), "expected"),
     "negative law": (lambda: closed_forms.reachable_states(TableWorld(np.array([2.0, -1.0]), 1, 2)), "negative"),
     "NaN law": (lambda: closed_forms.reachable_states(TableWorld(np.array([1.0, math.nan]), 1, 2)), "NaN"),
-    "zero law": (lambda: closed_forms.reachable_states(TableWorld(np.zeros((2, 2)))), "sums to one"),
+    "zero law": (lambda: closed_forms.reachable_states(TableWorld(np.zeros((2, 2)))), "sums to 0; expected 1"),
     "reachable states of a batch": (lambda: closed_forms.reachable_states(BATCH), "take world"),
     "constant of a batch": (lambda: closed_forms.kinetic_constant(BATCH), "take world"),
     "path of a batch": (lambda: rates.marginal_path(BATCH, Moment.at(0.4, 1.0)), "take world"),

@@ -12,6 +12,7 @@ from torch import Generator, Tensor
 
 from theory.errors import InvalidInput
 from theory.schedules import Schedule
+from theory.showing import brief, called
 from theory.unmasking.rules.base import Rule, SetRule, ValueRule
 
 
@@ -41,21 +42,13 @@ class FunctionRule(SetRule):
 
 
 def as_rule(source: Any) -> Rule:
-    """Return a rule itself, a rule class built without arguments, or a function of (log_p, masked) as a rule.
-
-    Raises InvalidInput for anything else.
-    """
+    """Return a rule itself, or a function of (log_p, masked) as a rule; InvalidInput for anything else."""
     if isinstance(source, SetRule | ValueRule):
         return source
-    if inspect.isclass(source) and issubclass(source, SetRule | ValueRule):
-        try:
-            found: Rule = source()
-        except TypeError as error:
-            given = source.__name__
-            raise InvalidInput(f"{given} cannot be built without arguments ({error}); give an instance") from error
-        return found
+    if inspect.isclass(source):
+        raise InvalidInput(f"{source.__name__} is a class; give an object, as um.TopK(2) is one of um.TopK")
     if isinstance(source, Schedule):
         raise InvalidInput(f"{source.name} is a schedule; expected a rule: compare(...) measures schedules")
     if callable(source):
-        return FunctionRule(source, getattr(source, "__name__", "function"))
-    raise InvalidInput(f"{source!r:.60} is no rule; expected a function (log_p, masked) -> positions, or a rule")
+        return FunctionRule(source, called(source, "function"))
+    raise InvalidInput(f"{brief(source)} is no rule; expected a function (log_p, masked) -> positions, or a rule")
