@@ -19,6 +19,7 @@ from theory.unmasking.claims import (
     optimal,
     policy,
     punt,
+    punt_bias,
     sampler,
     slips,
 )
@@ -41,5 +42,6 @@ CLAIMS = (
     *policy.CLAIMS,
     *elbo_controls.CLAIMS,
     *punt.CLAIMS,
+    *punt_bias.CLAIMS,
     *info_gain.CLAIMS,
 )
