@@ -53,6 +53,9 @@ def hull_families(family: str, low: float, high: float) -> Iterator[Evidence]:
         hull = lower_hull(points)
         for done in bounds:
             nfe, divergence = float(torch.as_tensor(done.calls)[w]), float(torch.as_tensor(done.divergence)[w])
+            if w == 0:
+                mixed, slack = _mixed(points, nfe), tolerance(found[0], 5)
+                yield equal("enumeration", height(hull, nfe), mixed, slack, note="hull, and mixtures of two points")
             inside = 1 + SLACK < nfe < 5 - SLACK
             interior += inside
             below += inside and divergence < height(hull, nfe) - SLACK

@@ -34,8 +34,6 @@ from theory.unmasking.rules.proxies import ProxyName
 from theory.unmasking.rules.sets import EntropyBounded, LeftToRight, RandomOne, Threshold, TopK, prefix_bounds
 from theory.worlds import TableWorld
 
-"""How many sequences the sampled comparisons draw."""
-
 
 def limits(world: TableWorld, by: ProxyName, positive: bool = True, dual: bool = False) -> Iterator[Evidence]:
     """Run EB at budget infinity and at 0; calls exactly, errors against entropies of the law in fractions.

@@ -14,7 +14,7 @@ from theory.denoisers import TableDenoiser
 from theory.ledger import Claim, Evidence, Sharp, at_least, at_most, equal
 from theory.reference import laws as reference
 from theory.reference import nelbo as reference_nelbo
-from theory.unmasking import best_rules, likelihood
+from theory.unmasking import best_rules, likelihood, losses
 from theory.unmasking.claims.duel_inputs import (
     EXACT,
     NOTES,
@@ -30,8 +30,6 @@ from theory.unmasking.rules.base import SetRule
 from theory.unmasking.rules.sets import LeftToRight, RandomOne, TopK
 from theory.worlds import TableWorld, states
 
-"""Up to this many factors, products of powers of fractions are compared exactly."""
-
 
 def elbo_forms(denoiser: TableDenoiser, world: TableWorld, flat: bool = False) -> Iterator[Evidence]:
     """Compare the ELBO over orders with that over numbers of masks, and both with n! orders written out."""
@@ -46,6 +44,8 @@ def elbo_forms(denoiser: TableDenoiser, world: TableWorld, flat: bool = False) -
     yield equal("enumeration", orders, all_orders, s.slack, note="sweep over sets against all orders")
     mean = -reference_nelbo.nelbo_by_order(denoiser, world)
     yield equal("enumeration", q @ counts, mean, s.slack, note="data average against nelbo_by_order")
+    by_count = -losses.cross_entropies(world, denoiser).sum()
+    yield equal("enumeration", by_count, mean, s.slack, note="cross-entropies by count against nelbo_by_order")
 
 
 def elbo_chain(denoiser: TableDenoiser, swap: bool = False, factor: float = 1.0) -> Iterator[Evidence]:

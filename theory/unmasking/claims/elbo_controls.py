@@ -32,6 +32,7 @@ from theory.unmasking.rules.sets import TopK
 from theory.worlds import TableWorld, states
 
 FEW = 200
+"""Up to this many factors, products of powers of fractions are compared exactly."""
 
 
 def above(denoiser: TableDenoiser, world: TableWorld, rule: SetRule, bound: str, sign: int = 1) -> Iterator[Evidence]:
