@@ -144,6 +144,14 @@ def _batches(draw: st.DrawFn) -> Instance:
 
 
 LEAK = {"found": [[[1, 0], [1, 0]], [[1, 1], [1, 1]]], "by": "entropy", "budget": 0.0}
+FOUR = {
+    "found": [
+        [[9, 1, 1], [1, 1, 1], [5, 1, 1], [2, 1, 1]],
+        [[1, 2, 3], [1, 0, 0], [1, 1, 0], [7, 1, 0]],
+    ],
+    "by": "margin",
+    "budget": 0.5,
+}
 LADDER = {"world": SIX_ATOMS, "low": 0.40, "high": 0.45}
 HALF_A_UNIT = "half a unit of the last digit given; walk against fractions: rounding"
 
@@ -162,7 +170,7 @@ CLAIMS = (
         tolerance="none: sets of positions",
         inputs=_batches,
         examples=25,
-        fixtures=(LEAK,),
+        fixtures=(LEAK, FOUR),
         variants={"one percent of the next sequence's conditionals": partial(batch_invariance, neighbour=0.01)},
     ),
     Claim(

@@ -232,6 +232,7 @@ CLAIMS = (
         fixtures=(
             {"rows": [[1, 1, 1], [1, 2, 1], [9, 1, 1]], "by": "margin", "low": 0.0, "high": 1.5},
             {"rows": [[1, 1], [1, 1]], "by": "entropy", "low": 0.0, "high": math.log(2)},
+            {"rows": [[12, 4, 4], [11, 9, 0]], "by": "confidence", "low": 0.0, "high": 0.7},
         ),
         variants={"the set of 99 % of the budget": partial(more_budget_more_tokens, factor=0.99)},
     ),

@@ -167,6 +167,7 @@ SPREAD = {"denoiser": BITS, "world": TableWorld.from_weights([1, 1, 5, 1], 2, 2)
 BOTH_ORDERS = {"denoiser": BITS, "world": TableWorld.from_weights([4, 1, 8, 1], 2, 2)}
 MIXED = {"denoiser": BITS, "world": TableWorld.from_weights([2, 0, 5, 1], 2, 2)}
 THREE = {"denoiser": THREE_BITS, "world": PARITY}
+ALIKE = TableWorld.from_weights([9, 1, 1, 1, 1, 1, 1, 9], 3, 2, "three bits, mostly alike")
 CHANNEL = TableWorld.from_weights([3, 1, 1, 3], 2, 2, "symmetric channel")
 UNIFORM_MODEL = {"denoiser": table(2, 2, [1] * 12), "world": TableWorld.from_weights([9, 1, 1, 1], 2, 2)}
 
@@ -237,7 +238,7 @@ CLAIMS = (
         tolerance=f"{ROUNDING}; hull: SLACK (2 + price + its steepest slope), within which vertices are merged",
         inputs=lambda: strategies.paired(world=strategies.worlds(n=(2, 3), cells=27), ticks=st.integers(0, 24)),
         examples=40,
-        fixtures=({"world": COPIED_PAIRS, "ticks": 4}, {"world": CHANNEL, "ticks": 16}),
+        fixtures=({"world": COPIED_PAIRS, "ticks": 4}, {"world": CHANNEL, "ticks": 16}, {"world": ALIKE, "ticks": 2}),
         variants={"1 % more than the optimum": partial(cheapest, factor=1.01)},
     ),
     Claim(
