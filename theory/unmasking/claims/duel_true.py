@@ -183,7 +183,7 @@ CLAIMS = (
         check=every_order_is_true,
         tolerance=EXACT,
         inputs=lambda: laws_with_rules(SINGLE, drawn=False),
-        examples=40,
+        examples=15,
         fixtures=(
             {"world": PARITY, "rule": TopK(1)},
             {"world": COPIED_PAIRS, "rule": TopK(1, "margin")},
@@ -208,7 +208,7 @@ CLAIMS = (
         check=parallel_error,
         tolerance=ROUNDING,
         inputs=lambda: laws_with_rules(PARALLEL),
-        examples=60,
+        examples=25,
         fixtures=(
             {"world": COPIED_PAIRS, "rule": LeftToRight(2)},
             {"world": PARITY, "rule": coded([2] * 26 + [0], 3, 2)},
@@ -231,7 +231,7 @@ CLAIMS = (
         check=refining,
         tolerance=ROUNDING,
         inputs=refinements,
-        examples=60,
+        examples=25,
         fixtures=(
             *({"world": PARITY, "order": [0, 2, 1], "cuts": [], "finer": finer} for finer in ([2], [1, 2])),
             {"world": FAIR, "order": [0, 1], "cuts": [], "finer": [1]},
@@ -255,7 +255,7 @@ CLAIMS = (
         check=entropy_identity,
         tolerance=ROUNDING,
         inputs=lambda: tables(ALL, drawn=True, law=True),
-        examples=60,
+        examples=10,
         fixtures=({"denoiser": BITS, "rule": TopK(1), "world": TableWorld.from_weights([9, 1, 1, 1], 2, 2)},),
         variants={"along paths of the data": partial(entropy_identity, chain="data")},
     ),

@@ -220,6 +220,7 @@ CLAIMS = (
         check=calls_fall,
         tolerance=f"none in fractions; {ROUNDING}",
         inputs=_pair,
+        examples=10,
         fixtures=(LADDER,),
     ),
     Claim(
@@ -238,7 +239,7 @@ CLAIMS = (
         check=error_rises,
         tolerance=ROUNDING,
         inputs=_pair,
-        examples=60,
+        examples=10,
         fixtures=({"world": COPIED_PAIRS, "low": 0.7, "high": 1.4},),
     ),
     Claim(

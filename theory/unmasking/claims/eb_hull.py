@@ -96,7 +96,7 @@ CLAIMS = (
         check=below_hull,
         tolerance=ROUNDING,
         inputs=lambda: strategies.paired(world=strategies.worlds(n=(3, 4), cells=27), budget=budgets()),
-        examples=60,
+        examples=12,
         fixtures=({"world": WIDE, "budget": 0.65}, {"world": COPY, "budget": 0.3}),
     ),
     Claim(

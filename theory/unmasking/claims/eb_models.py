@@ -31,7 +31,7 @@ from theory.unmasking.claims.rule_inputs import tolerance
 from theory.unmasking.rules.sets import EntropyBounded
 from theory.worlds import TableWorld, information, states
 
-SAMPLES = 20_000
+SAMPLES = 5_000
 """How many sequences the sampled comparisons draw."""
 
 
@@ -165,7 +165,7 @@ CLAIMS = (
         check=model_side,
         tolerance="rounding of a sum over the block's joint law",
         inputs=partial(blocks, True),
-        examples=80,
+        examples=50,
         fixtures=(
             SURE_BUT_WRONG,
             {"block": _copies([1, 1], 2), "predicted": [[999, 1], [999, 1]]},
@@ -196,7 +196,7 @@ CLAIMS = (
         check=greedy_guarantee,
         tolerance="rounding of a sum over the block's joint law",
         inputs=partial(blocks, False),
-        examples=80,
+        examples=60,
         fixtures=({"block": FAIR_PAIR}, {"block": SHARED}, {"block": NO_MARGIN}),
         variants={
             "99 % of B / (2 ln 2)": partial(greedy_guarantee, factor=0.99),
@@ -222,7 +222,7 @@ CLAIMS = (
         inputs=lambda: strategies.paired(
             world=strategies.worlds(n=(2, 4), cells=27), rule=st.builds(EntropyBounded, budgets())
         ),
-        examples=8,
+        examples=4,
         fixtures=({"world": SIX_ATOMS, "rule": EntropyBounded(0.45)},),
         variants={"one percent more": partial(teacher_forced, factor=1.01)},
     ),

@@ -169,7 +169,7 @@ CLAIMS = (
         check=limits,
         tolerance=f"none in fractions; {ROUNDING}",
         inputs=lambda: strategies.paired(world=strategies.worlds(n=(2, 4), cells=27), by=proxies()),
-        examples=20,
+        examples=10,
         fixtures=({"world": GENERIC, "by": "entropy"}, {"world": COPY, "by": "margin"}),
         variants={
             "n steps at budget zero on every law": partial(limits, positive=False),
@@ -251,6 +251,7 @@ CLAIMS = (
         check=one_token_exact,
         tolerance=f"none in fractions; {ROUNDING}",
         inputs=_one_token,
+        examples=10,
         fixtures=(
             {"world": COPY, "rule": RandomOne()},
             {"world": COPY, "rule": TopK(1, "entropy")},

@@ -126,6 +126,7 @@ CLAIMS = (
         check=partial(above, bound="ELBO"),
         tolerance=EXACT,
         inputs=lambda: tables(SINGLE, law=True),
+        examples=12,
         fixtures=(BELOW,),
     ),
     Claim(

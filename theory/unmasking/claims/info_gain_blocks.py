@@ -244,7 +244,7 @@ CLAIMS = (
         check=output_entropy,
         tolerance=ROUNDING,
         inputs=_two_worlds,
-        examples=10,
+        examples=8,
         fixtures=({"world": GENERIC, "other": OTHER, "k": 1}, {"world": GENERIC, "other": OTHER, "k": 2}),
         variants={kind: partial(output_entropy, kind=kind) for kind in KINDS[1:]},
     ),

@@ -167,7 +167,7 @@ CLAIMS = (
         check=single_candidate,
         tolerance=ROUNDING,
         inputs=only_worlds,
-        examples=10,
+        examples=9,
         fixtures=({"world": GENERIC},),
         variants={"two drawn candidates": partial(single_candidate, count=2)},
     ),

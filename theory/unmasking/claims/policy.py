@@ -186,7 +186,7 @@ CLAIMS = (
         check=oracle_exceeds_one,
         tolerance=EXACT,
         inputs=tables,
-        examples=60,
+        examples=20,
         fixtures=({"denoiser": BITS}, {"denoiser": clock(2)}, {"denoiser": clock(3)}),
         variants={
             "along the worst order": partial(oracle_exceeds_one, worst=True),
@@ -215,7 +215,7 @@ CLAIMS = (
         check=programme_is_best,
         tolerance=ROUNDING,
         inputs=_learned,
-        examples=40,
+        examples=12,
         fixtures=(SHARP, UNIFORM_MODEL, THREE),
         variants={
             "planned for uniform data": partial(programme_is_best, uniform=True),
@@ -237,7 +237,7 @@ CLAIMS = (
         check=cheapest,
         tolerance=f"{ROUNDING}; hull: SLACK (2 + price + its steepest slope), within which vertices are merged",
         inputs=lambda: strategies.paired(world=strategies.worlds(n=(2, 3), cells=27), ticks=st.integers(0, 24)),
-        examples=40,
+        examples=7,
         fixtures=({"world": COPIED_PAIRS, "ticks": 4}, {"world": CHANNEL, "ticks": 16}, {"world": ALIKE, "ticks": 2}),
         variants={"1 % more than the optimum": partial(cheapest, factor=1.01)},
     ),
@@ -255,7 +255,7 @@ CLAIMS = (
         check=mixture_is_best,
         tolerance=f"{ROUNDING}; the programme's own duality gap",
         inputs=_learned,
-        examples=24,
+        examples=12,
         fixtures=(MIXED, SPREAD, SHARP),
         variants={"log p^unif instead of the best": partial(mixture_is_best, uniform=True)},
     ),
@@ -275,6 +275,7 @@ CLAIMS = (
         check=oracle_is_likelihood,
         tolerance=EXACT,
         inputs=_learned,
+        examples=20,
         fixtures=(BOTH_ORDERS,),
     ),
     Claim(
