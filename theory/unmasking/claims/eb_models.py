@@ -173,7 +173,7 @@ CLAIMS = (
         ),
         variants={"99 % of the terms for wrong predictions": partial(model_side, terms=0.99)},
         sharp=Sharp(
-            "The factor 1 is the best for every d, every number of tokens and every delta up to 1 - 1/d: copies of a "
+            "The factor 1 is the best for every d, every number of tokens and every delta: copies of a "
             "token that takes one value with probability 1 - delta and the others equally often, each predicted with "
             "certainty.",
             SURE_BUT_WRONG,
