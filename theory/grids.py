@@ -17,7 +17,7 @@ def uniform_grid(steps: int) -> Float[ndarray, "nodes"]:
 
 
 def geometric_grid(steps: int, ratio: float, ending: str = "masked") -> Float[ndarray, "nodes"]:
-    """Return a geometric grid (schedules notes, 7, consequence iv).
+    """Return a geometric grid (docs/derivations.md, schedules.11b).
 
     `ending="masked"`: the masked fraction shrinks by `ratio` a step, 1 - alpha_k = r^k for k < K (TC regime).
     `ending="revealed"`: the revealed fraction grows by 1 / r a step, alpha_k = r^(K-k) for k >= 1 (DTC regime).

@@ -22,11 +22,19 @@ from theory.files import check_writable, records_folder, write_atomically
 from theory.ledger import Claim, checking
 from theory.ledger.checking import Result
 from theory.ledger.tightest import tightest as search
+from unmasked import describing
 from unmasked.options import Check, List, Tightest
 from unmasked.own_claims import OwnClaim
 from unmasked.selection import Entry, index, own, select
 
 console = Console(width=None if sys.stdout.isatty() else 150, soft_wrap=False)
+STATUS = {
+    "printed": "printed in the paper", "reading": "a natural reading of the paper", "ours": "our own",
+}  # fmt: skip
+QUANTIFIERS = {
+    "for all": "all inputs that meet the assumptions", "there exists": "at least one input",
+    "this instance": "the named instances only",
+}  # fmt: skip
 LINES = 12
 """Lines of an instance that the terminal shows."""
 
@@ -46,8 +54,7 @@ def show_list(command: List) -> int:
     """Print the chosen claims."""
     entries = select(command.ids, command.paper, command.refuted, command.printed)
     if command.json:
-        keys = ("id", "subject", "paper", "source", "status", "statement", "kind", "expected")
-        print(json.dumps([{key: getattr(entry, key) for key in keys} for entry in entries], indent=1))
+        print(json.dumps([describing.described(entry) for entry in entries], indent=1))
         sys.stdout.flush()
         return 0
     columns = (Column("claim", no_wrap=True), "kind", "expected", "source", "statement")
@@ -72,7 +79,9 @@ def check(command: Check) -> int:
         _report(results, wrong, {each.name: each.claim for each in mine})
     judged = _check_trained([e for e in entries if e.trained], command, bool(patterns or command.paper))
     if command.json is not None:
-        found = [checking.as_json(r) for r in results] + [judging.as_json(j) for j in judged]
+        by_id = {entry.id: entry for entry in entries}
+        found = [describing.of_result(by_id[r.id], r) if r.id in by_id else checking.as_json(r) for r in results]
+        found += [describing.of_judgement(by_id[j.claim.id], j) for j in judged]
         write_atomically(command.json, json.dumps(found, indent=1))
     return 1 if wrong else 0
 
@@ -127,7 +136,7 @@ def explain(entry: Entry | OwnClaim) -> int:
         if value:
             table.add_row(f"[bold]{key}[/bold]", escape(value))
     if last is not None:
-        keys = ("verdict", "instances", "effective", "violations", "residual", "slack", "tolerance", "note")
+        keys = ("verdict", "reach", "instances", "effective", "violations", "residual", "slack", "tolerance", "note")
         found = [f"{key}: {last[key]}" for key in keys if last.get(key) not in (None, "")]
         found += [f"{key}: {shortened(last[key])}" for key in ("worst", "witness") if last.get(key)]
         table.add_row("[bold]last evidence[/bold]", escape("\n".join(found)))
@@ -145,7 +154,8 @@ def shortened(instance: Any, limit: int = 90 * LINES) -> str:
 
 def coloured(verdict: str) -> str:
     """Return a verdict in its colour."""
-    return {"holds": "[green]holds[/green]", "refuted": "[yellow]refuted[/yellow]"}.get(verdict, verdict)
+    colours = {"holds": "green", "refuted": "yellow", "undecided": "magenta"}
+    return f"[{colours[verdict]}]{verdict}[/{colours[verdict]}]" if verdict in colours else verdict
 
 
 def _check_options(command: Check) -> None:
@@ -180,12 +190,12 @@ def _report(results: Sequence[Result], wrong: Sequence[Result], mine: dict[str, 
         claim = mine.get(r.id) or index()[r.id].claim
         witness = checking.smallest_witness(claim, 200) or r.witness or r.worst
         console.print(f"[bold]{r.id}[/bold]: {r.verdict}, expected {r.expected}; {escape(shortened(witness))}")
-    statistical = sum("monte-carlo" in r.routes for r in results)
+    statistical = sum(r.comparisons for r in results)
     console.print(
         f"{len(results)} claims, {len(results) - len(wrong)} as expected, "
         f"{sum(r.verdict == 'refuted' for r in results)} refuted, {sum(r.instances for r in results)} instances, "
-        f"{sum(r.seconds for r in results):.0f} s of work; {statistical} statistical, "
-        f"false-alarm budget of the suite {ledger.FALSE_ALARM_BUDGET:g}"
+        f"{sum(r.seconds for r in results):.0f} s of work; {statistical} statistical comparisons, one of which fails "
+        f"by chance with probability below {sum(r.false_alarm for r in results):.2g}"
     )
 
 
@@ -225,22 +235,29 @@ def _theoretical(identifier: str) -> Claim:
 
 
 def _about(c: Claim, status: str) -> dict[str, str]:
-    return {
-        "claim": c.id, "statement": c.statement, "source": c.source, "status": status,
-        "assumptions": c.assumptions or "none", "kind": c.kind, "expected": c.expected, "see also": c.see,
-        "routes": ", ".join(c.routes), "tolerance": c.tolerance,
+    rows = {
+        "claim": c.id, "statement": c.statement, "formula": c.tex, "assumptions": c.assumptions or "none",
+        "source": c.source, "status": STATUS[status], "speaks of": QUANTIFIERS[c.quantifier], "kind": c.kind,
+        "expected": c.expected, "see also": c.see, "routes": ", ".join(c.routes), "tolerance": c.tolerance,
         "how": (getattr(c.check, "func", c.check).__doc__ or "").strip(),
         "fixtures": "\n".join(shortened(dict(f), 300) for f in c.fixtures[:6]),
         "inputs": f"{c.examples} drawn by Hypothesis" if c.inputs else "fixtures only",
         "false variants": "; ".join(c.variants),
     }  # fmt: skip
+    if c.sharp is not None:
+        rows["sharp constant"] = c.sharp.constant
+        rows["tightest by proof"] = f"{c.sharp.share:.1%} of the bound at {shortened(c.sharp.instance, 300)}"
+    known = describing.tightest_known(c.id)
+    if known is not None:
+        numbers = f"computed {known['computed']:.12g}, claimed {known['claimed']:.12g}"
+        rows["tightest found"] = f"{numbers} at {shortened(known['instance'], 300)}"
+    return rows
 
 
 def _table(results: Sequence[Result]) -> Table:
-    table = Table(Column("claim", no_wrap=True), "verdict", "routes", "worst", "tolerance", "effective", "seconds")
+    table = Table(Column("claim", no_wrap=True), "verdict", "reach", "routes", "worst", "tolerance", "seconds")
     for r in results:
         worst = f"residual {r.residual:.1e}" if r.residual is not None else f"slack {r.slack or 0.0:.1e}"
         mark = coloured(r.verdict) if r.as_expected else f"[bold red]{r.verdict}, expected {r.expected}[/bold red]"
-        count = f"{r.effective} of {r.instances}" + (f", {r.violations} fail" if r.violations else "")
-        table.add_row(r.id, mark, ", ".join(r.routes), worst, f"{r.tolerance:.0e}", count, f"{r.seconds:.1f}")
+        table.add_row(r.id, mark, r.reach, ", ".join(r.routes), worst, f"{r.tolerance:.0e}", f"{r.seconds:.1f}")
     return table

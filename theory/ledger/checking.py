@@ -132,7 +132,8 @@ class _Tally:
         if self.verdict == "refuted":
             return "refuted by a proof" if self.disproved else f"refuted by {self.violations} of {checked}"
         if self.claim.quantifier == "there exists":
-            return f"{self.verdicts.count('holds')} witness(es) among {checked}"
+            count = self.verdicts.count("holds")
+            return f"witnessed by {count} of {checked}" if count else f"no witness among {checked}"
         if self.claim.quantifier == "this instance":
             return f"the named {checked}"
         if not self.proofs:

@@ -124,6 +124,8 @@ def _descend(claim: Claim, instance: Instance, steps: int) -> dict[str, Any]:
         if now < least:
             least, kept = now, _plain(values())
         loss.backward()
+        if not all(bool(v.grad.isfinite().all()) for v in logs.values() if v.grad is not None):
+            break
         optimiser.step()
         for group in optimiser.param_groups:
             group["lr"] *= DECAY

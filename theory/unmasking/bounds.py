@@ -1,11 +1,13 @@
-"""Bounds on the error of parallel unmasking and the schedules that attain them, sections A, B, C and 7. Nats.
+"""Upper bounds on the error of parallel unmasking, with the least constants, and the schedules that they are for.
 
-Every bound takes TC, DTC or the curve's last value Z_n, and a schedule; names follow the papers. The
-schedules of Theorem 9 and the geometric grids need no knowledge of the law.
+A bound is a constant times TC, DTC or the last value Z_n of the information curve, in nats. The constants are exact
+fractions: the least ones that hold for every law (docs/derivations.md says why), at the given length or, where the
+docstring says so, at every length. The schedules of Theorem 9 and the geometric grids need no knowledge of the law.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from fractions import Fraction
@@ -22,7 +24,7 @@ Regime = Literal["TC", "DTC"]
 
 
 def doubling_sizes(n: int, zeta: int, regime: Regime = "TC") -> list[int]:
-    """Return the sizes of Theorem 9 (Chen, Cong, Li): E <= TC / (zeta - 1) or DTC / (zeta - 1).
+    """Return the sizes of Theorem 9 (Chen, Cong, Li), whose error `doubling_constant` bounds.
 
     TC version: N_i = floor(N_{i-1} + (n - N_{i-1}) / zeta), large blocks first, then unit steps. DTC
     version: the mirror image, N'_i = ceil(N'_{i-1} (1 - 1 / zeta)) from n down, large blocks last.
@@ -42,6 +44,17 @@ def doubling_sizes(n: int, zeta: int, regime: Regime = "TC") -> list[int]:
     return sizes if regime == "TC" else sizes[::-1]
 
 
+def doubling_constant(n: int, zeta: int, regime: Regime = "TC") -> Fraction:
+    """Return c with E <= c TC, or c DTC, for the sizes of Theorem 9; the least where zeta divides n.
+
+    (n - zeta) / (zeta (n - 1)) < 1 / zeta for TC and (n - zeta) / (n (zeta - 1) + zeta) < 1 / (zeta - 1) for DTC; the
+    paper has 1 / (zeta - 1) in both.
+    """
+    if zeta >= n:
+        return Fraction(0)
+    return Fraction(n - zeta, zeta * (n - 1) if regime == "TC" else n * (zeta - 1) + zeta)
+
+
 def doubling_steps(n: int, zeta: int) -> float:
     """Return the bound of Theorem 9 on the number of steps, 2 + zeta (1 + ln n)."""
     return 2 + zeta * (1 + math.log(n))
@@ -54,9 +67,14 @@ def singles_then_blocks(n: int, singles: int, blocks: int) -> list[int]:
     return [1] * singles + balanced_sizes(n - singles, blocks)
 
 
-def austin_bound(n: int, singles: int, blocks: int, dual_total: float) -> float:
-    """Return (n / l)(DTC / k), the bound of Theorem 10 / Corollary 34 after Austin."""
-    return n / blocks * dual_total / singles
+def austin_constant(n: int, singles: int, blocks: int) -> Fraction:
+    """Return n / (k l), with E <= DTC n / (k l) for k singles and l blocks: Theorem 10 / Corollary 34 after Austin."""
+    return Fraction(n, blocks * singles)
+
+
+def singles_constant(n: int, singles: int, blocks: int) -> Fraction:
+    """Return the least c with E <= c DTC for k singles and l equal blocks: (ceil((n - k) / l) - 1) / (k + 1)."""
+    return Fraction(-(-(n - singles) // blocks) - 1, singles + 1)
 
 
 def balanced_sizes(n: int, steps: int) -> list[int]:
@@ -66,15 +84,19 @@ def balanced_sizes(n: int, steps: int) -> list[int]:
     return [n // steps + (k < n % steps) for k in range(steps)]
 
 
-def largest_block_bound(sizes: Sequence[int], last: float) -> float:
-    """Return (s_max - 1) Z_n."""
-    return (max(sizes) - 1) * last
+def block_constant(sizes: Sequence[int]) -> int:
+    """Return the least c with E(s) <= c Z_n: s_max - 1."""
+    return max(sizes) - 1
 
 
-def li_cai_bound(sizes: Sequence[int], last: float) -> float:
-    """Return (2^ceil(log2 s_max) - 1) Z_n, Theorem 1 of Li and Cai: sum_i I(X_i; X_-i) / n is Z_n."""
-    doubled = 1 << (max(sizes) - 1).bit_length()
-    return (doubled - 1) * last
+def li_cai_constant(sizes: Sequence[int]) -> int:
+    """Return 2^ceil(log2 s_max) - 1, which Theorem 1 of Li and Cai has for c: sum_i I(X_i; X_-i) / n is Z_n."""
+    return int((1 << (max(sizes) - 1).bit_length()) - 1)
+
+
+def halving_constant(sizes: Sequence[int]) -> int:
+    """Return the least c with E(s) <= E(halved s) + c Z_n: floor(s_max / 2)."""
+    return max(sizes) // 2
 
 
 def halved(sizes: Sequence[int]) -> list[int]:
@@ -100,34 +122,43 @@ def random_breakpoint_error(curve: Float[ndarray, "n"], rho: Sequence[float], st
     """Return E = sum_m dZ_m sum_{j >= m} (1 - rho{m..j})^(K - 1) for K - 1 breakpoints drawn from rho."""
     n = len(curve)
     below = np.concatenate(([0.0, 0.0], np.cumsum(np.asarray(rho, dtype=float))))
+    rise = np.diff(curve)
     total = 0.0
-    for m in range(2, n + 1):
+    for m in 2 + np.flatnonzero(rise):
         hit = below[m : n + 1] - below[m - 1]
-        total += (curve[m - 1] - curve[m - 2]) * float(np.sum(np.clip(1 - hit, 0, 1) ** (steps - 1)))
+        total += rise[m - 2] * float(np.sum(np.clip(1 - hit, 0, 1) ** (steps - 1)))
     return total
 
 
-def random_breakpoint_bound(n: int, steps: int, total: float, dual: float, regime: Regime) -> float:
-    """Return 2 TC h / (h + K - 1), or DTC h / (K - 1 - h) where K - 1 > h (else inf); h = sum_{i<n} 1 / i."""
-    h = sum(1 / i for i in range(1, n))
+def random_breakpoint_constant(n: int, steps: int, regime: Regime) -> Fraction | None:
+    """Return c with E <= c TC for rho ~ 1 / (n - j + 1): h / (h + K - 1), h = sum_{i<n} 1 / i.
+
+    Or c with E <= c DTC for rho ~ 1 / (j - 1): h / (K - 1 - h), None where K - 1 <= h. Neither can be improved by a
+    factor at every n.
+    """
+    h = sum((Fraction(1, i) for i in range(1, n)), Fraction(0))
     if regime == "TC":
-        return 2 * total * h / (h + steps - 1)
-    return dual * h / (steps - 1 - h) if steps - 1 > h else math.inf
+        return h / (h + steps - 1)
+    return h / (steps - 1 - h) if steps - 1 > h else None
 
 
-def uniform_grid_bound(steps: int, total: float, dual: float) -> float:
-    """Return (TC + DTC) / K, the bound for the uniform grid (section 7, iii)."""
-    return (total + dual) / steps
+def grid_constant(grid: Sequence[Fraction]) -> Fraction:
+    """Return the least c with E_iid <= c (TC + DTC) at every n: the widest cell of the grid, 1 / K for equal ones."""
+    return max(Fraction(b) - Fraction(a) for a, b in itertools.pairwise(grid))
 
 
-def geometric_grid_bound(steps: int, ratio: float, total: float, dual: float, regime: Regime = "TC") -> float:
-    """Return ((1 - r) / r) TC + r^(K-1) (TC + DTC), or DTC in the first term (section 7, iv)."""
-    first = total if regime == "TC" else dual
-    return (1 - ratio) / ratio * first + ratio ** (steps - 1) * (total + dual)
+def geometric_constants(steps: int, ratio: Fraction, regime: Regime = "TC") -> tuple[Fraction, Fraction]:
+    """Return (c, e) with E_iid <= c TC + e (TC + DTC) for geometric grids: 1 - r and r^K.
+
+    In the regime "DTC", for grids that grow, E_iid <= c DTC + e (TC + DTC) with (1 - r) / r and r^(K-1). Given c, the
+    least e at every n. With one step c is 0 in the first term and the whole error is TC.
+    """
+    r = Fraction(ratio)
+    return (1 - r, r**steps) if regime == "TC" else ((1 - r) / r, r ** (steps - 1))
 
 
 def regime_grid(steps: int, ratio: float, regime: Regime = "TC") -> Float[ndarray, "nodes"]:
-    """Return the geometric grid whose bound `geometric_grid_bound` states."""
+    """Return the geometric grid that `geometric_constants` bounds."""
     return geometric_grid(steps, ratio, "masked" if regime == "TC" else "revealed")
 
 

@@ -1,8 +1,9 @@
 """A mask schedule beside the best that exists for a law, at equally many steps: from the information curve alone.
 
 The error of a schedule is E_iid, the KL over whole paths of unmasking, in nats; the optimum is the least of all grids
-of as many steps (schedules notes, 7 and 8, after Chen, Cong, Li, arXiv 2511.04647). Both need nothing but the curve,
-so the law may be too long to enumerate; where it is small the KL of the output laws, which the errors bound, is exact.
+of as many steps (docs/derivations.md, schedules.7 and schedules.8, after Chen, Cong, Li, arXiv 2511.04647). Both need
+nothing but the curve, so the law may be too long to enumerate; where it is small the KL of the output laws, which the
+errors bound, is exact.
 """
 
 from __future__ import annotations

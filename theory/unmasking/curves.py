@@ -1,7 +1,7 @@
 """Schedule errors read off the information curve: exact path KL without touching a single state. Nats.
 
 E(s) and E_iid(alpha) are the mean KL given the partition (Theorems 4 and 16 of Chen, Cong, Li, arXiv
-2511.04647; schedules notes, 7), hence the path KL, and upper bounds on the KL of the
+2511.04647; docs/derivations.md, schedules.7), hence the path KL, and upper bounds on the KL of the
 output law. Both are gaps between a curve and a left-endpoint step approximation.
 """
 
@@ -78,7 +78,7 @@ def _smoothed_sum(heights: Float[Tensor, "*batch n"], grid: object) -> Tensor:
 
 
 def many_step_constant(curve: object, mask: object) -> float:
-    """Return lim K E_iid = (n / 2) int_0^1 Z~'(alpha(t)) alpha'(t)^2 dt (section 8), `mask` as in `as_schedule`.
+    """Return lim K E_iid = (n / 2) int_0^1 Z~'(alpha(t)) alpha'(t)^2 dt (schedules.8), `mask` as in `as_schedule`.
 
     Infinite where the integral diverges; the error then falls more slowly than 1 / K. Where the curve starts with r
     equal steps, Z~' grows like alpha^r; where alpha starts like t^p the integrand is like t^(p (r + 2) - 2), so the

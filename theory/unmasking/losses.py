@@ -1,8 +1,8 @@
 """What a masked token costs a denoiser when m tokens are revealed: exactly on small worlds, from rows of data on any.
 
 The mean cross-entropies CE_0..CE_{n-1}, in nats, take the place of the information curve for a learned denoiser: a
-schedule's path KL is sum_k s_k CE_{N_{k-1}} - H(X) (Chen, Cong, Li, arXiv 2511.04647, Lemma 35; schedules notes, 7),
-and their sum is the NELBO.
+schedule's path KL is sum_k s_k CE_{N_{k-1}} - H(X) (Chen, Cong, Li, arXiv 2511.04647, Lemma 35; docs/derivations.md,
+schedules.7), and their sum is the NELBO.
 """
 
 from __future__ import annotations

@@ -19,9 +19,10 @@ from scipy import interpolate, linalg
 from torch import Tensor
 
 from theory.errors import InvalidInput
+from theory.tolerance import SLACK
 from theory.unmasking.curves import per_token_error
 from theory.unmasking.riemann import least_nodes, least_riemann_sums
-from theory.worlds.information import check_curve
+from theory.worlds.information import check_curve, smoothed_curve
 from theory.worlds.smoothing import mean, with_derivatives
 
 LATTICE = 192
@@ -54,7 +55,7 @@ class Grid(NamedTuple):
 
 
 def optimal_sizes(curve: object, steps: int) -> list[Sizes]:
-    """Return the provably optimal sizes for every k = 1..K (section 8): least E(s) over all compositions.
+    """Return the provably optimal sizes for every k = 1..K (schedules.8): least E(s) over all compositions.
 
     Each error is summed anew as the gap between the curve and its steps, so it is never negative.
     """
@@ -98,6 +99,21 @@ def optimal_grid(curve: object, steps: int, cells: int | None = None) -> Grid:
     return Grid(grid, float(per_token_error(z, grid)))
 
 
+def least_error_bound(curve: object, steps: int, cells: int = 20_000) -> float:
+    """Return a lower bound on E_iid of every grid of K cells, by the programme on an optimistic lattice.
+
+    Move every node of a grid down to the lattice point before it and give it the height Z~ of the next point: the left
+    Riemann sum does not fall. So the largest sum with shifted heights, minus its rounding, bounds every grid's from
+    above. The bound is about n Z_n / `cells` below the least error.
+    """
+    z = check_curve(curve)
+    points = _lattice(z / float(z.max()) if float(z.max()) > 0 else z, cells)
+    heights = np.maximum.accumulate(smoothed_curve(z, torch.from_numpy(points)).numpy())
+    largest = -float(least_riemann_sums(points, -heights[1:], steps)[0][-1])
+    slack = SLACK * len(z) * float(z.max())
+    return float(z.sum()) - len(z) * largest - slack
+
+
 def _polished(
     curve: Float[Tensor, "n"],
     points: Float[ndarray, "counts"],
@@ -124,7 +140,7 @@ def _heights(curve: Float[Tensor, "n"], points: Float[ndarray, "counts"]) -> Flo
 def _lattice(curve: Float[Tensor, "n"], cells: int) -> Float[ndarray, "counts"]:
     """Return a lattice of [0, 1], half of its density that of arcsin sqrt(alpha) and half that of int sqrt Z~'.
 
-    Z~ varies on the first scale at any curve; the second is the density of the best grid of many steps (section 8).
+    Z~ varies on the first scale at any curve; the second is the density of the best grid of many steps (schedules.8).
     """
     share = np.linspace(0, 1, cells // 3 + 1)
     coarse = np.sin(share * np.pi / 2) ** 2

@@ -101,7 +101,7 @@ def smoothed_curve(curve: Float[Tensor, "*batch n"], alpha: Float[Tensor, "*poin
     """Return the Bernstein polynomial Z~(alpha) of the curve, shape (*batch, *points), at any length n.
 
     Z~ is the mean of E I(X_i; X_S) when S holds every other index independently with probability alpha
-    (schedules notes, 7). All terms of a nonnegative curve are nonnegative, so nothing cancels.
+    (docs/derivations.md, schedules.7). All terms of a nonnegative curve are nonnegative, so nothing cancels.
     """
     return bernstein(curve, alpha)
 

@@ -91,6 +91,13 @@ def test_constants_that_just_converge(p: float) -> None:
     assert curves.many_step_constant(LINE, power(p)) == pytest.approx(3 * p**2 / (2 * p - 1), rel=1e-9)
 
 
+@pytest.mark.parametrize("p", [0.501, 0.51, 0.6, 2.0])
+def test_constants_of_two_powers(p: float) -> None:
+    """Z~' = (2/3)(1 + alpha): the constant of t^p is p^2 / (2 p - 1) + p^2 / (3 p - 1)."""
+    claimed = p**2 / (2 * p - 1) + p**2 / (3 * p - 1)
+    assert curves.many_step_constant([0.0, 1 / 3, 1.0], power(p)) == pytest.approx(claimed, rel=1e-9)
+
+
 @pytest.mark.parametrize(
     ("curve", "mask"),
     [

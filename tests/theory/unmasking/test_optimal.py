@@ -57,6 +57,12 @@ def test_beta_plane_is_each_schedule_alone() -> None:
         assert plane[steps][1, 1] == pytest.approx(alone, abs=1e-13)
 
 
+def test_a_grid_rounds_to_the_nearest_whole_tokens() -> None:
+    assert curves.rounded_sizes([0, 0.26, 0.44, 0.44, 0.55, 1], 10) == [3, 1, 2, 4]
+    assert curves.rounded_sizes([0, 0.05, 1], 10) == [1, 9]
+    assert curves.rounded_sizes([0, 0.049, 1], 10) == [10]
+
+
 def test_theorem_9_sizes_partition_and_mirror() -> None:
     for n in (1, 5, 64, 500):
         for zeta in (2, 3, 9):

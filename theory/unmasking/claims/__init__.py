@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from theory.unmasking.claims import (
-    bounds,
+    block_bounds,
+    breakpoints,
     curve,
     duel,
     duel_true,
@@ -15,6 +16,7 @@ from theory.unmasking.claims import (
     elbo,
     elbo_controls,
     examples,
+    grid_bounds,
     info_gain,
     info_gain_blocks,
     info_gain_drawn,
@@ -33,7 +35,9 @@ from theory.unmasking.claims import (
 CLAIMS = (
     *curve.CLAIMS,
     *optimal.CLAIMS,
-    *bounds.CLAIMS,
+    *block_bounds.CLAIMS,
+    *breakpoints.CLAIMS,
+    *grid_bounds.CLAIMS,
     *sampler.CLAIMS,
     *examples.CLAIMS,
     *slips.CLAIMS,

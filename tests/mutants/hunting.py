@@ -1,0 +1,183 @@
+"""Which claims and tests notice a planted fault: each fault lives in a process of its own, a copy of this one."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import io
+import json
+import os
+import re
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from tests.mutants.mutations import Mutation, plant
+from theory.files import PROJECT
+from theory.ledger import catalogue, checking
+
+LIMIT = 60
+"""Seconds after which claims that no longer end count as noticing, and tests that are still running as not."""
+
+DRAWN = 0.25
+"""The share of its own number of examples that each claim draws for each fault."""
+
+
+@dataclass(frozen=True)
+class Touched:
+    """The functions that checking each claim calls, by `module:function`, and the seconds it takes."""
+
+    functions: Mapping[str, frozenset[str]]
+    seconds: Mapping[str, float]
+
+    def by(self, mutation: Mutation) -> list[str]:
+        """Return the claims that call the function, the quickest first."""
+        place = f"{mutation.module}:{mutation.function}"
+        return sorted((c for c, places in self.functions.items() if place in places), key=self.seconds.__getitem__)
+
+
+def touched() -> Touched:
+    """Run every claim once and note what it calls; in another process, so that nothing is remembered in this one."""
+    found = json.loads(_in_a_copy(_touch, 1800))
+    return Touched({c: frozenset(f) for c, (f, _) in found.items()}, {c: t for c, (_, t) in found.items()})
+
+
+def hunt(mutations: Iterable[Mutation], seen: Touched, jobs: int) -> Iterator[tuple[Mutation, str]]:
+    """Yield each fault with what noticed it: a claim, a test file, "no end", or nothing."""
+    waiting, running = list(mutations)[::-1], dict[_Handle, Mutation]()
+    while waiting or running:
+        while waiting and len(running) < jobs:
+            mutation = waiting.pop()
+            running[_start(lambda m=mutation: _notice(m, seen), LIMIT)] = mutation
+        pid, status = os.wait()
+        handle = next(h for h in running if h.pid == pid)
+        yield running.pop(handle), handle.answer(status)
+
+
+def _notice(mutation: Mutation, seen: Touched) -> str:
+    plant(mutation)
+    for name in seen.by(mutation):
+        if not _as_expected(name):
+            return name
+    return _failing_test(mutation)
+
+
+def _as_expected(name: str) -> bool:
+    claim = catalogue.claims()[name]
+    try:
+        return checking.examine(claim, DRAWN).as_expected
+    except Exception:  # a fault may show as any error
+        return False
+
+
+def _failing_test(mutation: Mutation) -> str:
+    """Run the test files that name the function, without the claims' own; return one that fails within the limit."""
+    import pytest
+
+    def too_long(number: int, frame: Any) -> None:
+        raise TimeoutError
+
+    signal.signal(signal.SIGALRM, too_long)
+    signal.alarm(LIMIT)
+    for path in _tests_of(mutation):
+        arguments = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header", str(path)]
+        try:
+            failed = pytest.main(arguments) not in (0, 5)
+        except TimeoutError:
+            return ""
+        if failed and signal.alarm(LIMIT):
+            return str(path.relative_to(PROJECT))
+    return ""
+
+
+def _tests_of(mutation: Mutation) -> list[Path]:
+    """Return the files that name the function, or the class of a method; for a private one, those of its module."""
+    owner, _, function = mutation.function.rpartition(".")
+    names = {name for name in (owner, function) if name and not name.startswith("_")} or {
+        mutation.module.split(".")[-1]
+    }
+    files = [p for p in sorted((PROJECT / "tests" / "theory").rglob("test_*.py")) if not _is_about_claims(p)]
+    return [p for p in files if names & set(re.findall(r"\w+", p.read_text()))]
+
+
+def _is_about_claims(path: Path) -> bool:
+    return path.name == "test_ledger.py" or path.stem.endswith(("_claims", "corruption"))
+
+
+@dataclass(frozen=True)
+class _Handle:
+    pid: int
+    reading: int
+
+    def answer(self, status: int) -> str:
+        with os.fdopen(self.reading) as stream:
+            text = stream.read()
+        if os.WIFSIGNALED(status):
+            return "no end" if os.WTERMSIG(status) == signal.SIGALRM else f"signal {os.WTERMSIG(status)}"
+        return text
+
+
+def _start(work: Callable[[], str], limit: int) -> _Handle:
+    """Fork, and let the copy of this process write what `work` returns into a pipe."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(writing)
+        return _Handle(pid, reading)
+    signal.alarm(limit)
+    torch.set_num_threads(1)
+    quiet = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet):
+            text = work()
+    except BaseException as error:  # the copy must end here, whatever happens
+        text = f"{type(error).__name__}: {error}"
+    with os.fdopen(writing, "w") as stream:
+        stream.write(text)
+    os._exit(0)
+
+
+def _in_a_copy(work: Callable[[], str], limit: int) -> str:
+    handle: _Handle = _start(work, limit)
+    text = handle.answer(0)
+    os.waitpid(handle.pid, 0)
+    return text
+
+
+def _touch() -> str:
+    found: dict[str, tuple[list[str], float]] = {}
+    root = str(PROJECT / "theory")
+    for name, claim in catalogue.claims().items():
+        places: set[tuple[str, str]] = set()
+
+        def note(frame: Any, event: str, argument: Any, places: set[tuple[str, str]] = places) -> None:
+            code = frame.f_code
+            if event == "call" and code.co_filename.startswith(root):
+                places.add((code.co_filename, code.co_qualname.split(".<locals>")[0]))
+
+        start = time.perf_counter()
+        sys.setprofile(note)
+        with contextlib.suppress(Exception):
+            checking.examine(claim, 0.1)
+        sys.setprofile(None)
+        names = sorted(f"{_module_of(filename)}:{function}" for filename, function in places)
+        found[name] = (names, time.perf_counter() - start)
+    return json.dumps(found)
+
+
+def _module_of(filename: str) -> str:
+    relative = Path(filename).relative_to(PROJECT).with_suffix("")
+    return ".".join(relative.parts).removesuffix(".__init__")
+
+
+def load(modules: Iterable[str]) -> None:
+    """Import what the copies need, before they are made."""
+    catalogue.claims()
+    for name in modules:
+        importlib.import_module(name)
