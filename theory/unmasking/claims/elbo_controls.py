@@ -53,7 +53,7 @@ def above(denoiser: TableDenoiser, world: TableWorld, rule: SetRule, bound: str,
             other_side = powers([sum(p, Fraction(0)) / count for p in orders], [w * count for w in weights])
         else:
             other_side = powers([math.prod(p, start=Fraction(1)) for p in orders], weights)
-        yield at_least("rational", sign * (rule_side / other_side - 1), Fraction(0), Fraction(0), note="exact sign")
+        yield at_least("rational", sign * rule_side, sign * other_side, Fraction(0), note="exact sign")
 
 
 def both_signs(pairs: list[dict[str, Any]], bound: str, sign: int = 1) -> Iterator[Evidence]:

@@ -54,7 +54,7 @@ def oracle_is_likelihood(denoiser: TableDenoiser, world: TableWorld) -> Iterator
     weights = [int(w) for w in world.weights or ()]
     best = powers([max(p) for p in s.along_orders()], weights)
     own = powers([Fraction(w, sum(weights)) for w in weights], weights)
-    yield at_most("rational", best / own, Fraction(1), Fraction(0), note="likelihood ratio of the sample")
+    yield at_most("rational", best, own, Fraction(0), note="likelihood of a sample of these counts")
 
 
 def programme_is_best(
