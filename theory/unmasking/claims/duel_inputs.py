@@ -31,6 +31,9 @@ SINGLE: tuple[SetRule, ...] = (LeftToRight(1), TopK(1, "confidence"), TopK(1, "m
 PARALLEL: tuple[SetRule, ...] = (
     LeftToRight(2), TopK(2, "confidence"), TopK(2, "margin"), Threshold(-0.6, "confidence"), EntropyBounded(0.5),
 )  # fmt: skip
+FEW = 200
+"""Up to this many factors, products of powers of fractions are compared exactly."""
+
 SIZES = ((2, 2), (2, 3), (3, 2), (3, 2), (3, 3), (4, 2))
 PARITY = TableWorld.from_weights([1, 0, 0, 1, 0, 1, 1, 0], 3, 2, "even parity")
 

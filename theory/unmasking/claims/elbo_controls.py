@@ -19,6 +19,7 @@ from theory.unmasking.claims import literal as written
 from theory.unmasking.claims.duel_inputs import (
     DUEL,
     EXACT,
+    FEW,
     NOTES,
     SINGLE,
     Setup,
@@ -30,9 +31,6 @@ from theory.unmasking.rules.base import SetRule
 from theory.unmasking.rules.sampled import SampledConfidence
 from theory.unmasking.rules.sets import TopK
 from theory.worlds import TableWorld, states
-
-FEW = 200
-"""Up to this many factors, products of powers of fractions are compared exactly."""
 
 
 def above(denoiser: TableDenoiser, world: TableWorld, rule: SetRule, bound: str, sign: int = 1) -> Iterator[Evidence]:

@@ -20,6 +20,7 @@ from theory.unmasking import best_rules, likelihood
 from theory.unmasking.claims.duel_inputs import (
     DUEL,
     EXACT,
+    FEW,
     NOTES,
     PARALLEL,
     PARITY,
@@ -52,9 +53,10 @@ def oracle_is_likelihood(denoiser: TableDenoiser, world: TableWorld) -> Iterator
     s = Setup(denoiser)
     yield at_most("enumeration", _oracle(s, world), -float(world.entropy()), s.slack)
     weights = [int(w) for w in world.weights or ()]
-    best = powers([max(p) for p in s.along_orders()], weights)
-    own = powers([Fraction(w, sum(weights)) for w in weights], weights)
-    yield at_most("rational", best, own, Fraction(0), note="likelihood of a sample of these counts")
+    if sum(weights) <= FEW:
+        best = powers([max(p) for p in s.along_orders()], weights)
+        own = powers([Fraction(w, sum(weights)) for w in weights], weights)
+        yield at_most("rational", best, own, Fraction(0), note="likelihood of a sample of these counts")
 
 
 def programme_is_best(
