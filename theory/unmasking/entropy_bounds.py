@@ -1,6 +1,7 @@
 """What bounds the joint dependence error of a block, with exact and with predicted entropies. Nats.
 
-S5, X3, X4 and X5 of the EB-Sampler notes (Ben-Hamu et al., arXiv 2505.24857; supplements derived there).
+Claims eb.4, eb.5, eb.9a and eb.9b on the EB-Sampler (Ben-Hamu et al., arXiv 2505.24857); proofs in
+docs/derivations.md.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ def sum_minus_max(h: Float[Tensor, "*batch k"]) -> Float[Tensor, "*batch"]:
 
 
 def oracle_guarantee(budget: float, several: Float[Tensor, "*worlds"]) -> Float[Tensor, "*worlds"]:
-    """Return X3, budget * E[number of steps that reveal two tokens or more], a bound on KL(q || p_phi)."""
+    """Return budget * E[number of steps that reveal two tokens or more], a bound on KL(q || p_phi)."""
     return budget * several
 
 
 def continuity(delta: Float[Tensor, "*batch"], d: int) -> Float[Tensor, "*batch"]:
-    """Return delta ln(d - 1) + h_b(delta): Fannes-Audenaert, |H(q) - H(p)| for total variation delta <= 1 - 1/d."""
+    """Return delta ln(d - 1) + h_b(delta), the most by which entropies at total variation delta can differ (Fano)."""
     binary = -torch.xlogy(delta, delta) - torch.xlogy(1 - delta, 1 - delta)
     return delta * math.log(max(d - 1, 1)) + binary
 
@@ -31,10 +32,10 @@ def continuity(delta: Float[Tensor, "*batch"], d: int) -> Float[Tensor, "*batch"
 def model_side_bound(
     predicted: Float[Tensor, "*batch k"], delta: Float[Tensor, "*batch k"], d: int
 ) -> Float[Tensor, "*batch"]:
-    """Return X4: B of the predicted entropies plus the continuity terms of every token in the block."""
-    return sum_minus_max(predicted) + continuity(delta, d).sum(-1)
+    """Return the sum minus the largest of what each entropy can be at most: predicted plus continuity term (eb.9a)."""
+    return sum_minus_max(predicted + continuity(delta, d))
 
 
 def greedy_error(bound: float) -> float:
-    """Return epsilon = B / (2 ln 2): all but the most uncertain token equal their modes up to epsilon (X5)."""
+    """Return epsilon = B / (2 ln 2): all but the most uncertain token equal their modes up to epsilon (eb.9b)."""
     return bound / (2 * math.log(2))

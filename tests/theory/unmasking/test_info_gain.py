@@ -17,6 +17,7 @@ from theory.ledger import hoeffding_margin, strategies
 from theory.reference import laws as reference
 from theory.reference import lookahead as reference_lookahead
 from theory.unmasking.claims import info_gain_laws as on_laws
+from theory.unmasking.claims import info_gain_product as on_product
 from theory.unmasking.claims import info_gain_rules as choices
 from theory.unmasking.rules.actions import winning
 from theory.unmasking.rules.beam import beam
@@ -181,7 +182,7 @@ def test_P6_selection_lowers_entropies_and_leaves_the_law() -> None:
 
 
 def test_P7_entropies_and_objectives() -> None:
-    world = on_laws.product_world()
+    world = on_product.product_world()
     z = torch.full((1, 9), 10)
     h = token_entropy(world(z))[0]
     assert h[:2].tolist() == pytest.approx([math.log(10)] * 2, abs=1e-14)

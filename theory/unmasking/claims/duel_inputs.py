@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import cached_property
 
-import torch
 from hypothesis import strategies as st
-from hypothesis.strategies import DrawFn, SearchStrategy
+from hypothesis.strategies import DrawFn
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -17,20 +17,23 @@ from theory.ledger import Instance, strategies
 from theory.reference import laws as reference
 from theory.reference import orders as reference_orders
 from theory.unmasking import likelihood, walks
-from theory.unmasking.best_rules import TabulatedRule, tabulate
-from theory.unmasking.claims.curve import ROUNDING
-from theory.unmasking.claims.rule_inputs import tolerance
+from theory.unmasking.best_rules import tabulate
+from theory.unmasking.claims.rule_inputs import any_rule, table, tolerance
 from theory.unmasking.rules.base import SetRule
 from theory.unmasking.rules.sets import EntropyBounded, LeftToRight, Threshold, TopK
 from theory.worlds import TableWorld, states
 
 DUEL = "Turok, De Sa, Kuleshov, arXiv 2603.01367"
-NOTES = "DUEL notes, 2"
+NOTES = "ours, see docs/derivations.md"
+ROUNDING = "rounding of sums over states of log-probabilities, ledger.rounding(n (d+1)^n, 4 n)"
 EXACT = f"none in fractions; {ROUNDING}"
 SINGLE: tuple[SetRule, ...] = (LeftToRight(1), TopK(1, "confidence"), TopK(1, "margin"), TopK(1, "entropy"))
 PARALLEL: tuple[SetRule, ...] = (
     LeftToRight(2), TopK(2, "confidence"), TopK(2, "margin"), Threshold(-0.6, "confidence"), EntropyBounded(0.5),
 )  # fmt: skip
+FEW = 200
+"""Up to this many factors, products of powers of fractions are compared exactly."""
+
 SIZES = ((2, 2), (2, 3), (3, 2), (3, 2), (3, 3), (4, 2))
 PARITY = TableWorld.from_weights([1, 0, 0, 1, 0, 1, 1, 0], 3, 2, "even parity")
 
@@ -66,38 +69,34 @@ class Setup:
         """Return the exact engine's sweep, the data uniform unless given."""
         return walks.walk(rule or self.rule, self.uniform if world is None else world, self.denoiser)
 
+    def along_orders(self) -> list[list[Fraction]]:
+        """Return the probability of every sequence along each of the n! orders, in fractions."""
+        every = reference.sequences(self.n, self.d)
+        return [list(reference_orders.order_probabilities(self.exact, x, self.d).values()) for x in every]
+
     def by_hand(self, within: bool = False) -> list[tuple[Fraction, int]]:
         """Return LOGLIK's product and calls of every sequence, in fractions."""
         every = reference.sequences(self.n, self.d)
         return [reference_orders.probability(self.exact, self.blocks, x, self.d, within) for x in every]
 
 
-def table(n: int, d: int, rows: Sequence[int]) -> TableDenoiser:
-    """Return the conditionals of d positive weights for every state and masked position, in order."""
-    z = states.all_states(n, d)
-    p = torch.nn.functional.one_hot(z, d + 1)[..., :d].double()
-    weights = torch.tensor(rows, dtype=torch.float64).reshape(-1, d)
-    p[z == d] = weights / weights.sum(-1, keepdim=True)
-    return TableDenoiser(p.log(), "listed rows")
+def clock(n: int) -> TableDenoiser:
+    """Return the conditionals by which every token is, for certain, the number of tokens revealed before it.
+
+    Each order then gives one sequence of its own for certain: the furthest that conditionals can be from those of a law.
+    """
+    rows = [
+        int(v == n - len(reference.masked(z, n)))
+        for z in reference.states(n, n)
+        for _ in reference.masked(z, n)
+        for v in range(n)
+    ]
+    return table(n, n, rows)
 
 
-BITS = table(2, 2, [5, 4, 9, 1, 1, 1, 2, 1, 1, 8, 4, 1])
-
-
-def coded(codes: Sequence[int], n: int, d: int) -> TabulatedRule:
-    """Return the rule that takes the (code mod 2^m - 1)-th nonempty set of the m masked positions."""
-    sets = torch.zeros((d + 1) ** n, n, dtype=torch.bool)
-    for row, (z, code) in enumerate(zip(reference.states(n, d), codes, strict=True)):
-        hidden = reference.masked(z, d)
-        picked = code % (2 ** len(hidden) - 1) + 1 if hidden else 0
-        sets[row, [i for k, i in enumerate(hidden) if picked >> k & 1]] = True
-    return TabulatedRule("drawn", sets, d)
-
-
-def any_rule(named: Sequence[SetRule], n: int, d: int) -> SearchStrategy[SetRule]:
-    """Draw a named rule, or any set at every state."""
-    codes = st.lists(st.integers(0, 2**n - 2), min_size=(d + 1) ** n, max_size=(d + 1) ** n)
-    return st.sampled_from(named) | codes.map(lambda found: coded(found, n, d))
+def powers(chances: Sequence[Fraction], weights: Sequence[int]) -> Fraction:
+    """Return prod p^w: its logarithm is a mean of logarithms times the sum of the weights, compared without rounding."""
+    return math.prod((p**w for p, w in zip(chances, weights, strict=True)), start=Fraction(1))
 
 
 @st.composite
