@@ -11,13 +11,13 @@ import pytest
 import torch
 
 from theory.denoisers import denoiser
-from theory.energy import closed_forms, rates, sphere
+from theory.energy import closed_forms, paths, rates, sphere
 from theory.errors import InvalidInput
 from theory.reference import nelbo as reference_nelbo
 from theory.reference.energy import Moment, Problem, beta_mixture, integral, kinetic_integrand
 from theory.worlds import TableWorld
 
-PATH = rates.marginal_path(TableWorld.from_weights([1, 2, 3, 4], 2, 2), Moment.at(0.4, 1.0))
+PATH = paths.marginal_path(TableWorld.from_weights([1, 2, 3, 4], 2, 2), Moment.at(0.4, 1.0))
 EDGE = rates.edges(PATH, "all pairs")
 WORLD, SURE = TableWorld(np.full((2, 2), 0.25)), np.zeros((9, 2, 2))
 BATCH = TableWorld(np.full((3, 4), 0.25), 2, 2)
@@ -53,8 +53,8 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "zero law": (lambda: closed_forms.reachable_states(TableWorld(np.zeros((2, 2)))), "sums to one"),
     "reachable states of a batch": (lambda: closed_forms.reachable_states(BATCH), "take world"),
     "constant of a batch": (lambda: closed_forms.kinetic_constant(BATCH), "take world"),
-    "path of a batch": (lambda: rates.marginal_path(BATCH, Moment.at(0.4, 1.0)), "take world"),
-    "square of a batch": (lambda: rates.improve_around_square(BATCH, Moment.at(0.4, 1.0)), "take world"),
+    "path of a batch": (lambda: paths.marginal_path(BATCH, Moment.at(0.4, 1.0)), "take world"),
+    "square of a batch": (lambda: paths.improve_around_square(BATCH, Moment.at(0.4, 1.0)), "take world"),
     "information of a batch": (lambda: sphere.fisher_information(BATCH, 0.5), "take world"),
     "grid that misses its end": (lambda: closed_forms.step_energy([0, 0.5]), "expected exactly 0"),
     "angles and widths": (lambda: closed_forms.chord_energy([1, 2], [1]), "as many"),

@@ -8,7 +8,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from theory.energy import closed_forms, rates, sphere, symbolic
+from theory.energy import closed_forms, paths, rates, sphere, symbolic
 from theory.reference import laws as reference
 from theory.reference import nelbo as reference_nelbo
 from theory.reference.energy import (
@@ -110,7 +110,7 @@ def test_best_chord_steps_agree_with_a_scan() -> None:
 
 
 def test_dual_value_is_a_lower_bound_and_the_flux_feasible() -> None:
-    path = rates.marginal_path(TableWorld.from_weights([9, 2, 5, 7, 3, 8, 1, 6], 3, 2), Moment.at(0.35, 1.0))
+    path = paths.marginal_path(TableWorld.from_weights([9, 2, 5, 7, 3, 8, 1, 6], 3, 2), Moment.at(0.35, 1.0))
     for graph in rates.GRAPHS:
         edge, best = rates.edges(path, graph), rates.best_flux(path, graph)
         inflow = np.bincount(edge[1], best.flux, 27) - np.bincount(edge[0], best.flux, 27)
@@ -125,7 +125,7 @@ def test_dual_value_is_a_lower_bound_and_the_flux_feasible() -> None:
 def test_quadratic_programme_agrees_with_scipy_slsqp() -> None:
     from scipy import optimize
 
-    path = rates.marginal_path(TableWorld.from_weights([54, 41, 33, 18], 2, 2), Moment.at(0.4, 1.0))
+    path = paths.marginal_path(TableWorld.from_weights([54, 41, 33, 18], 2, 2), Moment.at(0.4, 1.0))
     edge, p = rates.edges(path, "one-token unmasking"), path.probability
     rho, size = p[edge[0]] * p[edge[1]], len(p)
     incidence = np.zeros((size, edge.shape[1]))
@@ -158,11 +158,11 @@ def test_flat_choice_of_rho_has_its_closed_form() -> None:
 
 def test_square_detour_lowers_the_energy_exactly() -> None:
     world = TableWorld.from_weights([54, 41, 33, 18], 2, 2)
-    before, after = rates.improve_around_square(world, Moment.at(Fraction(2, 5), Fraction(1)))
+    before, after = paths.improve_around_square(world, Moment.at(Fraction(2, 5), Fraction(1)))
     assert before == Fraction(6) / (Fraction(2, 5) * Fraction(3, 5))
     assert after < before
     uniform = TableWorld.from_weights([1, 1, 1, 1], 2, 2)
-    same = rates.improve_around_square(uniform, Moment.at(Fraction(2, 5), Fraction(1)))
+    same = paths.improve_around_square(uniform, Moment.at(Fraction(2, 5), Fraction(1)))
     assert same[0] == same[1]
 
 

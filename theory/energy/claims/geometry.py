@@ -18,7 +18,8 @@ from hypothesis.strategies import SearchStrategy
 
 from theory.energy import sphere
 from theory.energy.claims.inputs import fractions, times
-from theory.energy.rates import factor_flux, net_inflow
+from theory.energy.paths import net_inflow
+from theory.energy.rates import factor_flux
 from theory.ledger import Claim, Evidence, Instance, equal, rounding
 from theory.ledger.strategies import paired, worlds
 from theory.reference import laws as reference
