@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from hypothesis import strategies as st
@@ -28,9 +29,11 @@ from theory.energy.claims.inputs import (
 )
 from theory.energy.claims.landscape import settles
 from theory.ledger import Claim, Evidence, Sharp, at_least, at_most, equal, rounding
-from theory.ledger.certificates import Certificate, judged
 from theory.reference.energy import Problem
-from theory.schedules import LINEAR, NAMED
+from theory.schedules import LINEAR, NAMED, SQUARED_SINE
+
+if TYPE_CHECKING:
+    from theory.ledger.certificates import Certificate
 
 
 def linear_is_infinite(steps: int, low: float = math.pi**2 / 9, high: float = 2 * math.log(2)) -> Iterator[Evidence]:
@@ -63,7 +66,7 @@ def chord_against_arc(
 
     from theory.energy import certified, enclosures
     from theory.energy.claims import by_mpmath
-    from theory.ledger.certificates import ball, exact
+    from theory.ledger.certificates import ball, exact, judged
 
     k, u = min(len(parts), len(widths)), Fraction(at)
     gamma, theta = quarter_turn(widths[:k]) / (math.pi / 2), quarter_turn(parts[:k])
@@ -94,6 +97,8 @@ def step_energy_is_bounded(parts: list[int], factor: float = 1.0) -> Iterator[Ev
     again = float(closed_forms.step_energy(grid))
     yield at_least("enumeration", again, bound, rounding(64 * k, found), note="from revealed fractions")
     yield equal("enumeration", again, found, rounding(64 * k, found) * k, note="from revealed fractions")
+    constant_speed = float(closed_forms.step_energy(SQUARED_SINE.grid(k)))
+    yield equal("closed form", constant_speed, bound, rounding(64 * k, found), note="squared sine, equal angles")
     yield from vanish(symbolic.step_excess())
 
 
@@ -162,12 +167,13 @@ CLAIMS: tuple[Claim, ...] = (
     Claim(
         id="energy.5f",
         statement="The K-step energy 4 K sum_k theta_k^2 of angles that sum to pi / 2 is at least pi^2 for every K, with"
-        " equality at equal angles.",
+        " equality at equal angles: alpha_k = sin^2(pi k / 2K), constant Fisher-Rao speed, has the least sum of squared"
+        " lengths.",
         tex=r"4K\sum_{k=1}^K \theta_k^2 \ge \pi^2",
-        source=ours("5f"),
+        source=f"{ours('5f')}; for the schedule also Zhang and Syed, arXiv 2508.04884",
         quantifier="for all",
         kind="lower",
-        routes=("enumeration", "symbolic"),
+        routes=("enumeration", "symbolic", "closed form"),
         check=step_energy_is_bounded,
         tolerance=f"{ROUNDING}; symbolic: {EXACT}",
         inputs=lambda: st.fixed_dictionaries({"parts": angle_steps()}),
