@@ -36,10 +36,14 @@ SPEED = Fraction(1)
 
 @dataclass(frozen=True)
 class Bracket:
-    """The least energy on a graph lies between `low` and `high`, both exact, in units; `engine` is what it found."""
+    """The least energy on a graph lies between `low` and `high`, both exact, in units; `engine` is what it found.
+
+    `moved` is the most that the engine's flux changed on an edge when it was made exact, in units of the largest flux.
+    """
 
     low: Fraction
     high: Fraction | None
+    moved: Fraction
     engine: float
     tolerance: float
 
@@ -194,7 +198,9 @@ def _bracket(world: TableWorld, alpha: str, graph: str) -> Bracket:
     flux = {(path.states[z], path.states[x]): Fraction(j) for z, x, j in ways}
     exact = fluxes.repaired(p, speed, flux) if set(flux) == set(fluxes.edges(p, world.d, graph)) else None
     high = None if exact is None else fluxes.energy_of(p, exact) / one
-    return Bracket(low, high, found.value / float(one), _slack(len(p), float(low)))
+    most = max(flux.values())
+    moved = Fraction(0) if exact is None else max(abs(exact[e] - flux[e]) for e in flux) / most
+    return Bracket(low, high, moved, found.value / float(one), _slack(len(p), float(low)))
 
 
 def _is_least(found: Bracket, claimed: Fraction, graph: str) -> Iterator[Evidence]:
@@ -206,6 +212,7 @@ def _is_least(found: Bracket, claimed: Fraction, graph: str) -> Iterator[Evidenc
         return
     yield at_most("rational", claimed, found.high, 0, note=f"{graph}: upper bound")
     yield at_most("rational", found.high - found.low, Fraction(found.tolerance), 0, note=f"{graph}: width")
+    yield at_most("rational", found.moved, Fraction(found.tolerance), 0, note=f"{graph}: inflow of the engine's flux")
 
 
 def _path_is_defined(world: TableWorld, alpha: str, p: Masses, speed: Masses) -> Iterator[Evidence]:
