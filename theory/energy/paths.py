@@ -78,7 +78,7 @@ def improve_around_square(world: World, at: Moment) -> tuple[Any, Any]:
     """
     states, p, flux = _fluxes(_exact_table(world), at)
     order = {tuple(z): k for k, z in enumerate(states.tolist())}
-    edges = list(zip(*np.nonzero(flux), strict=True))
+    edges = [(int(z), int(x)) for z, x in np.argwhere(flux > 0)]
     before = sum((flux[e] ** 2 / (p[e[0]] * p[e[1]]) for e in edges), Fraction(0))
     best: Any = 0
     for (z, one), (other, two) in itertools.combinations(edges, 2):

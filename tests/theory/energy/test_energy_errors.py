@@ -45,6 +45,8 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "negative mixture weight": (lambda: beta_mixture([[-1.0, 1.0, 1.0]]), "weight > 0"),
     "Beta shape 0": (lambda: Problem.beta(0.0, 1.0, 1.0, 1.0), "a > 0"),
     "Beta shape NaN": (lambda: closed_forms.beta_landscape(math.nan, 1, 1, 1), "must be finite"),
+    "Beta shape 0 among others": (lambda: closed_forms.beta_landscape([1, 0.0], 1, 1, 1), "> 0"),
+    "Beta shape infinite among others": (lambda: closed_forms.beta_landscape([1, math.inf], 1, 1, 1), "must be finite"),
     "Beta shape negative": (lambda: closed_forms.beta_landscape([1, -1], 1, 1, 1), "> 0"),
     "divergent integral": (lambda: integral(lambda t: 1 / t), "does not settle"),
     "law with unequal axes": (lambda: closed_forms.reachable_states(TableWorld(np.ones((2, 3)))), "expected"),
