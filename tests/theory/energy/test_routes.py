@@ -124,6 +124,30 @@ def test_dual_value_is_a_lower_bound_and_the_flux_feasible() -> None:
         assert best.value <= path.energy + 1e-9
 
 
+def test_rate_table_is_in_units_and_tells_the_largest_gap() -> None:
+    worlds = [TableWorld.from_weights(w, 2, 2) for w in ([54, 41, 33, 18], [1, 2, 3, 4])]
+    rows, unit = rates.rate_table(worlds, 0.3), 1 / (0.3 * 0.7)
+    for world, row in zip(worlds, rows, strict=True):
+        path = paths.marginal_path(world, Moment.at(0.3, 1.0))
+        found = {graph: rates.best_flux(path, graph) for graph in rates.GRAPHS}
+        assert row["gap"] == max(best.gap for best in found.values()) / unit
+        assert row["MDM"] == path.energy / unit == pytest.approx(6)
+        assert all(row[graph] == best.value / unit for graph, best in found.items())
+
+
+def test_gap_and_residual_are_those_of_the_flux() -> None:
+    path = paths.marginal_path(TableWorld.from_weights([54, 41, 33, 18], 2, 2), Moment.at(0.4, 1.0))
+    edge = rates.edges(path, "all pairs")
+    for scale in (1.0, 7.0):
+        rho = scale * path.probability[edge[0]] * path.probability[edge[1]]
+        best = rates.optimal_flux(path.velocity, edge, rho, iterations=0)
+        primal = float((best.flux**2 / rho).sum())
+        assert best.gap == pytest.approx(abs(primal - best.value), rel=1e-6, abs=1e-13)
+        inflow = np.bincount(edge[1], best.flux, 9) - np.bincount(edge[0], best.flux, 9)
+        missed = np.abs(inflow - path.velocity).max() / np.abs(path.velocity).max()
+        assert best.residual == pytest.approx(missed, rel=1e-3, abs=1e-14)
+
+
 def test_quadratic_programme_agrees_with_scipy_slsqp() -> None:
     from scipy import optimize
 

@@ -73,7 +73,7 @@ def landscape_is_finite_iff(shapes: list[str], margin: Fraction = Fraction(0)) -
     exponents = [end_exponent(Problem.beta(*numbers)) for numbers in (floats, mirrored)]
     flattest = float(min(a, b, c, e))
     yield equal("enumeration", min(exponents), float(least), 100 * EARLY[0] ** flattest + rounding(64, 10.0))
-    yield equal("closed form", int(min(exponents) > float(margin) + 1e-3), claimed, 0, note="from the exponents")
+    yield equal("closed form", int(min(exponents) > margin + HALF_A_STEP), claimed, 0, note="from the exponents")
     if not 0 < least < Fraction(1, 10):
         yield equal("quadrature", int(settles(Problem.beta(*floats))), claimed, 0)
 
@@ -180,6 +180,9 @@ def _points(draw: st.DrawFn) -> Instance:
     width = Fraction(draw(st.integers(1, 20)), 1000)
     return {"at": [str(v) for v in ((x + c) / 2, (y + e) / 2, c, e)], "width": str(width)}
 
+
+HALF_A_STEP = Fraction(1, 40)
+"""Half the distance between two of the exponents 2a - c that occur: shapes are multiples of 1/20."""
 
 EARLY = (1e-30, 1e-40)
 """Two times next to 0. The integrand's first correction there is of order t^a, t the earlier, a the smallest shape."""
