@@ -135,17 +135,29 @@ def test_rate_table_is_in_units_and_tells_the_largest_gap() -> None:
         assert all(row[graph] == best.value / unit for graph, best in found.items())
 
 
-def test_gap_and_residual_are_those_of_the_flux() -> None:
+def test_gap_and_residual_are_those_of_the_flux(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seen where the solver stops early: its answer is moved by 1e-8 and not finished."""
+    from scipy import optimize
+
+    solve = optimize.minimize
+
+    def early(*arguments: object, **named: object) -> object:
+        found = solve(*arguments, **named)
+        found.x = found.x * (1 + 1e-8 * np.arange(len(found.x)))
+        return found
+
+    monkeypatch.setattr(rates.optimize, "minimize", early)
     path = paths.marginal_path(TableWorld.from_weights([54, 41, 33, 18], 2, 2), Moment.at(0.4, 1.0))
     edge = rates.edges(path, "all pairs")
     for scale in (1.0, 7.0):
         rho = scale * path.probability[edge[0]] * path.probability[edge[1]]
         best = rates.optimal_flux(path.velocity, edge, rho, iterations=0)
         primal = float((best.flux**2 / rho).sum())
-        assert best.gap == pytest.approx(abs(primal - best.value), rel=1e-6, abs=1e-13)
+        assert best.gap == pytest.approx(abs(primal - best.value), rel=1e-6)
+        assert best.gap > 1e-10
         inflow = np.bincount(edge[1], best.flux, 9) - np.bincount(edge[0], best.flux, 9)
         missed = np.abs(inflow - path.velocity).max() / np.abs(path.velocity).max()
-        assert best.residual == pytest.approx(missed, rel=1e-3, abs=1e-14)
+        assert best.residual == pytest.approx(missed, rel=1e-6)
 
 
 def test_quadratic_programme_agrees_with_scipy_slsqp() -> None:
