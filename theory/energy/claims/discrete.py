@@ -196,7 +196,7 @@ CLAIMS: tuple[Claim, ...] = (
         check=discretised_tends_to_j,
         tolerance=f"{ROUNDING}; {QUADRATURE}",
         inputs=lambda: st.fixed_dictionaries({"shapes": finite_shapes(20)}),
-        examples=25,
+        examples=15,
         fixtures=({"shapes": [1.3, 1.2, 1.0, 1.0]}, {"shapes": [1.0, 1.0, 1.0, 1.0]}),
         variants={"limit 1% larger": partial(discretised_tends_to_j, scale=1.01)},
     ),

@@ -190,7 +190,7 @@ CLAIMS: tuple[Claim, ...] = (
         check=information_ignores_data,
         tolerance=f"{SUMS}; differences: (n step)^4 relative, and rounding over the step",
         inputs=lambda: _worlds(alpha=fractions()),
-        examples=20,
+        examples=12,
         fixtures=(SPARSE,),
         variants={"1% more": partial(information_ignores_data, factor=Fraction(101, 100))},
     ),
@@ -205,7 +205,7 @@ CLAIMS: tuple[Claim, ...] = (
         check=divergence_is_bernoulli,
         tolerance=SUMS,
         inputs=lambda: _worlds(alpha=fractions(), other=fractions()),
-        examples=20,
+        examples=15,
         fixtures=({**SPARSE, "other": "7/10"},),
         variants={"1% more": partial(divergence_is_bernoulli, factor=1.01)},
     ),
@@ -220,7 +220,7 @@ CLAIMS: tuple[Claim, ...] = (
         check=affinity_is_bernoulli,
         tolerance=SUMS,
         inputs=lambda: _worlds(alpha=fractions(), other=fractions()),
-        examples=20,
+        examples=15,
         fixtures=({**SPARSE, "other": "7/10"},),
         variants={"1% more": partial(affinity_is_bernoulli, factor=1.01)},
     ),
@@ -238,6 +238,7 @@ CLAIMS: tuple[Claim, ...] = (
         inputs=lambda: st.fixed_dictionaries(
             {"p": _masses(), "push": st.lists(st.integers(-16, 16), min_size=6, max_size=6)}
         ),
+        examples=20,
         fixtures=({"p": [1, 2, 3], "push": [4, -1, 2]},),
         variants={
             "energy rate 1% larger": partial(optimal_flux_is_continuous, factor=Fraction(101, 100)),

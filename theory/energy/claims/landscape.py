@@ -219,7 +219,7 @@ CLAIMS: tuple[Claim, ...] = (
         check=landscape_is_closed,
         tolerance=f"{QUADRATURE}; symbolic: {EXACT}; printed digits: half a unit of the last place",
         inputs=lambda: st.fixed_dictionaries({"shapes": finite_shapes()}),
-        examples=20,
+        examples=10,
         fixtures=tuple({"shapes": shapes, "digits": digits} for shapes, digits in PRINTED),
         variants={"1% larger": partial(landscape_is_closed, factor=1.01)},
     ),
@@ -233,7 +233,7 @@ CLAIMS: tuple[Claim, ...] = (
         check=landscape_is_finite_iff,
         tolerance="yes or no: zero; exponents: 100 t^p at the earlier time t, p the least shape",
         inputs=lambda: st.fixed_dictionaries({"shapes": _any_shapes()}),
-        examples=20,
+        examples=12,
         fixtures=(
             {"shapes": ["1/2", "1/2", "1", "1"]},
             {"shapes": ["3/5", "3/5", "1", "1"]},

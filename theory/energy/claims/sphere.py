@@ -125,7 +125,7 @@ CLAIMS: tuple[Claim, ...] = (
                 "kappa": _share_left(),
             }
         ),
-        examples=15,
+        examples=12,
         fixtures=(
             {"d": 3, "mask": True, "power": 2.0, "kappa": 0.25},
             {"d": 3, "mask": False, "power": 1.0, "kappa": 0.5},
