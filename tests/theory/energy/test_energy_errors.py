@@ -83,6 +83,10 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
         lambda: sphere.exponential_map_flow([1, 1], [1, 0], lambda t: -1.0, [0, 1]),
         "unit vectors",
     ),
+    "one time out of order": (
+        lambda: sphere.exponential_map_flow([0, 1], [1, 0], lambda t: -1.0, [0, 0.5, 0.25]),
+        "increasing",
+    ),
     "times out of order": (
         lambda: sphere.exponential_map_flow([0, 1], [1, 0], lambda t: -1.0, [1, 0]),
         "increasing",
