@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from theory.reference.energy import Moment, path_probability
+from theory.reference.energy import Moment, marginal_rate, path_probability, reveals
 from theory.reference.laws import Law, State, marginal, masked, states, with_token
 
 Edge = tuple[State, State]
@@ -52,6 +52,29 @@ def squares_close(law: Law, d: int) -> bool:
                 if marginal(law, with_token(one, j, w), d) > 0 and marginal(law, one, d) != marginal(law, two, d):
                     return False
     return True
+
+
+def best_detour(law: Law, d: int, at: Moment) -> Any:
+    """Return the least energy of masked diffusion's own flux plus a circulation around one square of reveals.
+
+    Along a circulation the energy is a parabola; its lowest point is kept within the fluxes that are not negative, and
+    the energy there is summed anew.
+    """
+    p = path(law, d, at)
+    flux = {(z, x): p[z] * marginal_rate(law, z, i, v, d, at) for z in p for i, v, x in reveals(z, d) if x in p}
+    least = energy_of(p, flux)
+    for z in p:
+        for (i, _, one), (j, w, two) in itertools.combinations(reveals(z, d), 2):
+            both = with_token(one, j, w)
+            if i == j or both not in p:
+                continue
+            ring = {(z, one): 1, (one, both): 1, (z, two): -1, (two, both): -1}
+            pull = sum(side * flux[e] / (p[e[0]] * p[e[1]]) for e, side in ring.items())
+            lowest = -pull / sum(1 / (p[a] * p[b]) for a, b in ring)
+            lowest = max(lowest, -min(flux[e] for e, side in ring.items() if side > 0))
+            lowest = min(lowest, min(flux[e] for e, side in ring.items() if side < 0))
+            least = min(least, energy_of(p, flux | {e: flux[e] + side * lowest for e, side in ring.items()}))
+    return least
 
 
 def lower_bound(p: Mapping[State, Any], speed: Mapping[State, Any], f: Mapping[State, Any], pairs: list[Edge]) -> Any:

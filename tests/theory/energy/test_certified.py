@@ -44,6 +44,7 @@ def test_balls_enclose_their_ends() -> None:
 
 
 def test_landscape_bound_on_the_wide_box() -> None:
+    assert (Fraction(1, 10), Fraction(10)) == certified.SHAPES
     found = certified.certify_landscape()
     assert found.proved and found.boxes > 100
 

@@ -157,7 +157,7 @@ def _doubt(number: Fraction) -> Fraction:
 def _convexity(spare: Fraction) -> Certificate:
     from theory.energy import certified
 
-    return certified.certify_landscape(factor=spare, max_boxes=20_000)
+    return certified.certify_landscape(Fraction(1, 10), Fraction(10), spare, max_boxes=20_000)
 
 
 @functools.cache

@@ -128,6 +128,7 @@ def optimal_iff_squares_close(world: TableWorld, alpha: str) -> Iterator[Evidenc
     before, after = paths.improve_around_square(world, at)
     closed = fluxes.squares_close(reference.exact(world), world.d)
     yield equal("rational", before, own, 0)
+    yield equal("rational", after, fluxes.best_detour(reference.exact(world), world.d, at), 0, note="the best detour")
     yield equal("rational", int(after < before), int(not closed), 0, note="a detour gains where a square stays open")
     found = bracketed(world, alpha, UNMASKING)
     yield at_most("rational", found.low, after / one, 0, note="no better than the best")
@@ -175,6 +176,11 @@ GENERIC = (
     {"world": TableWorld.from_weights([9, 2, 5, 7, 3, 8, 1, 6], 3, 2), "alpha": "2/5"},
 )
 """One generic law per row of the project's rate table, whose own laws are not given."""
+
+USED_UP = tuple(
+    {"world": TableWorld.from_weights(weights, 2, 2), "alpha": "19/20"} for weights in ([1, 1, 200, 1], [1, 200, 1, 1])
+)
+"""Laws whose best detour takes all the flux of one way around the square."""
 
 ONE_TOKEN = {"world": TableWorld.from_weights([5, 2, 9], 1, 3), "alpha": "2/5"}
 UNIFORM = {"world": TableWorld.from_weights([1] * 9, 2, 3), "alpha": "2/5"}
@@ -263,7 +269,7 @@ CLAIMS: tuple[Claim, ...] = (
         tolerance=PROGRAMME,
         inputs=lambda: world_inputs(alpha=fractions()),
         examples=12,
-        fixtures=(UNIFORM, *GENERIC),
+        fixtures=(UNIFORM, *GENERIC, *USED_UP),
         variants={"optimal for every law": optimal_always},
     ),
     Claim(
