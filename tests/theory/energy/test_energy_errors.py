@@ -60,6 +60,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "information of a batch": (lambda: sphere.fisher_information(BATCH, 0.5), "take world"),
     "grid that misses its end": (lambda: closed_forms.step_energy([0, 0.5]), "expected exactly 0"),
     "angles and widths": (lambda: closed_forms.chord_energy([1, 2], [1]), "as many"),
+    "one negative angle": (lambda: closed_forms.chord_energy([-1, 2], [0.5, 0.5]), "angles"),
     "zero width": (lambda: closed_forms.chord_energy([1, 2], [1, 0]), "widths"),
     "no widths": (lambda: closed_forms.best_chord_steps([]), "at least one"),
     "unknown graph": (lambda: rates.edges(PATH, "all pair"), "did you mean all pairs"),
