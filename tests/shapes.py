@@ -41,6 +41,7 @@ MODULES = (
     "theory.remasking.selection",
     "theory.remasking.stationary",
     "theory.energy.closed_forms",
+    "theory.energy.paths",
     "theory.energy.rates",
     "theory.energy.sphere",
     "synthetic.denoisers",

@@ -15,8 +15,9 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 from scipy import optimize, special
 
+from theory.energy.quadrature import integral_from_zero
 from theory.errors import InvalidInput
-from theory.reference.energy import Problem, integral
+from theory.reference.energy import Problem
 from theory.schedules import Schedule, check_grid, uniform_grid
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def schedule_integral(problem: Problem) -> float:
     Raises InvalidInput when J is infinite.
     """
     return sum(
-        integral(lambda t, m=mask, w=weight: _density(m, w, t))  # type: ignore[misc]  # defaults bind
+        integral_from_zero(lambda t, m=mask, w=weight: _density(m, w, t))  # type: ignore[misc]  # defaults bind
         for mask, weight in (
             (problem.mask, problem.weight),
             (problem.backward_mask, problem.backward_weight),
@@ -51,8 +52,8 @@ def chi_square(own: Problem) -> float:
         g, w = one.derivative(t), other.derivative(t)
         return np.asarray((g - w) ** 2 / w)
 
-    left = integral(lambda t: density(own.mask, own.weight, t))
-    return left + integral(lambda t: density(own.backward_mask, own.backward_weight, t))
+    left = integral_from_zero(lambda t: density(own.mask, own.weight, t))
+    return left + integral_from_zero(lambda t: density(own.backward_mask, own.backward_weight, t))
 
 
 def kinetic_constant(world: World) -> int:

@@ -8,8 +8,7 @@ optimal exactly when j = rho [f(x) - f(z)]_+ for a potential f.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,40 +17,15 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from scipy import linalg, optimize
 
+from theory.energy.paths import Path, marginal_path
 from theory.errors import InvalidInput, unknown
-from theory.reference import laws as reference
-from theory.reference.energy import (
-    Moment,
-    conditional_path,
-    conditional_rate,
-    kinetic_integrand,
-    marginal_rate,
-    path_probability,
-    reveals,
-)
-from theory.reference.laws import Law, State, marginal, states, with_token
+from theory.reference.energy import Moment
 
 if TYPE_CHECKING:
     from theory.worlds import World
 
 Graph = Literal["one-token unmasking", "any one-token change", "all pairs"]
 GRAPHS: tuple[Graph, ...] = ("one-token unmasking", "any one-token change", "all pairs")
-
-
-@dataclass(frozen=True)
-class Path:
-    """A probability path at one time: states, p, p' and the model's own flux (dense, from row to column)."""
-
-    states: tuple[State, ...]
-    mask: int
-    probability: Float[ndarray, "S"]
-    velocity: Float[ndarray, "S"]
-    flux: Float[ndarray, "S S"]
-
-    @property
-    def energy(self) -> float:
-        """Energy rate sum j^2 / (p(z) p(x)) of the model's own flux."""
-        return flux_energy(self.flux, np.outer(self.probability, self.probability))
 
 
 @dataclass(frozen=True)
@@ -66,21 +40,6 @@ class Optimum:
     residual: float
     potential: Float[ndarray, "S"]
     flux: Float[ndarray, "E"]
-
-
-def marginal_path(world: World, at: Moment) -> Path:
-    """Return the marginal path p_t and MDM's flux p_t(z) Q_t(z, x) over the reachable states."""
-    law, n, d = reference.floats(world), world.n, world.d
-    found = {z: p for z in states(n, d) if (p := path_probability(law, z, d, at)) > 0}
-    rate = {(z, x): marginal_rate(law, z, i, v, d, at) for z in found for i, v, x in reveals(z, d) if x in found}
-    return _path(found, rate, d)
-
-
-def conditional_mask_path(x1: State, d: int, at: Moment) -> Path:
-    """Return the conditional path p_t|1(. | x_1) on its 2^n states, and the conditional MDM flux."""
-    found = {z: p for z in states(len(x1), d) if (p := conditional_path(z, x1, d, at)) > 0}
-    rate = {(z, x): conditional_rate(x1, i, v, at) for z in found for i, v, x in reveals(z, d) if x in found}
-    return _path(found, rate, d)
 
 
 def edges(path: Path, graph: str) -> Int[ndarray, "2 E"]:
@@ -183,36 +142,6 @@ def factor_flux(velocity: object, tau: object) -> tuple[Float[ndarray, "S S"], f
     return np.maximum(gain, 0.0), float((b**2 / share).sum())
 
 
-def net_inflow(flux: Float[ndarray, "S S"]) -> Float[ndarray, "S"]:
-    """Return what each state gains from a dense flux: column sum minus row sum."""
-    return np.asarray(flux.sum(0) - flux.sum(1))
-
-
-def flux_energy(flux: Float[ndarray, "S S"], rho: Float[ndarray, "S S"]) -> float:
-    """Return sum j^2 / rho over the edges that carry flux."""
-    carried = flux > 0
-    return float((flux[carried] ** 2 / rho[carried]).sum())
-
-
-def improve_around_square(world: World, at: Moment) -> tuple[Any, Any]:
-    """Return MDM's kinetic energy rate and a smaller one, by the best detour around one square of reveals.
-
-    z -> z+i -> z+i+j against z -> z+j -> z+i+j: moving flux s from one way to the other keeps the inflow
-    and changes sum j^2 / (p p) by -g^2 / h at best. Exact where the moment is one of fractions; equal when every
-    square closes.
-    """
-    law, n, d = reference.exact(world), world.n, world.d
-    before = kinetic_integrand(law, d, at)
-    best: Any = 0
-    for z in states(n, d):
-        for (i, v, one), (j, w, two) in itertools.combinations(list(reveals(z, d)), 2):
-            both = with_token(one, j, w) if i != j else z
-            if i != j and marginal(law, both, d) > 0:
-                ways = [(z, one, i, v), (one, both, j, w)], [(z, two, j, w), (two, both, i, v)]
-                best = max(best, _detour_gain(law, d, at, *ways))
-    return before, before - best
-
-
 def rate_table(worlds: Iterable[World], alpha: float = 0.4) -> list[dict[str, Any]]:
     """Return one row per world: MDM's energy rate and the best on each graph, at reveal probability alpha.
 
@@ -228,27 +157,6 @@ def rate_table(worlds: Iterable[World], alpha: float = 0.4) -> list[dict[str, An
         row |= {graph: float(best.value / unit) for graph, best in found.items()}
         rows.append(row | {"gap": float(max(o.gap for o in found.values()) / unit)})
     return rows
-
-
-def _path(found: Mapping[State, Any], rate: Mapping[tuple[State, State], Any], d: int) -> Path:
-    order = {z: k for k, z in enumerate(found)}
-    flux = np.zeros((len(order), len(order)))
-    for (z, x), q in rate.items():
-        flux[order[z], order[x]] = found[z] * q
-    return Path(tuple(found), d, np.array(list(found.values())), net_inflow(flux), flux)
-
-
-def _detour_gain(law: Law, d: int, at: Moment, way: Any, other: Any) -> Any:
-    flux: list[Any] = []
-    cost: list[Any] = []
-    for z, x, i, v in (*way, *other):
-        p = path_probability(law, z, d, at)
-        flux.append(p * marginal_rate(law, z, i, v, d, at))
-        cost.append(1 / (p * path_probability(law, x, d, at)))
-    slope = flux[0] * cost[0] + flux[1] * cost[1] - flux[2] * cost[2] - flux[3] * cost[3]
-    moved = slope / sum(cost)
-    moved = min(moved, flux[0], flux[1]) if moved > 0 else -min(-moved, flux[2], flux[3])
-    return moved * (2 * slope - moved * sum(cost))
 
 
 def _check_programme(velocity: object, edge: ndarray, rho: object) -> tuple[ndarray, ndarray]:

@@ -22,6 +22,12 @@ from theory.errors import InvalidInput
 if TYPE_CHECKING:
     from theory.worlds import World
 
+FLOW_ACCURACY = 1e-11, 1e-13
+"""Relative and absolute error that the flow's solver allows itself in each step."""
+
+DIFFERENCE_STEP = 1e-3
+"""Step of `fisher_information_by_differences`, relative to min(alpha, 1 - alpha)."""
+
 
 def geodesic_angle(p: object, other: object) -> Float[ndarray, "*batch"]:
     """Return Omega = arccos sum sqrt(p p'), the angle between two laws on the sphere.
@@ -85,7 +91,7 @@ def exponential_map_flow(
 ) -> Float[ndarray, "T d"]:
     """Return Y at `times` for dY/dt = -(d log kappa / dt) exp_Y^{-1}(y_1), Y(times[0]) = start.
 
-    scipy's DOP853 at rtol 1e-11. The flow leaves the angle kappa_t / kappa_0 times the initial one, so it
+    scipy's DOP853 at FLOW_ACCURACY. The flow leaves the angle kappa_t / kappa_0 times the initial one, so it
     covers any t with kappa_t > 0. Raises InvalidInput unless both ends are unit vectors and times increase.
     """
     first, last, t = (np.asarray(v, dtype=float) for v in (start, end, times))
@@ -98,7 +104,8 @@ def exponential_map_flow(
     def velocity(s: float, y: ndarray) -> ndarray:
         return -log_kappa_slope(s) * inverse_exponential(y, last)
 
-    found = integrate.solve_ivp(velocity, (t[0], t[-1]), first, method="DOP853", t_eval=t, rtol=1e-11, atol=1e-13)
+    rtol, atol = FLOW_ACCURACY
+    found = integrate.solve_ivp(velocity, (t[0], t[-1]), first, method="DOP853", t_eval=t, rtol=rtol, atol=atol)
     if not found.success:
         raise InvalidInput(f"the flow does not reach t = {t[-1]}: {found.message}; keep kappa > 0")
     return np.asarray(found.y.T)
@@ -140,12 +147,12 @@ def fisher_information(world: World, alpha: float) -> float:
     return float((velocity[support] ** 2 / p[support]).sum())
 
 
-def fisher_information_by_differences(world: World, alpha: float, relative_step: float = 1e-3) -> float:
-    """Return 4 sum (d sqrt p / d alpha)^2 by fourth-order central differences; relative error 1e-9.
+def fisher_information_by_differences(world: World, alpha: float) -> float:
+    """Return 4 sum (d sqrt p / d alpha)^2 by fourth-order central differences.
 
-    The step is `relative_step` times min(alpha, 1 - alpha): sqrt p is a product of powers of both.
+    The step is DIFFERENCE_STEP times min(alpha, 1 - alpha): sqrt p is a product of powers of both.
     """
-    step = relative_step * min(alpha, 1 - alpha)
+    step = DIFFERENCE_STEP * min(alpha, 1 - alpha)
     root = {k: np.sqrt(path_table(world, alpha + k * step)) for k in (-2, -1, 1, 2)}
     slope = (8 * (root[1] - root[-1]) - (root[2] - root[-2])) / (12 * step)
     return float(4 * (slope**2).sum())

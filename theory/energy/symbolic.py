@@ -119,6 +119,29 @@ def least_energy() -> tuple[Residuals, Any]:
 
 
 @cache
+def condition() -> Residuals:
+    """Prove that J = pi^2 under Condition 3.4, read both ways: its integrand is pi^2 gamma'.
+
+    With alpha = sin^2(pi gamma / 2) for a weight gamma, and with gamma = (2 / pi) arcsin sqrt(alpha) for a mask alpha;
+    gamma runs from 0 to 1, so that the integral of pi^2 gamma' is pi^2.
+    """
+    import sympy as sp
+
+    t = sp.Symbol("t")
+    alpha, gamma = sp.Function("alpha", positive=True)(t), sp.Function("gamma", positive=True)(t)
+
+    def density(mask: Any, weight: Any) -> Any:
+        return mask.diff(t) ** 2 / (weight.diff(t) * mask * (1 - mask))
+
+    best = sp.sin(sp.pi * gamma / 2) ** 2
+    own = 2 / sp.pi * sp.asin(sp.sqrt(alpha))
+    return {
+        "best mask": sp.simplify(density(best, gamma) - sp.pi**2 * gamma.diff(t)),
+        "own weight": sp.simplify(density(alpha, own) - sp.pi**2 * own.diff(t)),
+    }
+
+
+@cache
 def landscape() -> Residuals:
     """Derive the Beta landscape: g^2 / w is an unnormalised Beta(2a - c, 2b - e) density, and its total.
 
@@ -145,12 +168,17 @@ def landscape() -> Residuals:
 
 
 @cache
-def step_excess(steps: int) -> Residuals:
-    """Return 4 K sum dtheta_k^2 - pi^2 - 4 K sum (dtheta_k - pi / 2K)^2, given sum dtheta_k = pi / 2."""
+def step_excess() -> Residuals:
+    """Prove K sum_k x_k^2 >= s^2 for K numbers with sum s, by induction over K.
+
+    One number has x^2 = s^2. If the squares of K numbers with sum s - x add up to (s - x)^2 / K at least, then with one
+    more, x, they reach s^2 / (K + 1): the excess is the square (K + 1) / K (x - s / (K + 1))^2. At s = pi / 2, times
+    4 K, the bound is pi^2.
+    """
     import sympy as sp
 
-    free = sp.symbols(f"x1:{steps}") if steps > 1 else ()
-    angle = [*free, sp.pi / 2 - sum(free)]
-    left = 4 * steps * sum(x**2 for x in angle) - sp.pi**2
-    right = 4 * steps * sum((x - sp.pi / (2 * steps)) ** 2 for x in angle)
-    return {f"K = {steps}": sp.expand(left - right)}
+    steps, x, s = sp.Symbol("K", positive=True), sp.Symbol("x"), sp.Symbol("s")
+    excess = (s - x) ** 2 / steps + x**2 - s**2 / (steps + 1)
+    square = (steps + 1) / steps * (x - s / (steps + 1)) ** 2
+    least = (4 * steps * s**2 / steps).subs(s, sp.pi / 2) - sp.pi**2
+    return {"one step": x**2 - (s**2).subs(s, x), "one step more": sp.simplify(excess - square), "quarter turn": least}

@@ -38,6 +38,9 @@ class Moment:
         return cls(alpha, 1 - alpha, speed)
 
 
+RELATIVE_ERROR = 1e-11
+"""Relative error that `integral` keeps for the integrands that it names."""
+
 Integrand = Callable[[Law, int, Moment], Any]
 
 
@@ -52,8 +55,8 @@ class Problem:
 
     @classmethod
     def of(cls, mask: Schedule, weight: Schedule) -> Problem:
-        """Pair any two schedules; near t = 1 times are rounded to 1 - s (`integral` says what that costs)."""
-        return cls(mask, weight, backward(mask), backward(weight))
+        """Pair any two schedules; near t = 1 times are rounded to 1 - s unless a schedule knows its mirror image."""
+        return cls(mask, weight, mask.mirrored(), weight.mirrored())
 
     @classmethod
     def beta(cls, a: float, b: float, c: float, e: float) -> Problem:
@@ -167,16 +170,6 @@ def integral(integrand: Callable[[ndarray], ndarray], upper: float = 0.5) -> flo
             " energy: near t = 0 and 1, alpha'^2 / (gamma' alpha (1 - alpha)) must be integrable"
         )
     return float(found.integral)
-
-
-def backward(schedule: Schedule) -> Schedule:
-    """Return s -> 1 - schedule(1 - s)."""
-    return Schedule(
-        f"{schedule.name} backwards",
-        lambda s: schedule.complement(1.0 - s),
-        lambda s: schedule.value(1.0 - s),
-        lambda s: schedule.derivative(1.0 - s),
-    )
 
 
 def beta_mixture(components: Sequence[Sequence[float]]) -> Schedule:

@@ -1,4 +1,4 @@
-"""Ball-arithmetic certificates: true bounds are proved, false ones are not, bad boxes are refused."""
+"""Ball-arithmetic certificates: true bounds are proved, false ones are not, enclosures contain the truth."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ import math
 from fractions import Fraction
 
 import pytest
-from flint import arb
+from flint import arb, arb_series
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from theory.energy import certified
+from theory.energy import certified, closed_forms, enclosures
+from theory.energy.claims import by_mpmath
 from theory.errors import InvalidInput
 from theory.ledger.certificates import ball, certify_nonnegative, exact
 
@@ -41,19 +44,23 @@ def test_balls_enclose_their_ends() -> None:
 
 
 def test_landscape_bound_on_the_wide_box() -> None:
+    assert (Fraction(1, 10), Fraction(10)) == certified.SHAPES
     found = certified.certify_landscape()
     assert found.proved and found.boxes > 100
 
 
-def test_landscape_bound_with_false_factor_is_refuted() -> None:
-    found = certified.certify_landscape(factor=Fraction(21, 20))
-    assert found.refuted
+def test_landscape_bound_with_one_percent_to_spare_is_refuted() -> None:
+    assert certified.certify_landscape(factor=Fraction(101, 100)).refuted
 
 
-def test_landscape_enclosed_directly() -> None:
-    box = [(1, 2), (1, 2), (Fraction(1, 4), Fraction(1, 2)), (Fraction(1, 4), Fraction(1, 2))]
-    assert certified.certify_landscape_directly(box).proved
-    assert certified.certify_landscape_directly(box, Fraction(1)).refuted
+def test_landscape_enclosed_directly_up_to_a_thousandth() -> None:
+    """ln(J / pi^2) is at least ln(pi^2 / 8) = .21002 on the box, at its corner (1, 1, 1/2, 1/2)."""
+    box = [(1, Fraction(5, 4))] * 2 + [(Fraction(3, 8), Fraction(1, 2))] * 2
+    assert certified.certify_landscape_directly(box, Fraction(209, 1000)).proved
+    corner = [(1, 1), (1, 1), (Fraction(1, 2), Fraction(1, 2)), (Fraction(1, 2), Fraction(1, 2))]
+    assert certified.certify_landscape_directly(corner, Fraction(21, 100)).proved
+    assert certified.certify_landscape_directly(corner, Fraction(2101, 10000)).refuted
+    assert math.log(closed_forms.beta_landscape(1, 1, 0.5, 0.5) / math.pi**2) == pytest.approx(math.log(math.pi**2 / 8))
 
 
 def test_landscape_needs_positive_shapes() -> None:
@@ -68,15 +75,76 @@ def test_chord_and_arc_constants() -> None:
         assert 8 / math.pi**2 * s**2 <= chord * (1 + 1e-9) and chord <= s**2 * (1 + 1e-9)
 
 
-@pytest.mark.parametrize("steps", [2, 3])
-def test_step_energy_bound(steps: int) -> None:
-    assert certified.certify_step_energy(steps).proved
-    assert certified.certify_step_energy(steps, Fraction(101, 100)).refuted
-    assert certified.step_form_minors(steps) == [Fraction(k) for k in range(2, steps + 1)]
-
-
-def test_step_energy_bound_for_other_steps_is_refused() -> None:
-    with pytest.raises(InvalidInput, match="expected 2 or 3"):
-        certified.certify_step_energy(4)
+def test_step_energies_of_unnamed_schedules_are_refused() -> None:
     with pytest.raises(InvalidInput, match="expected one of"):
         certified.step_energy_ball("cosine", 8)
+    with pytest.raises(InvalidInput, match="K = 0"):
+        certified.step_energy_ball("linear", 0)
+
+
+def numbers(low: str, high: str) -> st.SearchStrategy[Fraction]:
+    """Draw multiples of 1/1000."""
+    return st.integers(int(Fraction(low) * 1000), int(Fraction(high) * 1000)).map(lambda k: Fraction(k, 1000))
+
+
+@settings(max_examples=25, derandomize=True, deadline=None)
+@given(x=numbers("1/10", "20"), derivative=st.integers(0, 3), width=numbers("0", "1/20"))
+def test_log_gamma_encloses_polygammas_on_thin_and_wide_balls(x: Fraction, derivative: int, width: Fraction) -> None:
+    series = enclosures.log_gamma(arb_series([ball(x - width, x + width), 1], 2), derivative)
+    import mpmath
+
+    for k in (0, 1):
+        expected = by_mpmath.number(lambda p, k=k: mpmath.diff(mpmath.loggamma, p[0], derivative + k), [x])
+        assert enclosures.distance(enclosures.coefficient(series, k), expected) <= by_mpmath.ERROR * abs(expected)
+
+
+@settings(max_examples=25, derandomize=True, deadline=None)
+@given(u=numbers("1/1000", "8/10"), share=numbers("0", "1"))
+def test_sinc_fall_encloses_the_slope_on_balls_that_reach_to_zero(u: Fraction, share: Fraction) -> None:
+    found = certified.sinc_fall(ball(u * share, u))
+    for point in (u, max(u * share, Fraction(1, 1000))):
+        assert enclosures.distance(found, by_mpmath.number(by_mpmath.sinc_fall, [point])) <= by_mpmath.ERROR
+
+
+@settings(max_examples=25, derandomize=True, deadline=None)
+@given(x=numbers("1/10", "10"), y=numbers("1/10", "10"), width=numbers("0", "1/25"))
+def test_mean_value_form_encloses_the_corners(x: Fraction, y: Fraction, width: Fraction) -> None:
+    found = enclosures.mean_value(certified.hessian_sign, [ball(v - width, v + width) for v in (x, y)])
+    for dx, dy in ((width, width), (width, -width), (-width, width), (-width, -width)):
+        expected = by_mpmath.number(by_mpmath.hessian_sign_plainly, [x + dx, y + dy])
+        assert enclosures.distance(found, expected) <= by_mpmath.ERROR
+
+
+def test_two_forms_of_the_hessian_agree() -> None:
+    point = [Fraction(3, 10), Fraction(7)]
+    plain, derived = (by_mpmath.number(f, point) for f in (by_mpmath.hessian_sign_plainly, by_mpmath.hessian_sign))
+    assert abs(plain - derived) < by_mpmath.ERROR
+
+
+def test_a_series_that_was_cut_gives_no_number() -> None:
+    short = arb_series([1, 2], 2)
+    assert enclosures.coefficient(short, 1) == 2
+    assert not enclosures.coefficient(short, 2).is_finite()
+    assert not enclosures.over_power(lambda s: s.sin().derivative().derivative(), arb(0.25), 1).is_finite()
+
+
+def test_a_function_without_the_zero_gives_no_number() -> None:
+    assert not enclosures.over_power(lambda s: s.cos(), arb(0.25), 1).is_finite()
+
+
+def test_distance_is_exact() -> None:
+    half = exact(Fraction(1, 2))
+    assert enclosures.distance(half, Fraction(1, 2)) == 0
+    assert enclosures.distance(half, Fraction(3, 4)) == Fraction(1, 4) == enclosures.distance(half, Fraction(1, 4))
+    assert enclosures.distance(arb.nan(), Fraction(0)) == math.inf
+
+
+@settings(max_examples=25, derandomize=True, deadline=None)
+@given(parts=st.lists(st.integers(1, 20), min_size=1, max_size=6), slope=numbers("1/10", "1"))
+def test_dual_bound_is_below_the_least_chord_energy(parts: list[int], slope: Fraction) -> None:
+    """For any slope; the engine's steps are as good as some slope proves (energy.5b)."""
+    widths = [Fraction(p, sum(parts)) for p in parts]
+    floats = [float(w) for w in widths]
+    least = float(closed_forms.chord_energy(closed_forms.best_chord_steps(floats), floats))
+    bound = certified.least_chord_energy_ball(widths, slope / max(widths))
+    assert enclosures.as_fraction(bound.lower()) <= Fraction(least) * (1 + Fraction(1, 10**12))

@@ -1,4 +1,4 @@
-"""What the energy claims share: sources, Hypothesis strategies for schedules and laws, evidence helpers."""
+"""What the energy claims share: sources, tolerances, Hypothesis strategies for schedules and laws, evidence helpers."""
 
 from __future__ import annotations
 
@@ -12,17 +12,25 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 from numpy import ndarray
 
-from theory.ledger import Evidence, Instance, equal
+from theory.energy.quadrature import RELATIVE_ERROR
+from theory.ledger import Evidence, Instance, equal, rounding, undecided
 from theory.ledger.strategies import paired, worlds
-from theory.reference.energy import Moment, Problem, beta_mixture
+from theory.reference.energy import RELATIVE_ERROR as REFERENCE_ERROR
+from theory.reference.energy import Problem, beta_mixture
 from theory.schedules import Schedule, optimal_mask
 
 PAPER = "Chen, Nie, Sun, Feng, Li, Wen, Li, arXiv 2509.13866"
-RELATIVE = (
-    "1e-9 of the value: quadrature stops at 1e-12 and ln B loses 1e-13 in gammaln; symbolic: zero;"
-    " printed digits: one unit of the last place"
+J_MEANS = "J = int_0^1 alpha'(t)^2 / (gamma'(t) alpha(t) (1 - alpha(t))) dt"
+SCHEDULES = "the mask schedule alpha and the weight gamma increase from 0 to 1 on the time interval [0, 1]"
+QUADRATURE = (
+    "quadrature: the relative error that each of the two rules keeps, 1e-12 and 1e-11, and the rounding of a"
+    " closed form of 64 operations"
 )
-ROUNDING = "8 eps for each of at most 8 K rounded terms, relative to the energy"
+ROUNDING = "rounding: 8 eps for each of at most 8 K rounded terms, relative to the energy"
+EXACT = "zero: fractions, integers or identities of algebra"
+CLOSED_FORM_TERMS = 64
+"""Rounded operations in a closed form: six log-gammas of at most ten each, and their combination."""
+
 Components = list[list[float]]
 """Rows [weight, a, b] of a mixture of Beta distribution functions."""
 
@@ -33,9 +41,34 @@ def vanish(residuals: Mapping[str, Any]) -> Iterator[Evidence]:
         yield equal("symbolic", Fraction(int(residual != 0)), Fraction(0), 0, note=name, proves=math.inf)
 
 
-def unit(at: Moment) -> Any:
+def ours(note: str) -> str:
+    """Name the paragraph of docs/derivations.md that proves a statement of our own."""
+    return f"ours, see docs/derivations.md, energy.{note}"
+
+
+def contained(ball: Any, number: Fraction, allowance: Fraction = Fraction(0), note: str = "") -> Evidence:
+    """Assert that a ball contains a number known to `allowance`: its distance from the ball is at most that."""
+    from theory.energy import enclosures
+
+    away = enclosures.distance(ball, number)
+    if not isinstance(away, Fraction):
+        return undecided("ball", f"{note}: no finite enclosure")
+    return equal("ball", away, Fraction(0), allowance, note=f"containment: {note}")
+
+
+def by_quadrature(value: float) -> float:
+    """Return the tolerance of a number that quadrature found, beside a closed form."""
+    return RELATIVE_ERROR * abs(value) + rounding(CLOSED_FORM_TERMS, abs(value))
+
+
+def by_reference_quadrature(value: float) -> float:
+    """Return the tolerance of a number found by the quadrature of `theory.reference.energy`."""
+    return REFERENCE_ERROR * abs(value) + rounding(CLOSED_FORM_TERMS, abs(value))
+
+
+def unit(alpha: Fraction, speed: Fraction) -> Fraction:
     """Return alpha'^2 / (alpha (1 - alpha)), what rates and integrands are measured in."""
-    return at.speed**2 / (at.revealed * at.hidden)
+    return speed**2 / (alpha * (1 - alpha))
 
 
 def read_backwards(rows: Components) -> Components:
@@ -110,6 +143,6 @@ def quarter_turn(parts: list[int] | list[float]) -> ndarray:
     return np.asarray(math.pi / 2 * share / share.sum())
 
 
-def steps_and_widths() -> SearchStrategy[Instance]:
-    """Draw relative sizes of angles and of widths, cut to the shorter of the two by the claims."""
-    return st.fixed_dictionaries({"parts": angle_steps((2, 6)), "widths": angle_steps((2, 6))})
+def steps_and_widths(**parts: SearchStrategy[Any]) -> SearchStrategy[Instance]:
+    """Draw relative sizes of angles and of widths, cut to the shorter of the two by the claims, with the named parts."""
+    return st.fixed_dictionaries({"parts": angle_steps((2, 6)), "widths": angle_steps((2, 6)), **parts})
