@@ -79,11 +79,11 @@ def test_claims_are_chosen_by_glob_subject_paper_and_verdict(tmp_path: Path) -> 
     assert {c["subject"] for c in chosen("energy")} == {"energy"}
     assert all(c["id"].startswith("schedules.1") for c in chosen("schedules.1*"))
     refuted = chosen("--paper", "2505.24857", "--refuted")
-    assert refuted and all(c["paper"] == "2505.24857" and c["verdict"] == "refuted" for c in refuted)
+    assert refuted and all(c["source"]["arxiv"] == "2505.24857" and c["verdict"] == "refuted" for c in refuted)
     assert {c["id"] for c in refuted} >= {"eb.E1", "eb.halved"}
     printed = chosen("--printed", "--refuted")
     assert {c["id"] for c in printed} >= {"energy.1.printed", "schedules.12.printed"}
-    assert all(c["status"] == "printed" and c["id"].endswith(".printed") for c in printed)
+    assert all(c["source"]["status"] == "printed" and c["id"].endswith(".printed") for c in printed)
     assert {c["kind"] for c in chosen("eb")} >= {"empirical", "equality"}
 
 
