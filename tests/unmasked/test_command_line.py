@@ -79,7 +79,9 @@ def test_claims_are_chosen_by_glob_subject_paper_and_verdict(tmp_path: Path) -> 
     assert {c["subject"] for c in chosen("energy")} == {"energy"}
     assert all(c["id"].startswith("schedules.1") for c in chosen("schedules.1*"))
     refuted = chosen("--paper", "2505.24857", "--refuted")
-    assert refuted and all(c["source"]["arxiv"] == "2505.24857" and c["verdict"] == "refuted" for c in refuted)
+    assert refuted and all(
+        c["source"]["arxiv"] == "2505.24857" and "refuted" in (c["expected"], c["verdict"]) for c in refuted
+    )
     assert {c["id"] for c in refuted} >= {"eb.E1", "eb.halved"}
     printed = chosen("--printed", "--refuted")
     assert {c["id"] for c in printed} >= {"energy.1.printed", "schedules.12.printed"}
@@ -98,3 +100,22 @@ def test_a_claim_about_trained_models_is_explained(tmp_path: Path) -> None:
     explained = run("explain", "eb.E1", cwd=tmp_path).stdout
     assert "judged from the records" in explained and "refuted (docs/verdicts.md)" in explained
     assert "figure frontiers" in run("explain", "frontiers", cwd=tmp_path).stdout
+
+
+KEYS = {
+    "id", "subject", "source", "statement", "kind", "quantifier", "reach", "routes", "expected", "verdict", "instances",
+    "residual", "slack", "tolerance", "sharp", "seconds",
+}  # fmt: skip
+
+
+def test_claims_as_data_have_the_same_keys_theoretical_and_empirical(tmp_path: Path) -> None:
+    listed = json.loads(run("list", "--json", cwd=tmp_path).stdout)
+    assert {frozenset(c) for c in listed} == {frozenset(listed[0])}
+    assert set(listed[0]) >= KEYS and set(listed[0]["source"]) == {"arxiv", "place", "status"}
+    assert {c["kind"] for c in listed} >= {"upper", "equality", "empirical"}
+    done = run("check", "schedules.5a", "--json", "found.json", cwd=tmp_path)
+    assert done.returncode == 0
+    (found,) = json.loads((tmp_path / "found.json").read_text())
+    assert set(found) == set(listed[0])
+    assert found["verdict"] == "holds" and found["reach"].startswith("proved up to n = ")
+    assert found["sharp"]["share"] == 1.0 and found["seconds"] > 0
