@@ -1,7 +1,7 @@
 """Energies in closed form: constants C_k, C_c, C_g, the integral J, the Beta landscape, discretised energies.
 
 Sources: Theorems 3.1, 3.2, 3.6, Proposition 3.7 and equation D.5 of Chen et al. (arXiv 2509.13866), and
-the closed-form landscape, J / pi^2 = 1 + chi^2 and J >= pi^2 of the project's energy notes. Energies are
+the closed-form landscape, J / pi^2 = 1 + chi^2 and J >= pi^2 (docs/derivations.md, energy.2a). Energies are
 in units of 1 / time (generation time runs over [0, 1]); angles in radians.
 """
 

@@ -2,7 +2,7 @@
 
 A flux j(z, x) >= 0 along the edges z -> x of a graph on states transports p with prescribed net inflow p'.
 Its energy is sum j^2 / rho, with rho(z, x) = p(z) p(x) for the energies of Chen et al. (arXiv 2509.13866,
-D.6) and any positive rho in Shaul et al. (arXiv 2412.03487; section D of the schedules notes). A flux is
+D.6) and any positive rho in Shaul et al. (arXiv 2412.03487; docs/derivations.md, schedules.D). A flux is
 optimal exactly when j = rho [f(x) - f(z)]_+ for a potential f.
 """
 

@@ -1,7 +1,7 @@
 """Probability paths as arcs on the sphere: p -> sqrt(p) sends the Fisher-Rao metric to the round one.
 
 Sources: Shaul et al. (arXiv 2412.03487), kinetic-optimal path; Jo and Hwang (arXiv 2502.11564),
-Proposition 3.1; Zhang and Syed (arXiv 2508.04884); sections D and E of the schedules notes. Angles are in
+Proposition 3.1; Zhang and Syed (arXiv 2508.04884); docs/derivations.md, schedules.D. Angles are in
 radians, divergences in nats. Batches lie on the leading axes, outcomes on the last.
 """
 

@@ -1,7 +1,7 @@
 """Symbolic derivations of the energy results; each returns residuals that must vanish, by name.
 
 Source: Condition 3.4, Lemma 3.5, Theorem 3.6 and Proposition 3.7 of Chen et al. (arXiv 2509.13866); the
-bound J >= pi^2 and the landscape of the energy notes. SymPy is imported when a derivation is run.
+bound J >= pi^2 and the landscape (docs/derivations.md, energy.2a). SymPy is imported when a derivation is run.
 """
 
 from __future__ import annotations

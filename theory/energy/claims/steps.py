@@ -1,6 +1,6 @@
 """K-step energies: their growth, chords against arcs, the least ones, and the printed digits at K = 8.
 
-Chen et al. (arXiv 2509.13866), D.5, and the project's notes on Shaul et al. (arXiv 2412.03487).
+Chen et al. (arXiv 2509.13866), D.5, and Shaul et al. (arXiv 2412.03487).
 """
 
 from __future__ import annotations

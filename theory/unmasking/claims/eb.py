@@ -1,4 +1,4 @@
-"""Claims 1-5 of the EB-Sampler notes: paths, the KL ordering, the decomposition, the entropy bound."""
+"""Claims 1-5: paths, the KL ordering, the decomposition, the entropy bound."""
 
 from __future__ import annotations
 

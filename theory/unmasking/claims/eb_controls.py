@@ -1,4 +1,4 @@
-"""What is not a theorem about EB, and what must fail: claims 10 and 12 of the notes, monotonicity, ties."""
+"""What is not a theorem about EB, and what must fail: claims 10 and 12, monotonicity, ties."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Claims 9 and 11 of the EB-Sampler notes: predicted entropies, greedy decoding, teacher forcing."""
+"""Claims 9 and 11: predicted entropies, greedy decoding, teacher forcing."""
 
 from __future__ import annotations
 

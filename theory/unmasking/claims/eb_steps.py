@@ -1,4 +1,4 @@
-"""Claims 6-8 of the EB-Sampler notes: limits, prefixes, one-token exactness."""
+"""Claims 6-8: limits, prefixes, one-token exactness."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ Azangulov et al., arXiv 2510.21961, section 3. A candidate token y_i is drawn at
 the positions are ranked 0, 1, ... by trust. Round b, most significant bit of the rank first, reveals the
 survivors whose bit b is 0 (*anchors*) and drops those whose bit is 1 (*tested*) if the anchors move their
 conditional: KL(p_r || q_r) > eps, in nats. The in-order variant tests each rank against all kept before
-it; it is the reference for which a bound on the error is proved (T1 of the notes).
+it; it is the reference for which a bound on the error is proved (docs/derivations.md, punt.5).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Punt(ValueRule):
     """PUNT with threshold `eps` in nats: infinity reveals everything, a negative one a single token a step.
 
     `by` ranks the positions: a proxy of the conditionals (value-free), "index", or "drawn", the probability
-    p_i(y_i) of the drawn token (value-dependent: biased, G3 of the notes). Ties go to the smaller index.
+    p_i(y_i) of the drawn token (value-dependent: biased, docs/derivations.md, punt.6). Ties go to the smaller index.
     """
 
     eps: float
