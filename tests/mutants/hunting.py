@@ -97,13 +97,14 @@ def _failing_test(mutation: Mutation) -> str:
 
 
 def _tests_of(mutation: Mutation) -> list[Path]:
-    """Return the files that name the function, or the class of a method; for a private one, those of its module."""
+    """Return the files that name the function, or the class of a method; where none does, those of its folder."""
     owner, _, function = mutation.function.rpartition(".")
-    names = {name for name in (owner, function) if name and not name.startswith("_")} or {
-        mutation.module.split(".")[-1]
-    }
+    names = {name for name in (owner, function) if name and not name.startswith("_")}
     files = [p for p in sorted((PROJECT / "tests" / "theory").rglob("test_*.py")) if not _is_about_claims(p)]
-    return [p for p in files if names & set(re.findall(r"\w+", p.read_text()))]
+    naming = [p for p in files if names & set(re.findall(r"\w+", p.read_text()))]
+    subject = mutation.module.split(".")[1]
+    folder = PROJECT / "tests" / "theory" / subject
+    return naming or [p for p in files if p.parent == (folder if folder.is_dir() else folder.parent)]
 
 
 def _is_about_claims(path: Path) -> bool:
