@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from theory.unmasking.claims import (
+    beta_schedules,
     block_bounds,
     breakpoints,
     curve,
@@ -23,13 +24,16 @@ from theory.unmasking.claims import (
     info_gain_laws,
     info_gain_product,
     info_gain_rules,
+    many_steps,
     optimal,
     policy,
     punt,
     punt_bias,
+    punt_in_order,
     punt_tables,
     sampler,
     slips,
+    support,
 )
 
 CLAIMS = (
@@ -39,7 +43,10 @@ CLAIMS = (
     *breakpoints.CLAIMS,
     *grid_bounds.CLAIMS,
     *sampler.CLAIMS,
+    *support.CLAIMS,
+    *many_steps.CLAIMS,
     *examples.CLAIMS,
+    *beta_schedules.CLAIMS,
     *slips.CLAIMS,
     *eb.CLAIMS,
     *eb_steps.CLAIMS,
@@ -52,6 +59,7 @@ CLAIMS = (
     *policy.CLAIMS,
     *elbo_controls.CLAIMS,
     *punt.CLAIMS,
+    *punt_in_order.CLAIMS,
     *punt_bias.CLAIMS,
     *punt_tables.CLAIMS,
     *info_gain_blocks.CLAIMS,

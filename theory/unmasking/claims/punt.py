@@ -6,7 +6,6 @@ import itertools
 import math
 import operator
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 
@@ -22,15 +21,10 @@ from theory.reference import lookahead as reference_lookahead
 from theory.tolerance import SLACK
 from theory.unmasking.claims.punt_bias import (
     DERIVED,
-    DICE,
     EPS,
     ROUNDING,
-    SKEWED,
     SOURCE,
-    XOR,
-    bounded_by,
     listed,
-    literally,
     tolerance,
 )  # fmt: skip
 from theory.unmasking.claims.rule_inputs import COPIED_PAIRS, product_world, product_worlds
@@ -154,22 +148,6 @@ def nearly_products(world: TableWorld, rule: Punt) -> Iterator[Evidence]:
     return products(TableWorld.from_weights(weights, world.n, world.d), rule)
 
 
-def in_order_bound(world: TableWorld, rule: Punt, factor: float = 1.0) -> Iterator[Evidence]:
-    """Compare KL(p_out || q) <= E sum delta <= eps (n - E T), each side once by the engine and once written out."""
-    divergence, errors, steps, output = bounded_by(rule, world)
-    exact, slack = literally(rule, world), tolerance(world)
-    apart = reference.kullback_leibler(exact.law, reference.floats(world))
-    effective = exact.errors > slack
-    yield at_most("enumeration", divergence, factor * exact.errors, slack, effective=effective, note="KL, errors")
-    yield at_most("enumeration", apart, factor * errors, slack, effective=effective, note="KL, errors, exchanged")
-    for some, count, note in ((errors, exact.steps, "errors, eps"), (exact.errors, steps, "errors, eps, exchanged")):
-        ceiling = factor * rule.eps * (world.n - count) + world.n * SLACK
-        yield at_most("enumeration", some, ceiling, slack, effective=effective, note=note)
-    yield equal("enumeration", output, listed(exact.law, world), slack, note="law, engine and written out")
-    yield equal("enumeration", errors, exact.errors, slack, note="errors, engine and written out")
-    yield equal("enumeration", steps, exact.steps, slack, note="steps, engine and written out")
-
-
 def _steps(
     denoiser: reference.Conditional,
     world: TableWorld,
@@ -199,23 +177,14 @@ def _worlds(largest: int = 4) -> st.SearchStrategy[TableWorld]:
     return strategies.worlds(n=(2, largest), cells=16)
 
 
-def _worlds_and_rules(tests: Tests) -> st.SearchStrategy[Instance]:
+def worlds_and_rules(tests: Tests) -> st.SearchStrategy[Instance]:
+    """Draw a law with a PUNT rule of the given kind of tests."""
     return strategies.paired(world=_worlds(), rule=st.sampled_from([Punt(eps, tests=tests) for eps in EPS]))
 
 
 CHAIN = TableWorld.from_weights([9, 3, 1, 3, 3, 1, 3, 9], 3, 2, "sticky chain of three bits")
 """Each bit repeats the one before with probability 3/4: every influence along the chain is (ln 4/3) / 2."""
 
-MOVED = math.log(4 / 3) / 2
-ATTAINED = {"world": CHAIN, "rule": Punt(MOVED, "index", "in-order")}
-IN_ORDER = (
-    ATTAINED,
-    {"world": CHANNEL, "rule": Punt(MOVED, tests="in-order")},
-    {"world": COPIED_PAIRS, "rule": Punt(0.03, tests="in-order")},
-    {"world": XOR, "rule": Punt(0.0, "index", "in-order")},
-    {"world": SKEWED, "rule": Punt(0.0, "index", "in-order")},
-    {"world": DICE, "rule": Punt(0.0, tests="in-order")},
-)
 THREE_FAIR = {"world": product_world([[1, 1]] * 3), "rule": Punt(0.0)}
 
 CLAIMS = (
@@ -272,7 +241,7 @@ CLAIMS = (
         routes=("enumeration",),
         check=survivors,
         tolerance="none: counts and sets",
-        inputs=lambda: _worlds_and_rules("binary"),
+        inputs=lambda: worlds_and_rules("binary"),
         examples=15,
         fixtures=({"world": COPIED_PAIRS, "rule": Punt(0.0)}, {"world": CHANNEL, "rule": Punt(0.2)}, THREE_FAIR),
         variants={"one call fewer": partial(survivors, spare=1)},
@@ -315,35 +284,5 @@ CLAIMS = (
         examples=15,
         fixtures=({"world": product_world([[7, 3, 1], [2, 9, 4], [5, 5, 11]]), "rule": Punt(0.0)},),
         variants={"on laws within one percent of a product": nearly_products},
-    ),
-    Claim(
-        id="punt.5",
-        statement=(
-            "Let each rank be tested against all candidates kept before it, with threshold eps. Then the divergence "
-            "KL(p_out || q) of the output law from the data law is at most the expected sum of the errors delta of the "
-            "revealed tokens, and this at most eps (n - E T), T the number of steps."
-        ),
-        assumptions="Exact conditionals; ranks that do not look at drawn tokens.",
-        source=f"{DERIVED}, punt.5",
-        quantifier="for all",
-        kind="upper",
-        routes=("enumeration",),
-        check=in_order_bound,
-        tolerance=f"{ROUNDING}; n times the slack with which an influence is compared with eps",
-        inputs=lambda: _worlds_and_rules("in-order"),
-        examples=10,
-        fixtures=IN_ORDER,
-        variants={
-            "99 % of the bounds": partial(in_order_bound, factor=0.99),
-            "tests in rounds, as in PUNT": lambda world, rule: in_order_bound(world, replace(rule, tests="binary")),
-            "ranked by drawn tokens": lambda world, rule: in_order_bound(world, replace(rule, by="drawn")),
-        },
-        sharp=Sharp(
-            "Both factors 1 are the best at every n: a chain of bits that each repeat the one before with probability "
-            "3/4, at eps = (ln 4/3) / 2, is revealed in one step and errs by eps (n - 1).",
-            ATTAINED,
-            1 - 1e-9,
-        ),
-        tex=r"\mathrm{KL}(p_{\mathrm{out}} \| q) \le \mathbb{E} \textstyle\sum \delta \le \varepsilon (n - \mathbb{E} T)",
     ),
 )
