@@ -50,45 +50,62 @@ def outcome(claim: Claim) -> str:
     return "holds" if "holds" in found else "undecided" if claim.quantifier == "there exists" else found[0]
 
 
-def times(factor: float) -> Corruption:
-    """Return the corruption that multiplies what the function returns, entry by entry."""
+def times(factor: Any = 1.01, *parts: int) -> Corruption:
+    """Return the corruption that multiplies the result; in a tuple or list all entries, or those named."""
 
-    def corrupted(function: Callable[..., Any]) -> Callable[..., Any]:
-        def wrong(*args: Any, **kwargs: Any) -> Any:
-            value = function(*args, **kwargs)
-            return type(value)(v * factor for v in value) if isinstance(value, list | tuple) else value * factor
+    def scaled(value: Any) -> Any:
+        if not isinstance(value, list | tuple):
+            return value * factor
+        return type(value)(v * factor if not parts or k in parts else v for k, v in enumerate(value))
 
-        return wrong
-
-    return corrupted
+    return after(scaled)
 
 
-def swapped(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the function with its first two arguments exchanged."""
-    return lambda first, second, *rest, **more: function(second, first, *rest, **more)
+def plus(amount: Any) -> Corruption:
+    """Return the corruption that adds to what the function returns."""
+    return after(lambda value: value + amount)
+
+
+def after(change: Callable[[Any], Any]) -> Corruption:
+    """Return the corruption that changes what the function returns."""
+    return lambda function: lambda *args, **kwargs: change(function(*args, **kwargs))
+
+
+def instead(function: Callable[..., Any]) -> Corruption:
+    """Return the corruption that puts another function in the place of the true one."""
+    return lambda _: function
+
+
+def constant(value: Any) -> Corruption:
+    """Return the corruption that returns one value, whatever is asked."""
+    return instead(lambda *args, **kwargs: value)
+
+
+def swapped(first: int = 0, second: int = 1) -> Corruption:
+    """Return the corruption that exchanges two positional arguments."""
+
+    def exchange(*args: Any) -> tuple[Any, ...]:
+        moved = list(args)
+        moved[first], moved[second] = moved[second], moved[first]
+        return tuple(moved)
+
+    return before(exchange)
+
+
+def before(change: Callable[..., tuple[Any, ...]]) -> Corruption:
+    """Return the corruption that changes the positional arguments."""
+    return lambda function: lambda *args, **kwargs: function(*change(*args), **kwargs)
 
 
 def altered(**changes: Any) -> Corruption:
     """Return the corruption that changes fields of the dataclass that the function returns, by functions of them."""
 
-    def corrupted(function: Callable[..., Any]) -> Callable[..., Any]:
-        def wrong(*args: Any, **kwargs: Any) -> Any:
-            value = function(*args, **kwargs)
-            return dataclasses.replace(value, **{key: change(getattr(value, key)) for key, change in changes.items()})
+    def changed(value: Any) -> Any:
+        return dataclasses.replace(value, **{key: change(getattr(value, key)) for key, change in changes.items()})
 
-        return wrong
-
-    return corrupted
+    return after(changed)
 
 
 def given(index: int, change: Callable[[Any], Any]) -> Corruption:
     """Return the corruption that changes one positional argument."""
-
-    def corrupted(function: Callable[..., Any]) -> Callable[..., Any]:
-        def wrong(*args: Any, **kwargs: Any) -> Any:
-            changed = tuple(change(a) if k == index else a for k, a in enumerate(args))
-            return function(*changed, **kwargs)
-
-        return wrong
-
-    return corrupted
+    return before(lambda *args: tuple(change(a) if k == index else a for k, a in enumerate(args)))

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from flint import arb, arb_series
 
+from tests.planting import Corruption, after, before, plus, swapped, times
 from theory.energy import certified, closed_forms, enclosures, paths, quadrature, rates, sphere
 from theory.errors import InvalidInput
 from theory.ledger import catalogue, verdict
@@ -23,50 +24,6 @@ from theory.reference import energy as definitions
 from theory.reference import fluxes
 
 Function = Callable[..., Any]
-Corruption = Callable[[Function], Function]
-
-
-def times(factor: float | Fraction, *parts: int) -> Corruption:
-    """Multiply the result, or the named parts of a tuple."""
-
-    def corrupt(function: Function) -> Function:
-        def wrong(*arguments: Any, **named: Any) -> Any:
-            found = function(*arguments, **named)
-            if not parts:
-                return found * factor
-            return tuple(value * factor if k in parts else value for k, value in enumerate(found))
-
-        return wrong
-
-    return corrupt
-
-
-def plus(amount: Any) -> Corruption:
-    return lambda function: lambda *arguments, **named: function(*arguments, **named) + amount
-
-
-def swapped(first: int, second: int) -> Corruption:
-    """Exchange two arguments."""
-
-    def corrupt(function: Function) -> Function:
-        def wrong(*arguments: Any, **named: Any) -> Any:
-            moved = list(arguments)
-            moved[first], moved[second] = moved[second], moved[first]
-            return function(*moved, **named)
-
-        return wrong
-
-    return corrupt
-
-
-def after(change: Callable[[Any], Any]) -> Corruption:
-    """Change the result by a function."""
-    return lambda function: lambda *arguments, **named: change(function(*arguments, **named))
-
-
-def before(change: Callable[..., tuple[Any, ...]]) -> Corruption:
-    """Change the arguments by a function."""
-    return lambda function: lambda *arguments: function(*change(*arguments))
 
 
 def _flux_of_path(path: paths.Path) -> paths.Path:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.planting import Corruption, altered, given, outcome, plant, swapped, times
+from tests.planting import Corruption, altered, constant, given, outcome, plant, swapped, times
 from theory.remasking import drafts, selection
 from theory.remasking.claims import CLAIMS
 from theory.remasking.drafts import Proposal
@@ -60,17 +60,12 @@ def rolled_world(function: Any) -> Any:
     return wrong
 
 
-def always(value: Any) -> Corruption:
-    """Return a constant, whatever is asked."""
-    return lambda function: lambda *args, **kwargs: value
-
-
 GUARDED: list[tuple[str, str, Corruption, str]] = [
     ("posterior", "posterior", less, "remdm.3.1"),
     ("posterior", "posterior", exchanged, "remdm.3.1"),
     ("posterior", "largest_sigma", times(1.01), "remdm.3.1"),
     ("posterior", "Posterior.revealed", given(1, lambda a: 1 - a), "remdm.3.1"),
-    ("posterior", "Posterior.then", swapped, "remdm.4.1"),
+    ("posterior", "Posterior.then", swapped(), "remdm.4.1"),
     ("posterior", "star_sigma", lambda f: lambda now, after: 1 - now, "gstar.1"),
     ("posterior", "no_sigma", lambda f: lambda now, after: (1 - after) / 100, "remdm.4.1"),
     ("posterior", "predictor", less, "remdm.4.1"),
@@ -123,7 +118,7 @@ GUARDED: list[tuple[str, str, Corruption, str]] = [
     ("stationary", "stationary_world", rolled_world, "gstar.11"),
     ("stationary", "_stationary", rolled, "gstar.6"),
     ("sampling", "confident_sigma", times(1.01), "remdm.conf.sum"),
-    ("sampling", "confident_sigma", always(torch.zeros(1, 1)), "remdm.conf"),
+    ("sampling", "confident_sigma", constant(torch.zeros(1, 1)), "remdm.conf"),
     ("sampling", "draw_tokens", lambda f: lambda log_p, *rest: f(2 * log_p, *rest), "remdm.conf.sampler"),
     ("sampling", "_chances", lambda f: lambda batch, step: tuple(reversed(f(batch, step))), "gstar.sampler"),
     ("sampling", "advance", lambda f: lambda d, batch, *rest, **more: filled_with_the_last(batch), "gstar.8c"),

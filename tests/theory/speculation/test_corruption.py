@@ -58,7 +58,7 @@ GUARDED: list[tuple[str, str, Corruption, str]] = [
     ("coupling", "divergence", times(1.001), "speculative.1b"),
     ("coupling", "mismatch_norm", times(1.001), "speculative.2"),
     ("coupling", "log_ratio", times(1.001), "speculative.2"),
-    ("coupling", "log_ratio", swapped, "speculative.2"),
+    ("coupling", "log_ratio", swapped(), "speculative.2"),
     ("coupling", "reflect", times(1.001), "speculative.2"),
     ("coupling", "reflect", lambda f: lambda noise, mismatch: noise, "speculative.1a"),
     ("coupling", "couple", never_refuse, "speculative.5b"),

@@ -14,49 +14,13 @@ from typing import Any
 import pytest
 import torch
 
+from tests.planting import Corruption, after, given, instead, times
 from theory.errors import InvalidInput
 from theory.ledger import catalogue, checking
-
-Corruption = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 RULES = "theory.unmasking.rules"
 CLAIMS = "theory.unmasking.claims"
 HERE = "theory.unmasking"
-
-
-def scaled(factor: float = 1.01) -> Corruption:
-    """Multiply what the function returns, or the first of several, by a factor."""
-
-    def corrupt(f: Callable[..., Any]) -> Callable[..., Any]:
-        def wrong(*args: Any, **kwargs: Any) -> Any:
-            found = f(*args, **kwargs)
-            return (found[0] * factor, *found[1:]) if isinstance(found, tuple) else found * factor
-
-        return wrong
-
-    return corrupt
-
-
-def argument(place: int, change: Callable[[Any], Any]) -> Corruption:
-    """Change one positional argument."""
-
-    def corrupt(f: Callable[..., Any]) -> Callable[..., Any]:
-        def wrong(*args: Any, **kwargs: Any) -> Any:
-            return f(*(change(a) if k == place else a for k, a in enumerate(args)), **kwargs)
-
-        return wrong
-
-    return corrupt
-
-
-def result(change: Callable[[Any], Any]) -> Corruption:
-    """Change what the function returns."""
-    return lambda f: lambda *args, **kwargs: change(f(*args, **kwargs))
-
-
-def other(value: Any) -> Corruption:
-    """Put another function in its place."""
-    return lambda f: value
 
 
 def plus_one(n: int) -> int:
@@ -83,7 +47,7 @@ def one_call_less(f: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def no_gap(f: Callable[..., Any]) -> Callable[..., Any]:
-    return result(lambda mixture: replace(mixture, gap=0.0))(f)
+    return after(lambda mixture: replace(mixture, gap=0.0))(f)
 
 
 def least_significant_first(tests: Any, hidden: Any, rank: Any) -> Any:
@@ -137,96 +101,96 @@ BEST = f"{HERE}.best_rules"
 
 CASES: list[tuple[str, str, str, Corruption, str]] = [
     # the walk: laws, errors, entropies, calls, chains
-    (WALKS, "_mean", "E[NFE] one percent more", scaled(), "eb.1"),
+    (WALKS, "_mean", "E[NFE] one percent more", times(1.01, 0), "eb.1"),
     (WALKS, "_Sweep._move", "a call less", one_call_less, "eb.1"),
-    (WALKS, "check_selection", "all but one position dropped", result(fewest), "eb.1"),
-    (WALKS, "information.kullback_leibler", "one percent more", scaled(), "eb.2"),
+    (WALKS, "check_selection", "all but one position dropped", after(fewest), "eb.1"),
+    (WALKS, "information.kullback_leibler", "one percent more", times(1.01, 0), "eb.2"),
     (WALKS, "Walk.total", "along the other chain", swapped_chain, "eb.3"),
-    (WALKS, "token_entropy", "one percent more", scaled(), "eb.4"),
-    (WALKS, "token_entropy", "one percent more", scaled(), "duel.5"),
+    (WALKS, "token_entropy", "one percent more", times(1.01, 0), "eb.4"),
+    (WALKS, "token_entropy", "one percent more", times(1.01, 0), "duel.5"),
     # what bounds a block
-    (BOUNDS, "sum_minus_max", "the sum alone", other(lambda h: h.sum(-1)), "eb.9b"),
-    (BOUNDS, "sum_minus_max", "one percent more", scaled(), "eb.9a"),
-    (BOUNDS, "oracle_guarantee", "one percent less", scaled(0.99), "eb.5"),
-    (BOUNDS, "continuity", "ln d for ln(d - 1)", argument(1, plus_one), "eb.9a"),
-    (BOUNDS, "model_side_bound", "one percent less", scaled(0.99), "eb.9a"),
-    (BOUNDS, "greedy_error", "one percent less", scaled(0.99), "eb.9b"),
+    (BOUNDS, "sum_minus_max", "the sum alone", instead(lambda h: h.sum(-1)), "eb.9b"),
+    (BOUNDS, "sum_minus_max", "one percent more", times(1.01, 0), "eb.9a"),
+    (BOUNDS, "oracle_guarantee", "one percent less", times(0.99, 0), "eb.5"),
+    (BOUNDS, "continuity", "ln d for ln(d - 1)", given(1, plus_one), "eb.9a"),
+    (BOUNDS, "model_side_bound", "one percent less", times(0.99, 0), "eb.9a"),
+    (BOUNDS, "greedy_error", "one percent less", times(0.99, 0), "eb.9b"),
     # the set rules
-    (SETS, "prefix_bounds", "the last entropy subtracted", other(lambda h: h.cumsum(-1) - h), "eb.7b"),
-    (f"{CLAIMS}.eb_steps", "prefix_bounds", "one percent more", scaled(), "eb.7a"),
-    (SETS, "meets", "99 % of the limit", argument(1, lambda limit: 0.99 * limit), "eb.7b"),
-    (SETS, "trusted_first", "the other way round", result(_reversed_order), "eb.10"),
-    (SETS, "token_entropy", "one percent more", scaled(), "eb.7b"),
-    (SETS, "_first", "one position more", argument(2, plus_one), "eb.10"),
-    (SETS, "LeftToRight.select", "the first alone", result(fewest), "eb.10"),
-    (SETS, "TopK.select", "the first alone", result(fewest), "eb.10"),
-    (SETS, "EntropyBounded.select", "the first alone", result(fewest), "eb.7b"),
-    (SETS, "Threshold.select", "the first alone", result(fewest), "eb.10"),
-    (SETS, "Dilated.select", "the first alone", result(fewest), "eb.10"),
-    (SETS, "RandomOne.choices", "always the first position", result(_always_first), "duel.3b"),
-    (f"{RULES}.sampled", "SampledConfidence.outcomes", "probabilities exchanged", result(_wrong_way), "duel.8"),
+    (SETS, "prefix_bounds", "the last entropy subtracted", instead(lambda h: h.cumsum(-1) - h), "eb.7b"),
+    (f"{CLAIMS}.eb_steps", "prefix_bounds", "one percent more", times(1.01, 0), "eb.7a"),
+    (SETS, "meets", "99 % of the limit", given(1, lambda limit: 0.99 * limit), "eb.7b"),
+    (SETS, "trusted_first", "the other way round", after(_reversed_order), "eb.10"),
+    (SETS, "token_entropy", "one percent more", times(1.01, 0), "eb.7b"),
+    (SETS, "_first", "one position more", given(2, plus_one), "eb.10"),
+    (SETS, "LeftToRight.select", "the first alone", after(fewest), "eb.10"),
+    (SETS, "TopK.select", "the first alone", after(fewest), "eb.10"),
+    (SETS, "EntropyBounded.select", "the first alone", after(fewest), "eb.7b"),
+    (SETS, "Threshold.select", "the first alone", after(fewest), "eb.10"),
+    (SETS, "Dilated.select", "the first alone", after(fewest), "eb.10"),
+    (SETS, "RandomOne.choices", "always the first position", after(_always_first), "duel.3b"),
+    (f"{RULES}.sampled", "SampledConfidence.outcomes", "probabilities exchanged", after(_wrong_way), "duel.8"),
     # hull, samples
-    (f"{CLAIMS}.eb_hull", "height", "one percent more", scaled(), "eb.hull.families"),
-    (f"{CLAIMS}.eb_hull", "lower_hull", "all points", other(sorted), "eb.hull.families"),
-    (f"{HERE}.sampling", "drawn_tokens", "the most probable", argument(1, torch.zeros_like), "eb.11"),
-    (f"{HERE}.sampling", "choose", "the first position alone", result(lambda c: (c[0], fewest(c[1]))), "eb.11"),
+    (f"{CLAIMS}.eb_hull", "height", "one percent more", times(1.01, 0), "eb.hull.families"),
+    (f"{CLAIMS}.eb_hull", "lower_hull", "all points", instead(sorted), "eb.hull.families"),
+    (f"{HERE}.sampling", "drawn_tokens", "the most probable", given(1, torch.zeros_like), "eb.11"),
+    (f"{HERE}.sampling", "choose", "the first position alone", after(lambda c: (c[0], fewest(c[1]))), "eb.11"),
     # likelihoods and orders
-    (LIKELIHOOD, "log_likelihood", "one percent more", result(lambda s: _scored(s, 1.01, 0)), "duel.1b"),
-    (LIKELIHOOD, "log_likelihood", "a call more", result(lambda s: _scored(s, 1.0, 1)), "duel.2"),
-    (LIKELIHOOD, "only_choice", "the first position alone", result(fewest), "duel.1b"),
-    (LIKELIHOOD, "order_terms", "one percent more", scaled(), "duel.3a"),
-    (LIKELIHOOD, "elbo", "one percent more", scaled(), "duel.3a"),
-    (LIKELIHOOD, "elbo_by_count", "one percent more", scaled(), "duel.3a"),
-    (LIKELIHOOD, "log_uniform", "a logarithm's constant", result(lambda v: v + 0.01), "duel.3b"),
-    (LIKELIHOOD, "best_order", "one percent more", scaled(), "duel.3b"),
-    (LIKELIHOOD, "worst_order", "one percent more", scaled(), "duel.3b"),
-    (LIKELIHOOD, "_over_orders", "one percent more", scaled(), "duel.3e"),
-    (LIKELIHOOD, "oracle_sum", "one percent more", scaled(), "duel.6a"),
-    (f"{HERE}.losses", "cross_entropies", "one percent more", scaled(), "duel.3a"),
-    (f"{HERE}.losses", "block_costs", "one percent more", scaled(), "duel.3a"),
+    (LIKELIHOOD, "log_likelihood", "one percent more", after(lambda s: _scored(s, 1.01, 0)), "duel.1b"),
+    (LIKELIHOOD, "log_likelihood", "a call more", after(lambda s: _scored(s, 1.0, 1)), "duel.2"),
+    (LIKELIHOOD, "only_choice", "the first position alone", after(fewest), "duel.1b"),
+    (LIKELIHOOD, "order_terms", "one percent more", times(1.01, 0), "duel.3a"),
+    (LIKELIHOOD, "elbo", "one percent more", times(1.01, 0), "duel.3a"),
+    (LIKELIHOOD, "elbo_by_count", "one percent more", times(1.01, 0), "duel.3a"),
+    (LIKELIHOOD, "log_uniform", "a logarithm's constant", after(lambda v: v + 0.01), "duel.3b"),
+    (LIKELIHOOD, "best_order", "one percent more", times(1.01, 0), "duel.3b"),
+    (LIKELIHOOD, "worst_order", "one percent more", times(1.01, 0), "duel.3b"),
+    (LIKELIHOOD, "_over_orders", "one percent more", times(1.01, 0), "duel.3e"),
+    (LIKELIHOOD, "oracle_sum", "one percent more", times(1.01, 0), "duel.6a"),
+    (f"{HERE}.losses", "cross_entropies", "one percent more", times(1.01, 0), "duel.3a"),
+    (f"{HERE}.losses", "block_costs", "one percent more", times(1.01, 0), "duel.3a"),
     # the best rules
-    (BEST, "_least", "the worst", argument(0, torch.neg), "duel.6b"),
-    (BEST, "_least", "the worst", argument(0, torch.neg), "duel.6d"),
-    (BEST, "_candidates", "one position at most", argument(1, lambda largest: 1), "duel.6d"),
-    (BEST, "best_fixed_order", "one percent more", scaled(), "duel.3d"),
+    (BEST, "_least", "the worst", given(0, torch.neg), "duel.6b"),
+    (BEST, "_least", "the worst", given(0, torch.neg), "duel.6d"),
+    (BEST, "_candidates", "one position at most", given(1, lambda largest: 1), "duel.6d"),
+    (BEST, "best_fixed_order", "one percent more", times(1.01, 0), "duel.3d"),
     (BEST, "best_mixture", "no gap", no_gap, "duel.6e"),
-    (BEST, "best_mixture", "stopped at once", argument(2, lambda gap: 10.0), "duel.6e"),
-    (BEST, "along", "one percent more", scaled(), "duel.6e"),
-    (BEST, "frontier", "two ends alone", result(lambda hull: [hull[0], hull[-1]]), "duel.6d"),
-    (BEST, "expected_log_likelihood", "one percent more", scaled(), "duel.6b"),
-    (f"{CLAIMS}.duel_inputs", "tabulate", "the first position alone", result(_one_position), "duel.1b"),
+    (BEST, "best_mixture", "stopped at once", given(2, lambda gap: 10.0), "duel.6e"),
+    (BEST, "along", "one percent more", times(1.01, 0), "duel.6e"),
+    (BEST, "frontier", "two ends alone", after(lambda hull: [hull[0], hull[-1]]), "duel.6d"),
+    (BEST, "expected_log_likelihood", "one percent more", times(1.01, 0), "duel.6b"),
+    (f"{CLAIMS}.duel_inputs", "tabulate", "the first position alone", after(_one_position), "duel.1b"),
     # PUNT
-    (PUNT, "influence", "one percent more", scaled(), "punt.5"),
-    (PUNT, "meets", "99 % of the threshold", argument(1, lambda limit: 0.99 * limit), "punt.5"),
-    (PUNT, "ranks", "the other way round", result(lambda r: r.shape[-1] - 1 - r), "punt.2b"),
-    (PUNT, "_binary", "least significant bit first", other(least_significant_first), "punt.6"),
-    (PUNT, "_in_order", "all kept", other(lambda tests, hidden, rank: hidden.clone()), "punt.5"),
-    (PUNT, "candidates", "all equally often", result(lambda c: (_flat(c[0]), *c[1:])), "punt.3"),
-    (f"{CLAIMS}.punt", "token_errors", "one percent more", scaled(), "punt.1"),
-    (PUNT, "token_errors", "one percent more", scaled(), "punt.5"),
-    (PUNT, "Punt.step_error", "one percent more", scaled(), "punt.5"),
-    (f"{CLAIMS}.punt_tables", "influence", "ten times as much", scaled(10.0), "punt.10"),
+    (PUNT, "influence", "one percent more", times(1.01, 0), "punt.5"),
+    (PUNT, "meets", "99 % of the threshold", given(1, lambda limit: 0.99 * limit), "punt.5"),
+    (PUNT, "ranks", "the other way round", after(lambda r: r.shape[-1] - 1 - r), "punt.2b"),
+    (PUNT, "_binary", "least significant bit first", instead(least_significant_first), "punt.6"),
+    (PUNT, "_in_order", "all kept", instead(lambda tests, hidden, rank: hidden.clone()), "punt.5"),
+    (PUNT, "candidates", "all equally often", after(lambda c: (_flat(c[0]), *c[1:])), "punt.3"),
+    (f"{CLAIMS}.punt", "token_errors", "one percent more", times(1.01, 0), "punt.1"),
+    (PUNT, "token_errors", "one percent more", times(1.01, 0), "punt.5"),
+    (PUNT, "Punt.step_error", "one percent more", times(1.01, 0), "punt.5"),
+    (f"{CLAIMS}.punt_tables", "influence", "ten times as much", times(10.0, 0), "punt.10"),
     # Info-Gain
-    (ACTIONS, "potential", "one percent more", scaled(), "infogain.1"),
-    (ACTIONS, "potential", "the mean for the sum", argument(2, lambda form: "mean"), "infogain.5"),
-    (ACTIONS, "token_entropy", "one percent more", scaled(), "infogain.1"),
-    (f"{CLAIMS}.info_gain_blocks", "objective", "one percent more", scaled(), "infogain.1"),
-    (GAIN, "objective", "without cost", argument(3, lambda form: "look-ahead"), "infogain.2"),
-    (GAIN, "objective", "one percent more", scaled(), "infogain.5"),
-    (GAIN, "objective", "its negative", scaled(-1.0), "infogain.6"),
-    (GAIN, "bypassing", "never", argument(3, lambda level: None), "infogain.bypass"),
-    (ACTIONS, "confident", "1 % more of the level", argument(3, lambda x: x and 1.01 * x), "infogain.bypass"),
-    (ACTIONS, "leading", "one position more", argument(2, plus_one), "infogain.bypass"),
-    (ACTIONS, "permitted", "every block", result(torch.ones_like), "infogain.bypass"),
-    (ACTIONS, "successive", "every block equally often", result(_flat), "infogain.bypass"),
-    (ACTIONS, "chance", "one percent more", scaled(), "infogain.7a"),
-    (ACTIONS, "winning", "one candidate fewer", argument(2, lambda count: count - 1), "infogain.7c"),
-    (ACTIONS, "likely", "the least probable", argument(0, torch.neg), "infogain.bypass"),
-    (GAIN, "likely", "the least probable", argument(0, torch.neg), "infogain.P7"),
-    (f"{CLAIMS}.info_gain_laws", "immediate_cost", "one percent more", scaled(), "infogain.3"),
-    (f"{CLAIMS}.info_gain_blocks", "immediate_cost", "one percent more", scaled(), "infogain.4a"),
-    (f"{RULES}.beam", "token_entropy", "one percent more", scaled(), "infogain.9a"),
-    (f"{CLAIMS}.info_gain_laws", "token_entropy", "one percent more", scaled(), "infogain.10"),
+    (ACTIONS, "potential", "one percent more", times(1.01, 0), "infogain.1"),
+    (ACTIONS, "potential", "the mean for the sum", given(2, lambda form: "mean"), "infogain.5"),
+    (ACTIONS, "token_entropy", "one percent more", times(1.01, 0), "infogain.1"),
+    (f"{CLAIMS}.info_gain_blocks", "objective", "one percent more", times(1.01, 0), "infogain.1"),
+    (GAIN, "objective", "without cost", given(3, lambda form: "look-ahead"), "infogain.2"),
+    (GAIN, "objective", "one percent more", times(1.01, 0), "infogain.5"),
+    (GAIN, "objective", "its negative", times(-1.0), "infogain.6"),
+    (GAIN, "bypassing", "never", given(3, lambda level: None), "infogain.bypass"),
+    (ACTIONS, "confident", "1 % more of the level", given(3, lambda x: x and 1.01 * x), "infogain.bypass"),
+    (ACTIONS, "leading", "one position more", given(2, plus_one), "infogain.bypass"),
+    (ACTIONS, "permitted", "every block", after(torch.ones_like), "infogain.bypass"),
+    (ACTIONS, "successive", "every block equally often", after(_flat), "infogain.bypass"),
+    (ACTIONS, "chance", "one percent more", times(1.01, 0), "infogain.7a"),
+    (ACTIONS, "winning", "one candidate fewer", given(2, lambda count: count - 1), "infogain.7c"),
+    (ACTIONS, "likely", "the least probable", given(0, torch.neg), "infogain.bypass"),
+    (GAIN, "likely", "the least probable", given(0, torch.neg), "infogain.P7"),
+    (f"{CLAIMS}.info_gain_laws", "immediate_cost", "one percent more", times(1.01, 0), "infogain.3"),
+    (f"{CLAIMS}.info_gain_blocks", "immediate_cost", "one percent more", times(1.01, 0), "infogain.4a"),
+    (f"{RULES}.beam", "token_entropy", "one percent more", times(1.01, 0), "infogain.9a"),
+    (f"{CLAIMS}.info_gain_laws", "token_entropy", "one percent more", times(1.01, 0), "infogain.10"),
 ]  # fmt: skip
 
 

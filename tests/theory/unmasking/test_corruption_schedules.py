@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
 
 import pytest
 import torch
 
-from tests.planting import Corruption, altered, outcome, plant, times
+from tests.planting import Corruption, after, altered, outcome, plant, times
 from theory.ledger import catalogue
 
-
-def by(change: Callable[[Any], Any]) -> Corruption:
-    """Change what the function returns."""
-    return lambda function: lambda *args, **kwargs: change(function(*args, **kwargs))
-
-
-MORE, REVERSED = Fraction(101, 100), by(lambda sizes: sizes[::-1])
+MORE, REVERSED = Fraction(101, 100), after(lambda sizes: sizes[::-1])
 BOUNDS, CURVES, OPTIMAL = "theory.unmasking.bounds", "theory.unmasking.curves", "theory.unmasking.optimal"
 LAWS, LOSSES, RIEMANN = "theory.unmasking.laws", "theory.unmasking.losses", "theory.unmasking.riemann"
 INFORMATION, WORLDS = "theory.worlds.information", "theory.worlds"
@@ -30,26 +22,26 @@ def merged(sizes: list[int]) -> list[int]:
 
 
 CASES: list[tuple[str, str, Corruption, str]] = [
-    (BOUNDS, "doubling_sizes", by(merged), "schedules.6a"),
+    (BOUNDS, "doubling_sizes", after(merged), "schedules.6a"),
     (BOUNDS, "doubling_constant", times(MORE), "schedules.6a"),
     (BOUNDS, "doubling_constant", times(Fraction(99, 100)), "schedules.6a"),
     (BOUNDS, "doubling_steps", times(0.5), "schedules.6a"),
-    (BOUNDS, "singles_then_blocks", by(merged), "schedules.6b"),
+    (BOUNDS, "singles_then_blocks", after(merged), "schedules.6b"),
     (BOUNDS, "singles_constant", times(MORE), "schedules.6b"),
     (BOUNDS, "austin_constant", times(MORE), "schedules.6b"),
-    (BOUNDS, "balanced_sizes", by(merged), "schedules.5c"),
-    (BOUNDS, "block_constant", by(lambda c: c + 1), "schedules.5a"),
-    (BOUNDS, "block_constant", by(lambda c: c - 1), "schedules.5a"),
-    (BOUNDS, "li_cai_constant", by(lambda c: c + 1), "schedules.5a"),
-    (BOUNDS, "halving_constant", by(lambda c: c + 1), "schedules.5b"),
-    (BOUNDS, "halved", by(merged), "schedules.5b"),
+    (BOUNDS, "balanced_sizes", after(merged), "schedules.5c"),
+    (BOUNDS, "block_constant", after(lambda c: c + 1), "schedules.5a"),
+    (BOUNDS, "block_constant", after(lambda c: c - 1), "schedules.5a"),
+    (BOUNDS, "li_cai_constant", after(lambda c: c + 1), "schedules.5a"),
+    (BOUNDS, "halving_constant", after(lambda c: c + 1), "schedules.5b"),
+    (BOUNDS, "halved", after(merged), "schedules.5b"),
     (BOUNDS, "breakpoint_law", REVERSED, "schedules.7a"),
     (BOUNDS, "random_breakpoint_error", times(1.01), "schedules.7a"),
     (BOUNDS, "random_breakpoint_constant", times(MORE), "schedules.7b"),
     (BOUNDS, "grid_constant", times(MORE), "schedules.11a"),
     (BOUNDS, "geometric_constants", times(MORE), "schedules.11b"),
-    (BOUNDS, "regime_grid", by(lambda grid: grid**1.01), "schedules.11b"),
-    (BOUNDS, "harmonic_curve", by(lambda curve: curve**2), "schedules.A10"),
+    (BOUNDS, "regime_grid", after(lambda grid: grid**1.01), "schedules.11b"),
+    (BOUNDS, "harmonic_curve", after(lambda curve: curve**2), "schedules.A10"),
     (BOUNDS, "support_error_bound", times(0.99), "schedules.17a"),
     (CURVES, "total", times(1.01), "schedules.1b"),
     (CURVES, "dual_total", times(1.01), "schedules.1d"),
@@ -59,28 +51,28 @@ CASES: list[tuple[str, str, Corruption, str]] = [
     (CURVES, "learned_per_token_error", times(1.01), "schedules.25"),
     (CURVES, "many_step_constant", times(1.02), "schedules.13a"),
     (CURVES, "best_many_step_constant", times(1.01), "schedules.13b"),
-    (OPTIMAL, "optimal_sizes", by(lambda found: [found[0], *found[:-1]]), "schedules.4a"),
-    (OPTIMAL, "optimal_sizes_learned", by(lambda found: [found[0], *found[:-1]]), "schedules.4a"),
-    (OPTIMAL, "optimal_grid", by(lambda found: found._replace(error=0.99 * found.error)), "schedules.22"),
+    (OPTIMAL, "optimal_sizes", after(lambda found: [found[0], *found[:-1]]), "schedules.4a"),
+    (OPTIMAL, "optimal_sizes_learned", after(lambda found: [found[0], *found[:-1]]), "schedules.4a"),
+    (OPTIMAL, "optimal_grid", after(lambda found: found._replace(error=0.99 * found.error)), "schedules.22"),
     (OPTIMAL, "least_error_bound", times(1.01), "schedules.22"),
-    (RIEMANN, "least_riemann_sums", by(lambda found: (1.01 * found[0], found[1])), "schedules.22"),
+    (RIEMANN, "least_riemann_sums", after(lambda found: (1.01 * found[0], found[1])), "schedules.22"),
     (RIEMANN, "least_riemann_sums_densely", times(1.01), "schedules.4b"),
     ("theory.unmasking.beta_fit", "best_beta", altered(error=lambda e: 1.01 * e), "schedules.22"),
-    ("theory.unmasking.beta_fit", "rounded_beta_family", by(lambda found: set(list(found)[1:])), "schedules.23b"),
+    ("theory.unmasking.beta_fit", "rounded_beta_family", after(lambda found: set(list(found)[1:])), "schedules.23b"),
     (LAWS, "sampler_law", altered(path_divergence=lambda kl: 1.01 * kl), "schedules.2"),
     (LAWS, "mixed_divergence", times(1.01), "schedules.3"),
-    (LAWS, "compositions", by(lambda found: list(found)[:-1]), "schedules.4a"),
+    (LAWS, "compositions", after(lambda found: list(found)[:-1]), "schedules.4a"),
     (LOSSES, "cross_entropies", times(1.01), "schedules.12"),
     (INFORMATION, "smoothed_curve", times(1.01), "schedules.9"),
     (INFORMATION, "smoothed_curve_derivative", times(1.01), "schedules.9"),
-    (INFORMATION, "mean_entropies", by(lambda means: means.flip(-1)), "schedules.1a"),
+    (INFORMATION, "mean_entropies", after(lambda means: means.flip(-1)), "schedules.1a"),
     (INFORMATION, "total_correlation", times(1.01), "schedules.1b"),
     (INFORMATION, "dual_total_correlation", times(1.01), "schedules.1b"),
     (INFORMATION, "kullback_leibler", times(1.01), "schedules.3"),
-    ("theory.worlds.table", "TableWorld.information_curve", by(lambda z: z.roll(1)), "schedules.1a"),
-    ("theory.schedules", "uniform_grid", by(lambda grid: grid**1.01), "schedules.11a"),
-    ("theory.grids", "geometric_grid", by(lambda grid: grid**1.01), "schedules.11b"),
-    ("theory.ledger.shannon", "curve", by(lambda forms: forms[::-1]), "schedules.1c"),
+    ("theory.worlds.table", "TableWorld.information_curve", after(lambda z: z.roll(1)), "schedules.1a"),
+    ("theory.schedules", "uniform_grid", after(lambda grid: grid**1.01), "schedules.11a"),
+    ("theory.grids", "geometric_grid", after(lambda grid: grid**1.01), "schedules.11b"),
+    ("theory.ledger.shannon", "curve", after(lambda forms: forms[::-1]), "schedules.1c"),
 ]
 
 
@@ -101,7 +93,7 @@ def test_a_corrupted_sampler_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None
 
     claim = catalogue.claim("schedules.8a")
     with monkeypatch.context() as patch:
-        plant(patch, LAWS, "multinomial_mixture", by(rolled))
+        plant(patch, LAWS, "multinomial_mixture", after(rolled))
         assert outcome(claim) == "refuted"
     assert SamplerLaw.__dataclass_fields__["output"]
     with monkeypatch.context() as patch:
