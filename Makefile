@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help figures figures-smoke test check pins bench mutants notebooks clean
+.PHONY: help figures figures-smoke test check pins bench deep mutants notebooks clean
 
 # The Pythons that the pinned torch has wheels for.
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
@@ -34,6 +34,9 @@ pins:  ## Resolve constraints.txt on the default index without any pip configura
 
 bench: $(DEV)  ## Measure the speed ratios and compare them with their targets
 	$(RUN) -m benchmarks
+
+deep: $(DEV)  ## Check every claim on 25 times as many inputs as usual: a nightly run
+	OMP_NUM_THREADS=1 $(RUN) -m unmasked check --profile deep $(CLAIMS)
 
 mutants: $(DEV)  ## Plant faults into the engines and report what notices them (hours with --each 0)
 	OMP_NUM_THREADS=1 $(RUN) -m tests.mutants

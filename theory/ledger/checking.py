@@ -31,7 +31,7 @@ from theory.ledger import (
     verdict,
 )
 
-PROFILES = {"smoke": 0.25, "default": 2.0, "deep": 200.0}
+PROFILES = {"smoke": 0.25, "default": 2.0, "deep": 50.0}
 """How many times a claim's own number of examples each profile draws."""
 
 
