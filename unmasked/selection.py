@@ -66,6 +66,8 @@ def index() -> dict[str, Entry]:
     }
     judged = verdicts.on_record()
     for claim in trained.registry().values():
+        if claim.id in found:
+            raise InvalidInput(f"claim {claim.id!r} is in the theory and among the trained ones; rename the latter")
         verdict = judged.get(claim.id, "")
         found[claim.id] = Entry(claim.id, claim.source, claim.statement, "empirical", "", True, claim, verdict)
     return found

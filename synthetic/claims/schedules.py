@@ -118,7 +118,7 @@ def column(table: pd.DataFrame, schedule: str, measure: str) -> np.ndarray:
 
 CLAIMS = (
     Empirical(
-        "energy.7", ENERGY,
+        "energy.7.trained", ENERGY,
         "The NELBO does not depend on the mask schedule that its masks are drawn by.",
         ("likelihood",), invariance,
     ),
@@ -140,7 +140,7 @@ CLAIMS = (
         ("trained_schedules",), without_search,
     ),
     Empirical(
-        "schedules.25", UNMASKING,
+        "schedules.25.trained", UNMASKING,
         "A schedule computed from a model's cross-entropies beats the best named schedule with the same conditionals "
         "and number of steps, on path KL and on the KL of the output law.",
         ("trained_schedules",), computed,

@@ -150,7 +150,7 @@ def test_the_smoke_preset_scores_every_item_and_every_claim_is_judged(
     )
     assert calls.tolist() == [16, 8, 4]
     records = {"likelihood": SimpleNamespace(table=table, scalars=scalars)}
-    for claim in (*duel.CLAIMS, CLAIMS["energy.7"]):
+    for claim in (*duel.CLAIMS, CLAIMS["energy.7.trained"]):
         assert judge(claim, records).findings
 
 
@@ -222,4 +222,4 @@ def test_the_oracle(gain: float, wanted: str) -> None:
     ("gap", "noise", "wanted"), [(0.0, 0.3, "supported"), (0.5, 0.3, "refuted"), (0.2, 2.0, "undecided")]
 )
 def test_the_invariance_of_the_nelbo(gap: float, noise: float, wanted: str) -> None:
-    assert verdict("energy.7", {ELBO: -10, TRUTH: -10 + gap}, noise=noise) == wanted
+    assert verdict("energy.7.trained", {ELBO: -10, TRUTH: -10 + gap}, noise=noise) == wanted

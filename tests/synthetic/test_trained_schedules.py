@@ -189,9 +189,9 @@ def test_without_search(success: float, length: float, noise: float, wanted: str
 
 @pytest.mark.parametrize(("gain", "wanted"), [(-0.2, "supported"), (0.2, "refuted"), (0.0, "undecided")])
 def test_the_computed_schedule(gain: float, wanted: str) -> None:
-    assert verdict("schedules.25", {"computed": {"per_token": gain, "blocks": gain}}) == wanted
+    assert verdict("schedules.25.trained", {"computed": {"per_token": gain, "blocks": gain}}) == wanted
 
 
 def test_the_best_named_schedule_is_what_must_be_beaten() -> None:
     means = {"computed": {"per_token": -0.2, "blocks": -0.2}, "sine": {"per_token": -0.4, "blocks": -0.4}}
-    assert verdict("schedules.25", means) == "refuted"
+    assert verdict("schedules.25.trained", means) == "refuted"
