@@ -22,6 +22,9 @@ LEFT_OUT = (
 )  # fmt: skip
 """Where no number of the theory is computed (files, messages, what users hand in), and the sides of its comparisons."""
 
+LAST = PROJECT / "build" / "mutants.json"
+"""What noticed each fault in the last run."""
+
 REPORT = PROJECT / "docs" / "mutants.md"
 
 
@@ -41,6 +44,7 @@ def main() -> None:
     parser.add_argument("modules", nargs="*", help="modules, or beginnings of their names; all engines unless given")
     parser.add_argument("--each", type=int, default=8, help="faults sampled from each module; 0 for all")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--again", action="store_true", help="only the faults that nothing noticed the last time")
     parser.add_argument("--out", type=Path, default=None, help="where the report goes; docs/mutants.md for all engines")
     options = parser.parse_args()
     modules = [m for m in engines() if not options.modules or m.startswith(tuple(options.modules))]

@@ -25,6 +25,11 @@ from theory.ledger import catalogue, checking
 LIMIT = 60
 """Seconds after which claims that no longer end count as noticing, and tests that are still running as not."""
 
+ABOUT_CLAIMS = (
+    "not (expected_one or planted or sharp_instance or complete or notice or without_corruption or uncorrupted)"
+)
+"""The tests that run claims, which are asked before; all others are asked."""
+
 DRAWN = 0.25
 """The share of its own number of examples that each claim draws for each fault."""
 
@@ -77,7 +82,7 @@ def _as_expected(name: str) -> bool:
 
 
 def _failing_test(mutation: Mutation) -> str:
-    """Run the test files that name the function, without the claims' own; return one that fails within the limit."""
+    """Run the test files that name the function, without the tests of claims; return one that fails in time."""
     import pytest
 
     def too_long(number: int, frame: Any) -> None:
@@ -86,7 +91,18 @@ def _failing_test(mutation: Mutation) -> str:
     signal.signal(signal.SIGALRM, too_long)
     signal.alarm(LIMIT)
     for path in _tests_of(mutation):
-        arguments = ["-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header", str(path)]
+        arguments = [
+            "-x",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:xdist",
+            "--no-header",
+            "-k",
+            ABOUT_CLAIMS,
+            str(path),
+        ]
         try:
             failed = pytest.main(arguments) not in (0, 5)
         except TimeoutError:
@@ -100,15 +116,11 @@ def _tests_of(mutation: Mutation) -> list[Path]:
     """Return the files that name the function, or the class of a method; where none does, those of its folder."""
     owner, _, function = mutation.function.rpartition(".")
     names = {name for name in (owner, function) if name and not name.startswith("_")}
-    files = [p for p in sorted((PROJECT / "tests" / "theory").rglob("test_*.py")) if not _is_about_claims(p)]
+    files = sorted((PROJECT / "tests" / "theory").rglob("test_*.py"))
     naming = [p for p in files if names & set(re.findall(r"\w+", p.read_text()))]
     subject = mutation.module.split(".")[1]
     folder = PROJECT / "tests" / "theory" / subject
     return naming or [p for p in files if p.parent == (folder if folder.is_dir() else folder.parent)]
-
-
-def _is_about_claims(path: Path) -> bool:
-    return path.name == "test_ledger.py" or path.stem.endswith(("_claims", "corruption"))
 
 
 @dataclass(frozen=True)

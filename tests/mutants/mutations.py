@@ -31,7 +31,9 @@ DROPPED = {"clamp", "clip", "abs", "sqrt", "flip", "diff", "accumulate"}
 """Calls of which a mutant keeps the first argument, or the object whose method it is."""
 
 SILENT_FUNCTIONS = {"__repr__", "__post_init__", "name", "_facts", "__hash__"}
-SILENT_KEYWORDS = {"note", "name", "dtype", "device", "non_blocking"}
+SILENT_KEYWORDS = {"note", "name", "dtype", "device", "non_blocking", "indent"}
+SILENT_CALLS = {"require_memory", "called"}
+"""Functions that refuse what does not fit in memory, or name things."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,8 @@ def _edits(node: ast.AST) -> Iterator[_Edit]:
             yield from _edits(part)
         return
     if isinstance(node, ast.keyword) and node.arg in SILENT_KEYWORDS:
+        return
+    if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in SILENT_CALLS:
         return
     yield from _own(node)
     for child in ast.iter_child_nodes(node):

@@ -195,3 +195,20 @@ def test_what_is_no_schedule_is_named_in_one_line(source: object, message: str) 
 def test_bad_schedules_are_named(call: object, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         call()
+
+
+@pytest.mark.parametrize("power", [0.3, 1.0, 2.2, 5.0, 9.0])
+def test_the_order_with_which_a_schedule_starts(power: float) -> None:
+    """Also where alpha underflows at the smallest times: 2^-500 to the power 2.2 is no number."""
+    order, doubt = schedules.from_callable(lambda t: t**power, lambda t: power * t ** (power - 1)).start_order()
+    assert order == pytest.approx(power, abs=1e-9)
+    assert doubt <= 1e-4
+
+
+def test_a_flat_start_has_infinite_order() -> None:
+    assert schedules.piecewise([0.0, 0.0, 1.0]).start_order()[0] == math.inf
+
+
+def test_a_name_that_is_given_is_kept() -> None:
+    assert schedules.from_callable(np.sqrt, name="root").name == "root"
+    assert schedules.from_callable(np.sqrt).name == "sqrt"
