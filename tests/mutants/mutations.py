@@ -147,6 +147,8 @@ def _edits(node: ast.AST) -> Iterator[_Edit]:
         return
     if isinstance(node, ast.keyword) and node.arg in SILENT_KEYWORDS:
         return
+    if isinstance(node, ast.UnaryOp) and ast.unparse(node) == "-1":  # the last axis or entry, not a number
+        return
     if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in SILENT_CALLS:
         return
     yield from _own(node)

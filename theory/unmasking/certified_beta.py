@@ -49,7 +49,7 @@ def misses(sizes: Sequence[int]) -> BallFunction:
             for (low, high), (wanted_low, wanted_high) in zip(nodes, targets, strict=True)
             for gap in (low - wanted_high, wanted_low - high)
         ]
-        return _largest([*gaps, *_extremes(shapes, targets[0], targets[-1], steps)])
+        return _largest([*gaps, *end_bounds(shapes, targets[0], targets[-1], steps)])
 
     return missed
 
@@ -84,7 +84,8 @@ def _distribution(x: Fraction, a: Ball, b: Ball) -> Ball:
     return value if value.is_finite() else arb(0).union(arb(1))
 
 
-def _extremes(shapes: Sequence[Interval], first: Interval, last: Interval, steps: int) -> list[Ball]:
+def end_bounds(shapes: Sequence[Interval], first: Interval, last: Interval, steps: int) -> list[Ball]:
+    """Return what excludes a box of shapes at the ends of the plane where positive: by variance, and by density."""
     (a_low, a_high), (b_low, b_high) = shapes
     found = []
     if a_low.is_finite() and b_low.is_finite():

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from flint import ctx
+from flint import arb, ctx
 
 from theory.errors import InvalidInput
 from theory.ledger.certificates import ball, exact
@@ -36,6 +36,19 @@ def test_the_bounds_at_both_ends_of_the_plane_are_needed_and_close_it() -> None:
     assert certified_beta.never_rounds_to((1, 1, 5, 1)).proved
     found = certified_beta.never_rounds_to((2, 2, 2, 2))
     assert found.refuted and not found.proved
+
+
+@pytest.mark.parametrize("steps", [3, 4, 6])
+@pytest.mark.parametrize(("a", "b"), [(1.0, 1.0), (0.25, 0.5), (3.0, 0.5)])
+def test_the_bounds_at_the_ends_are_their_formulas(a: float, b: float, steps: int) -> None:
+    """F_1 in [.1, .2], F_{K-1} in [.6, .7]: by the variance, and for a, b <= 1 by the density."""
+    shapes = [(arb(a), arb(a)), (arb(b), arb(b))]
+    first, last = (arb("0.1"), arb("0.2")), (arb("0.6"), arb("0.7"))
+    claimed = [0.1 * 0.3 * (1 - 2 / steps) ** 2 - 1 / (4 * (a + b + 1))]
+    if max(a, b) <= 1:
+        claimed.append(0.4 - 3 * steps**2 * min(a, b))
+    found = certified_beta.end_bounds(shapes, first, last, steps)
+    assert [float(x.mid()) for x in found] == pytest.approx(claimed, abs=1e-12)
 
 
 def test_two_sizes_are_refused() -> None:
