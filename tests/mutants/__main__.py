@@ -6,6 +6,7 @@ A sample is taken of each module, the same every time; --each 0 takes all. The r
 from __future__ import annotations
 
 import argparse
+import json
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -52,13 +53,14 @@ def main() -> None:
     chosen = [m for module in modules for m in sample(mutations(module), options.each)]
     print(f"{len(chosen)} faults in {len(modules)} modules; first each claim is run once", flush=True)
     seen, start = hunting.touched(), time.perf_counter()
-    found: dict[Mutation, str] = {}
-    for mutation, notice in hunting.hunt(chosen, seen, options.jobs):
-        found[mutation] = notice
-        left = (time.perf_counter() - start) / len(found) * (len(chosen) - len(found))
-        print(
-            f"{len(found)}/{len(chosen)} {left / 60:.0f} min left  {notice or 'SURVIVED'}  {mutation.key}", flush=True
-        )
+    known: dict[str, str] = json.loads(LAST.read_text()) if options.again and LAST.exists() else {}
+    waiting = [m for m in chosen if not known.get(m.key) and m.key not in EQUIVALENT]
+    for done, (mutation, notice) in enumerate(hunting.hunt(waiting, seen, options.jobs), 1):
+        known[mutation.key] = notice
+        write_atomically(LAST, json.dumps(known, indent=1))
+        left = (time.perf_counter() - start) / done * (len(waiting) - done) / 60
+        print(f"{done}/{len(waiting)} {left:.0f} min left  {notice or 'SURVIVED'}  {mutation.key}", flush=True)
+    found = {m: known.get(m.key, "") for m in chosen}
     text = report(found, options.each)
     out = options.out or (REPORT if not options.modules else None)
     if out is not None:

@@ -30,6 +30,9 @@ ABOUT_CLAIMS = (
 )
 """The tests that run claims, which are asked before; all others are asked."""
 
+BROKEN = "broken: "
+"""Begins what a copy says that could not hunt."""
+
 DRAWN = 0.25
 """The share of its own number of examples that each claim draws for each fault."""
 
@@ -133,6 +136,8 @@ class _Handle:
             text = stream.read()
         if os.WIFSIGNALED(status):
             return "no end" if os.WTERMSIG(status) == signal.SIGALRM else f"signal {os.WTERMSIG(status)}"
+        if text.startswith(BROKEN):
+            raise RuntimeError(f"the hunt itself failed: {text.removeprefix(BROKEN)}")
         return text
 
 
@@ -150,7 +155,7 @@ def _start(work: Callable[[], str], limit: int) -> _Handle:
         with contextlib.redirect_stdout(quiet), contextlib.redirect_stderr(quiet):
             text = work()
     except BaseException as error:  # the copy must end here, whatever happens
-        text = f"{type(error).__name__}: {error}"
+        text = f"{BROKEN}{type(error).__name__}: {error}"
     with os.fdopen(writing, "w") as stream:
         stream.write(text)
     os._exit(0)

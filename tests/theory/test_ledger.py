@@ -149,6 +149,16 @@ def test_a_route_without_an_answer_leaves_a_claim_undecided() -> None:
     assert found.verdict == "undecided"
 
 
+def test_the_witness_is_the_first_instance_that_fails() -> None:
+    def check(value: float) -> list[Evidence]:
+        return [at_most("enumeration", value, 1.0, 0.0)]
+
+    fixtures = tuple({"value": v} for v in (0.5, 2.0, 3.0))
+    found = checking.examine(_claim(check, quantifier="this instance", fixtures=fixtures))
+    assert found.witness == {"value": 2.0} and found.worst == {"value": 3.0}
+    assert (found.instances, found.violations, found.verdict) == (3, 2, "refuted")
+
+
 def test_statistical_comparisons_are_counted_number_by_number() -> None:
     def check() -> list[Evidence]:
         return [at_most("monte-carlo", [0.0, 0.5, 0.25], 1.0, 0.1), at_most("enumeration", 0.0, 1.0, 0.0)]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from theory import schedules
+from theory import grids, schedules
 from theory.errors import InvalidInput
 from theory.schedules import LINEAR, NAMED, SQUARED_SINE, Schedule
 
@@ -212,3 +212,8 @@ def test_a_flat_start_has_infinite_order() -> None:
 def test_a_name_that_is_given_is_kept() -> None:
     assert schedules.from_callable(np.sqrt, name="root").name == "root"
     assert schedules.from_callable(np.sqrt).name == "sqrt"
+
+
+def test_a_geometric_grid_of_one_step_is_whole() -> None:
+    for end in ("masked", "revealed"):
+        assert grids.geometric_grid(1, 0.5, end).tolist() == [0.0, 1.0]
