@@ -12,6 +12,12 @@ EQUIVALENT: dict[str, str] = {
         "a centre that is exactly 0 has been accepted before, as not negative"
     ),
     "theory.ledger.checking:examine_all 1 -> 2 #2": "two claims are checked one after the other, with the same results",
+    "theory.ledger.checking:examine_all len(identifiers) == 1: == -> != #1": (
+        "claims are checked one after the other or side by side, with the same results"
+    ),
+    "theory.remasking.sampling:draw_tokens u * cumulative[:, -1:]: * -> / #1": (
+        "the last sum of probabilities is one, up to rounding"
+    ),
     "theory.ledger.shannon:least_value 5040 -> 5041 #1": "another denominator is tried; candidates are checked exactly",
     "theory.remasking.sampling:draw_tokens 1 -> 2 #4": "a second uniform number is drawn and not used",
     "theory.remasking.sampling:_asked 3 -> 4 #1": "the answer of a world or a table is checked once more, and passes",

@@ -157,6 +157,7 @@ def test_the_witness_is_the_first_instance_that_fails() -> None:
     found = checking.examine(_claim(check, quantifier="this instance", fixtures=fixtures))
     assert found.witness == {"value": 2.0} and found.worst == {"value": 3.0}
     assert (found.instances, found.violations, found.verdict) == (3, 2, "refuted")
+    assert 0 <= found.seconds < 60
 
 
 def test_statistical_comparisons_are_counted_number_by_number() -> None:
