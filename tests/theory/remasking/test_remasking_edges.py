@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
-from theory.remasking import drafts, stationary
+from theory.remasking import drafts, schedules, stationary
 from theory.worlds import TableWorld
 
 
@@ -32,3 +33,8 @@ def test_a_stationary_law_has_no_negative_probability() -> None:
         found = stationary.stationary_world(lambda w, m=matrix: TableWorld(w.law() @ m, 2, 2), sized).law()
         assert bool((found >= 0).all())
         torch.testing.assert_close(found @ matrix, found, rtol=0, atol=1e-14)
+
+
+def test_the_loop_climbs_in_straight_lines() -> None:
+    grid = schedules.loop_grid(10, (0.2, 0.6), 0.5)
+    assert grid.tolist() == pytest.approx([0, 0.25, 0.5, 0.5, 0.5, 0.5, 0.5, 0.625, 0.75, 0.875, 1])
