@@ -11,7 +11,7 @@ from scipy import optimize
 
 from theory import schedules
 from theory.unmasking import beta_fit, bounds, curves, laws, optimal
-from theory.unmasking.claims.examples import JUMPS
+from theory.unmasking.claims.beta_schedules import JUMPS
 from theory.worlds import beta_toy_left, copied_pairs, even_parity, repetition
 from theory.worlds.tree import sticky_chain
 
