@@ -48,6 +48,12 @@ EQUIVALENT: dict[str, str] = {
     "theory.unmasking.rules.actions:winning worse / worse[:, :1]: / -> * #1": (
         "the probabilities sum to one, up to rounding"
     ),
+    "theory.unmasking.walks:_Sweep.layer self.flow[:, :, here].sum((0, -1)): sum -> mean #1": (
+        "only whether the flow is positive is asked"
+    ),
+    "theory.unmasking.sampling:sample seed + 1: + -> - #1": "another seed",
+    "theory.unmasking.rules.sampled:SampledConfidence.outcomes 1.0 -> 2.0 #1": "any negative number marks the revealed",
+    "theory.unmasking.rules.sampled:SampledConfidence.step 1.0 -> 2.0 #1": "any negative number marks the revealed",
     "theory.unmasking.bounds:doubling_sizes 1 -> 2 #2": "the loop ends by itself before this bound on its rounds",
 }
 """The fault's key, as the report prints it, and why it changes nothing."""

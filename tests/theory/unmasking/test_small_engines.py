@@ -9,6 +9,7 @@ import torch
 from theory.denoisers import TableDenoiser
 from theory.unmasking import losses
 from theory.unmasking.rules.compiled import from_logits
+from theory.unmasking.rules.info_gain import SampledInfoGain
 from theory.unmasking.rules.sampled import SampledConfidence
 from theory.unmasking.rules.sets import TopK
 from theory.worlds import TableWorld, states
@@ -47,3 +48,16 @@ def test_a_rule_on_logits_selects_what_it_selects_on_their_logarithms() -> None:
     logits = torch.randn(len(z), 3, 2, generator=torch.Generator().manual_seed(1))
     found = from_logits(TopK(2))(logits, hidden)
     assert torch.equal(found, TopK(2).select(logits.log_softmax(-1), hidden))
+
+
+def test_candidates_are_drawn_at_their_temperatures() -> None:
+    """Positions by softmax(-entropy / tau_position), tokens by p^(1 / tau_token), one position a step."""
+    z = torch.tensor([[2, 2, 2]])
+    log_p = UNEQUAL(z)
+    rule = SampledInfoGain(count=4, tau_position=0.5, tau_token=3.0)
+    found = rule.proposal(log_p, z == 2).reshape(3, 2)
+    entropy = -(log_p.exp() * log_p).sum(-1)[0]
+    position = torch.softmax(-entropy / 0.5, -1)
+    token = log_p[0].exp() ** (1 / 3)
+    claimed = position[:, None] * token / token.sum(-1, keepdim=True)
+    torch.testing.assert_close(found, claimed, rtol=1e-12, atol=0)
