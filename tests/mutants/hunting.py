@@ -33,6 +33,9 @@ ABOUT_CLAIMS = (
 BROKEN = "broken: "
 """Begins what a copy says that could not hunt."""
 
+PLAINLY = ("-x", "-q", "-p", "no:cacheprovider", "-p", "no:xdist", "--no-header")
+"""Options of pytest: stop at the first failure, leave nothing behind, run here."""
+
 DRAWN = 0.25
 """The share of its own number of examples that each claim draws for each fault."""
 
@@ -92,25 +95,13 @@ def _failing_test(mutation: Mutation) -> str:
         raise TimeoutError
 
     signal.signal(signal.SIGALRM, too_long)
-    signal.alarm(LIMIT)
     for path in _tests_of(mutation):
-        arguments = [
-            "-x",
-            "-q",
-            "-p",
-            "no:cacheprovider",
-            "-p",
-            "no:xdist",
-            "--no-header",
-            "-k",
-            ABOUT_CLAIMS,
-            str(path),
-        ]
+        signal.alarm(LIMIT)
         try:
-            failed = pytest.main(arguments) not in (0, 5)
+            failed = pytest.main([*PLAINLY, "-k", ABOUT_CLAIMS, str(path)]) not in (0, 5)
         except TimeoutError:
-            return ""
-        if failed and signal.alarm(LIMIT):
+            continue
+        if failed and signal.alarm(0):
             return str(path.relative_to(PROJECT))
     return ""
 
@@ -123,6 +114,8 @@ def _tests_of(mutation: Mutation) -> list[Path]:
     naming = [p for p in files if names & set(re.findall(r"\w+", p.read_text()))]
     subject = mutation.module.split(".")[1]
     folder = PROJECT / "tests" / "theory" / subject
+    parts = set(mutation.module.split("."))
+    naming.sort(key=lambda p: -len(parts & set(p.stem.split("_"))))
     return naming or [p for p in files if p.parent == (folder if folder.is_dir() else folder.parent)]
 
 
