@@ -54,6 +54,9 @@ EQUIVALENT: dict[str, str] = {
     "theory.unmasking.sampling:sample seed + 1: + -> - #1": "another seed",
     "theory.unmasking.rules.sampled:SampledConfidence.outcomes 1.0 -> 2.0 #1": "any negative number marks the revealed",
     "theory.unmasking.rules.sampled:SampledConfidence.step 1.0 -> 2.0 #1": "any negative number marks the revealed",
+    "theory.unmasking.curves:rounded_sizes n * alpha + 0.5: + -> - #1": (
+        "every node falls by one whole token, and sizes are differences of nodes"
+    ),
     "theory.unmasking.bounds:doubling_sizes 1 -> 2 #2": "the loop ends by itself before this bound on its rounds",
 }
 """The fault's key, as the report prints it, and why it changes nothing."""
