@@ -109,7 +109,7 @@ def _failing_test(mutation: Mutation) -> str:
 def _tests_of(mutation: Mutation) -> list[Path]:
     """Return the files that name the function, or the class of a method; where none does, those of its folder."""
     owner, _, function = mutation.function.rpartition(".")
-    names = {name for name in (owner, function) if name and not name.startswith("_")}
+    names = set() if owner.startswith("_") else {n for n in (owner, function) if n and not n.startswith("_")}
     files = sorted((PROJECT / "tests" / "theory").rglob("test_*.py"))
     naming = [p for p in files if names & set(re.findall(r"\w+", p.read_text()))]
     subject = mutation.module.split(".")[1]

@@ -60,7 +60,7 @@ def geometric_bound(
     grid = bounds.regime_grid(steps, float(ratio), regime)
     powers = [ratio**k for k in range(steps)]
     nodes = [*(1 - p for p in powers), Fraction(1)] if regime == "TC" else [Fraction(0), *powers[::-1]]
-    yield equal("rational", grid, [float(a) for a in nodes], 2**-50, note="the grid, written out")
+    yield equal("rational", grid, [float(a) for a in nodes], rounding(steps + 1), note="the grid, written out")
     error = float(curves.per_token_error(z, grid))
     area = float(curves.total(z) if regime == "TC" else curves.dual_total(z))
     claimed = float(factor) * (float(first) * area + float(rest) * n * curve[-1])
