@@ -59,10 +59,12 @@ def costs_of(store: Store, wanted: Mapping[str, Any], force: bool = False) -> tu
     runs, specs = needed_models(store, wanted, force)
     if not specs:
         return len(runs), 0, 0.0
-    from synthetic import models
+    from synthetic import models, tasks
 
     untrained = [spec for spec in specs if not models.is_trained(spec)]
-    return len(runs), len(untrained), sum(models.operations(spec) for spec in untrained) / 1e15 * SECONDS_A_PETAFLOP
+    lengths = {name: tasks.task(name).n for name in {spec.task for spec in untrained}}
+    operations = sum(models.operations(spec, lengths[spec.task]) for spec in untrained)
+    return len(runs), len(untrained), operations / 1e15 * SECONDS_A_PETAFLOP
 
 
 def judge_all(

@@ -90,15 +90,16 @@ def summary(spec: ModelSpec, progress: Progress, device: str | None = None, root
 
 def is_trained(spec: ModelSpec, root: Path | None = None) -> bool:
     """Return whether the finished run of a spec is on disk."""
-    found = checkpoints.load(folder(spec, root)) if folder(spec, root).is_dir() else None
+    where = folder(spec, root)
+    found = checkpoints.load(where) if where.is_dir() else None
     return found is not None and found.step >= spec.training.steps
 
 
-def operations(spec: ModelSpec) -> float:
-    """Return about how many floating-point operations training takes: six a parameter, token and step."""
+def operations(spec: ModelSpec, n: int) -> float:
+    """Return about how many floating-point operations training on n tokens takes: six a parameter, token and step."""
     found = _architecture(spec)
     parameters = found.depth * (4 + 2 * found.expansion) * found.width**2
-    return 6.0 * parameters * tasks.task(spec.task).n * spec.training.batch * spec.training.steps
+    return 6.0 * parameters * n * spec.training.batch * spec.training.steps
 
 
 def own_folder(name: str, digest: str, root: Path | None = None) -> Path:

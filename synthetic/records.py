@@ -166,7 +166,7 @@ class Store:
         return pd.concat([record.table for record in records], ignore_index=True), scalars
 
     def _inspect(self, experiment: str, config: Any) -> tuple[Status, dict[str, Any] | None]:
-        modules = code_digest(self.module(experiment), self.sources)
+        module = self.module(experiment)
         path, encoded = self.path(experiment, config), encode_config(config)
         if not path.exists():
             return Status((self._absence(experiment, encoded),)), None
@@ -177,7 +177,7 @@ class Store:
         edits = _changed_config(payload["config"], encoded)
         reasons = [
             *([_describe_change(edits)] if edits else []),
-            *provenance.changed_modules(payload["modules"], modules),
+            *provenance.changed_modules(payload["modules"], code_digest(module, self.sources)),
             *provenance.changed_versions(payload["versions"], provenance.versions()),
         ]
         status = Status(tuple(reasons), checksum=checksum(payload))

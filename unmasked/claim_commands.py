@@ -220,12 +220,21 @@ def _report(results: Sequence[Result], wrong: Sequence[Result], mine: dict[str, 
         claim = mine.get(r.id) or index()[r.id].claim
         witness = checking.smallest_witness(claim, 200) or r.witness or r.worst
         console.print(f"[bold]{r.id}[/bold]: {r.verdict}, expected {r.expected}; {escape(shortened(witness))}")
-    statistical = sum(r.comparisons for r in results)
     console.print(
-        f"{len(results)} claims, {len(results) - len(wrong)} as expected, "
-        f"{sum(r.verdict == 'refuted' for r in results)} refuted, {sum(r.instances for r in results)} instances, "
-        f"{sum(r.seconds for r in results):.0f} s of work; {statistical} statistical comparisons, one of which fails "
-        f"by chance with probability below {sum(r.false_alarm for r in results):.2g}"
+        f"{counted(len(results), 'claim')}, {len(results) - len(wrong)} as expected, "
+        f"{sum(r.verdict == 'refuted' for r in results)} refuted, "
+        f"{counted(sum(r.instances for r in results), 'instance')}, {sum(r.seconds for r in results):.0f} s of work; "
+        f"{_by_chance(results)}"
+    )
+
+
+def _by_chance(results: Sequence[Result]) -> str:
+    statistical = sum(r.comparisons for r in results)
+    if not statistical:
+        return "no statistical comparison"
+    return (
+        f"{counted(statistical, 'statistical comparison')}, one of which fails by chance with probability "
+        f"below {sum(r.false_alarm for r in results):.2g}"
     )
 
 
