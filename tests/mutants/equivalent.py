@@ -58,5 +58,32 @@ EQUIVALENT: dict[str, str] = {
         "every node falls by one whole token, and sizes are differences of nodes"
     ),
     "theory.unmasking.bounds:doubling_sizes 1 -> 2 #2": "the loop ends by itself before this bound on its rounds",
+    "theory.grids:geometric_grid steps >= 1: >= -> > #1": "one uniform step has the same two nodes, 0 and 1",
+    "theory.unmasking.rules.beam:beam True -> False #2": "fronts of this size are sorted stably in any case",
+    "theory.unmasking.rules.compiled:from_logits False -> True #1": "how the rule is compiled, not what it selects",
+    "theory.unmasking.rules.compiled:from_logits if compiled is not None: reversed #1": (
+        "the selection runs without a compiler, and selects the same"
+    ),
+    "theory.unmasking.rules.info_gain:SampledInfoGain._draw 1 -> 2 #2": "a batch without rows, repeated twice",
+    "theory.unmasking.rules.sets:Dilated.select 1 -> 2 #3": "groups are numbered by other numbers in the same order",
+    "theory.unmasking.sampling:per_token_sizes 3 -> 4 #1": "another seed",
+    "theory.unmasking.sampling:per_token_sizes True -> False #1": "no number that is drawn equals a node",
+    "theory.worlds.base:draw_cells torch.rand(count, dtype=torch.float64, generator=generator) : * -> / #1": (
+        "the last sum of probabilities is one, up to rounding"
+    ),
+    "theory.worlds.base:draw_cells len(law) - 1 -> len(law) #1": (
+        "the index is too large only where a product is rounded up to the sum, once in 2^53 draws"
+    ),
+    "theory.worlds.curves:chain_curve found.clamp(min=0): clamp dropped #1": (
+        "an information below zero is rounding, and the curve is cut at zero at the end"
+    ),
+    "theory.worlds.long:_Parity.__init__ True -> False #1": "the rows of each factor all have the same sum",
+    "theory.worlds.smoothing:_reach math.ceil(lost / 3 + math.sqrt(lost ** 2 / 9 + 2 * lost * va: ceil -> floor #1": (
+        "one weight less at each end of a window, where they are below e^-39"
+    ),
+    "theory.worlds.support:SupportWorld._matches 1 -> 2 #1": "how many states are compared at a time",
+    "theory.worlds.table:_read 0 -> 1 #2": "all axes are equally long",
+    "theory.worlds.table:_completed 1 -> 2 #2": "two cells and two or more symbols are one position by either branch",
+    "theory.worlds.tree:TreeWorld._check_factors True -> False #1": "the two lists have been found equally long before",
 }
 """The fault's key, as the report prints it, and why it changes nothing."""

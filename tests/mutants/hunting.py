@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,15 +61,30 @@ def touched() -> Touched:
 
 
 def hunt(mutations: Iterable[Mutation], seen: Touched, jobs: int) -> Iterator[tuple[Mutation, str]]:
-    """Yield each fault with what noticed it: a claim, a test file, "no end", or nothing."""
-    waiting, running = list(mutations)[::-1], dict[_Handle, Mutation]()
+    """Yield each fault with what noticed it: a claim, a test file, "no end", or nothing.
+
+    Raises RuntimeError where what noticed a fault fails without one too.
+    """
+    waiting, running, sound = list(mutations)[::-1], dict[_Handle, Mutation](), {"", "no end"}
     while waiting or running:
         while waiting and len(running) < jobs:
             mutation = waiting.pop()
             running[_start(lambda m=mutation: _notice(m, seen), LIMIT)] = mutation
         pid, status = os.wait()
         handle = next(h for h in running if h.pid == pid)
-        yield running.pop(handle), handle.answer(status)
+        notice = handle.answer(status)
+        if notice not in sound:
+            _check_without_fault(notice)
+            sound.add(notice)
+        yield running.pop(handle), notice
+
+
+def _check_without_fault(notice: str) -> None:
+    passes = partial(_passes, PROJECT / notice) if notice.startswith("tests/") else partial(_as_expected, notice)
+    if notice.startswith("signal"):
+        return
+    if _in_a_copy(lambda: "yes" if passes() else "", 10 * LIMIT) != "yes":
+        raise RuntimeError(f"{notice} fails without any fault, and can notice none; mend it first")
 
 
 def _notice(mutation: Mutation, seen: Touched) -> str:
@@ -87,9 +103,14 @@ def _as_expected(name: str) -> bool:
         return False
 
 
+def _passes(path: Path) -> bool:
+    import pytest
+
+    return pytest.main([*PLAINLY, "-k", ABOUT_CLAIMS, str(path)]) in (0, 5)
+
+
 def _failing_test(mutation: Mutation) -> str:
     """Run the test files that name the function, without the tests of claims; return one that fails in time."""
-    import pytest
 
     def too_long(number: int, frame: Any) -> None:
         raise TimeoutError
@@ -98,7 +119,7 @@ def _failing_test(mutation: Mutation) -> str:
     for path in _tests_of(mutation):
         signal.alarm(LIMIT)
         try:
-            failed = pytest.main([*PLAINLY, "-k", ABOUT_CLAIMS, str(path)]) not in (0, 5)
+            failed = not _passes(path)
         except TimeoutError:
             continue
         if failed and signal.alarm(0):

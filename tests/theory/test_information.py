@@ -72,3 +72,10 @@ def test_gradients_pass_through_the_curve() -> None:
 def test_bad_curves_are_named(curve: list[float], message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         information.check_curve(curve)
+
+
+def test_the_slack_of_a_curve_grows_with_its_size() -> None:
+    """What falls by 1e-10 of the largest value is rounding, whatever the unit."""
+    assert information.check_curve([0.0, 1e6, 1e6 - 1e-4]).tolist() == [0.0, 1e6, 1e6 - 1e-4]
+    with pytest.raises(InvalidInput, match="falls by"):
+        information.check_curve([0.0, 1.0, 1.0 - 1e-4])

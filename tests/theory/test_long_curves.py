@@ -43,6 +43,12 @@ def test_chains_agree_with_enumeration(world: TreeWorld) -> None:
     assert world.information_curve().tolist() == pytest.approx(enumerated(world).tolist(), abs=1e-13)
 
 
+def test_a_branching_tree_and_a_hidden_chain_are_no_paths() -> None:
+    half, edge = torch.full((2,), 0.5).double(), torch.tensor([[0.75, 0.25], [0.125, 0.875]]).double()
+    assert not curves.is_path(TreeWorld([-1, 0, 0], [half, edge, edge]))
+    assert not curves.is_path(TreeWorld([-1, 0], [half, edge], [1]))
+
+
 @pytest.mark.parametrize("world", [sticky_chain(100, 0.95), changing_chain(100)], ids=lambda world: world.name)
 def test_a_long_chain_by_nearest_neighbours(world: TreeWorld) -> None:
     """For few revealed tokens E H(X_i | X_S) is summed over the nearest revealed neighbours themselves."""

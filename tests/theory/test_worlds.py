@@ -11,6 +11,7 @@ from theory import worlds
 from theory.errors import InvalidInput
 from theory.ledger import FALSE_ALARM_SHARE, hoeffding_margin
 from theory.worlds import SupportWorld, TableWorld, TreeWorld, World, states
+from theory.worlds.base import Conditioned
 from theory.worlds.support import support_of
 from theory.worlds.tree import sticky_chain
 
@@ -136,3 +137,35 @@ def test_real_data_worlds() -> None:
 def test_bad_worlds_are_named(build: object, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         build()
+
+
+@pytest.mark.parametrize("world", [TREE, worlds.copied_pairs(2, 3), worlds.even_parity(5)], ids=lambda w: w.name)
+def test_what_is_left_once_tokens_are_known_agrees_with_its_table(world: World) -> None:
+    """The world of conditionals beside the table that is cut to the sequences which show the tokens."""
+    state = torch.full((world.n,), world.d)
+    state[1] = 1
+    left, table = Conditioned(world, state), TableWorld(world.law(), world.n, world.d).given(state)
+    z = states.all_states(world.n, world.d)
+    assert float((left.log_marginal(z).exp() - table.table).abs().max()) < 1e-13
+    assert float((left.conditionals(z) - table.conditionals(z)).abs().max()) < 1e-13
+    count = 4000
+    x = left.sample(count, generator())
+    cells = (x * states.place_values(world.n, world.d - 1)).sum(-1)
+    frequency = torch.bincount(cells, minlength=world.d**world.n) / count
+    margin = hoeffding_margin(count, 1.0, FALSE_ALARM_SHARE / len(frequency))
+    assert float((frequency - table.law()).abs().max()) < margin
+
+
+def test_a_support_reads_its_vocabulary_and_refuses_foreign_tokens() -> None:
+    rows = torch.tensor([[0, 1], [2, 0]])
+    assert SupportWorld(rows).d == 3
+    assert worlds.beta_toy_right().d == worlds.beta_toy_left().d == 2
+    with pytest.raises(InvalidInput):
+        SupportWorld(rows, d=2)
+
+
+def test_a_table_reads_its_sizes() -> None:
+    batch = TableWorld(states.normalised(matrix(*[[1.0, 1.0, 1.0, k] for k in (1.0, 2.0, 3.0, 5.0)])), 2, 2)
+    assert len(batch) == 4
+    assert batch[3].law().tolist() == [0.125, 0.125, 0.125, 0.625]
+    assert (TableWorld([1.0], d=1).n, TableWorld([0.5, 0.5], d=2).n, TableWorld([0.25] * 4, d=2).n) == (1, 1, 2)

@@ -147,7 +147,7 @@ class Conditioned(World):
         tokens, batch = self._check(z)
         joined, contradicts = self._joined(tokens)
         found = self.world.conditionals(joined)
-        possible = (~contradicts).double()
+        possible = (~contradicts & (self.world.log_marginal(joined) > -torch.inf)).double()
         return states.finish_conditionals(found, possible, tokens, self.d, self.zero_rule).reshape(
             *batch, self.n, self.d
         )

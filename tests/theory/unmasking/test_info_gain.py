@@ -255,3 +255,20 @@ def test_immediate_cost_of_a_choice_blind_to_tokens_is_its_entropy() -> None:
 def test_bad_input_is_named(call: object, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         call()
+
+
+def test_a_beam_returns_the_sequence_of_its_cost() -> None:
+    """Orders may end in different sequences; walking the returned one in its best order costs what is reported."""
+    world = TableWorld.from_weights([1, 2, 2, 6, 3, 5, 5, 4], 3, 2)
+    costs: dict[tuple[int, ...], float] = {}
+    for order in itertools.permutations(range(3)):
+        z, cost = torch.full((3,), 2), 0.0
+        for i in order:
+            log_p = world(z)[i]
+            cost += float(-(log_p.exp() * log_p).sum())
+            z[i] = int(log_p.argmax())
+        costs[tuple(z.tolist())] = min(cost, costs.get(tuple(z.tolist()), math.inf))
+    found = beam(world, torch.full((3,), 2), None)
+    assert len(costs) == 3
+    assert costs[tuple(found.sequence.tolist())] == pytest.approx(found.cost, abs=1e-12)
+    assert found.cost == pytest.approx(min(costs.values()), abs=1e-12)

@@ -143,3 +143,10 @@ def test_sizes_that_are_whole_floats_are_taken() -> None:
         curves.fixed_size_error(LINE, [2.5, 3.5])
     with pytest.raises(ValueError, match="expected nonnegative integers"):
         curves.fixed_size_error(LINE, [float("nan"), 6])
+
+
+@pytest.mark.parametrize("scale", [1.0, 1e6])
+def test_which_steps_count_as_equal_does_not_depend_on_the_unit(scale: float) -> None:
+    """A first step of 1e-12 of the largest value is rounding: Z~' then grows like alpha, and t^0.4 converges."""
+    assert curves.many_step_constant([0.0, 1e-12 * scale, scale], power(0.4)) < math.inf
+    assert curves.many_step_constant([0.0, 1e-6 * scale, scale], power(0.4)) == math.inf

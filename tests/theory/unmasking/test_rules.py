@@ -16,6 +16,7 @@ from theory.errors import InvalidInput
 from theory.reference import paths as reference_paths
 from theory.unmasking import walks
 from theory.unmasking.rules import base, compiled, proxies, sets
+from theory.unmasking.rules.info_gain import InfoGain
 from theory.unmasking.rules.sets import Dilated, EntropyBounded, LeftToRight, RandomOne, Threshold, TopK
 from theory.worlds import TableWorld, states
 
@@ -248,3 +249,17 @@ def test_a_world_walks_as_its_own_denoiser() -> None:
     as_oracle = walks.walk(EntropyBounded(0.3), world)
     assert float((as_model.output.law() - as_oracle.output.law()).abs().max()) < 1e-12
     assert torch.equal(states.all_sequences(5, 2)[as_model.output.law().argmax()] % 2, torch.zeros(5, dtype=torch.long))
+
+
+def test_finished_states_stay_in_a_batch_with_open_ones() -> None:
+    z = torch.tensor([[0, 1, 1], [2, 2, 2], [1, 0, 1]])
+    after, calls = InfoGain().step(UNIFORM, z, torch.Generator().manual_seed(0))
+    assert torch.equal(after[[0, 2]], z[[0, 2]])
+    assert (after[1] != 2).sum() == 1
+    assert calls[0] == calls[2] == 0 < calls[1]
+
+
+def test_revealing_nothing_beside_revealed_positions_is_named() -> None:
+    masked = torch.tensor([[True, False, True]])
+    with pytest.raises(InvalidInput, match=r"reveals nothing where positions \[0, 2\] are masked"):
+        base.check_selection("mine", torch.zeros_like(masked), masked)
