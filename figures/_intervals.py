@@ -1,4 +1,4 @@
-"""Lists of values by seed and item, from the packed cells of a table to means with 95 % bootstrap intervals."""
+"""Lists of values by seed and item, from the packed cells of a table to means with 95 % intervals."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from jaxtyping import Float
 from numpy import ndarray
 from pandas import DataFrame
 
-from synthetic.intervals import Interval, bootstrap
+from synthetic.intervals import Estimate, nested
 from synthetic.itemised import unpack
 
 SUCCESS = {"digits": "share of likely digits", "text": "share of letters in known words"}
@@ -22,20 +22,34 @@ def stacked(rows: DataFrame, measure: str) -> Float[ndarray, "seeds items"]:
 
 
 def summary(rows: DataFrame, keys: Iterable[str], measures: Iterable[str]) -> DataFrame:
-    """Return, for each value of the keys, every measure's mean and the ends of its interval, where it has values."""
+    """Return, for each value of the keys, every measure's mean and the ends of its interval, where it has values.
+
+    Every seed has sequences of its own.
+    """
     found = []
     for label, mine in rows.groupby(names := list(keys), sort=False):
         row = dict(zip(names, label, strict=True))
         for measure in measures:
             if (mine[measure] != "").all():
-                row |= ends(measure, bootstrap(stacked(mine, measure)))
+                row |= ends(measure, nested(stacked(mine, measure)))
         found.append(row)
     return DataFrame(found)
 
 
-def ends(measure: str, interval: Interval) -> dict[str, float]:
-    """Return the columns of one interval."""
-    return {measure: interval.mean, f"{measure}_low": interval.low, f"{measure}_high": interval.high}
+def ends(measure: str, estimate: Estimate) -> dict[str, float]:
+    """Return the columns of one estimate."""
+    low, high = span(estimate)
+    return {measure: estimate.mean, f"{measure}_low": low, f"{measure}_high": high}
+
+
+def span(estimate: Estimate) -> tuple[float, float]:
+    """Return the ends of the interval to draw; both are the mean where one seed gives no interval."""
+    return (estimate.low, estimate.high) if estimate.bounded else (estimate.mean, estimate.mean)
+
+
+def columns(estimate: Estimate) -> dict[str, float]:
+    """Return mean, low and high."""
+    return dict(zip(("mean", "low", "high"), (estimate.mean, *span(estimate)), strict=True))
 
 
 def bars(rows: DataFrame, measure: str) -> Float[ndarray, "2 rows"]:

@@ -13,8 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
+from figures._intervals import span
 from figures.looks import EDGE, plain_ticks, shortened
-from synthetic.intervals import bootstrap
+from synthetic.intervals import of_seeds
 from synthetic.records import Record
 
 EXPERIMENTS = ("decomposition",)
@@ -65,8 +66,8 @@ def _errors(axes: Axes, table: DataFrame) -> None:
 def _means(table: DataFrame) -> DataFrame:
     """Return the rules' means over seeds by ascending E[NFE], with the interval of the total."""
     found = table.groupby("parameter")[NAMES].mean()
-    intervals = [bootstrap(rows["total"].to_numpy()[:, None]) for _, rows in table.groupby("parameter")]
-    found = found.assign(low=[each.low for each in intervals], high=[each.high for each in intervals])
+    spans = [span(of_seeds(rows["total"].to_numpy())) for _, rows in table.groupby("parameter")]
+    found = found.assign(low=[low for low, _ in spans], high=[high for _, high in spans])
     return found.sort_values("nfe")
 
 

@@ -12,8 +12,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
+from figures._intervals import columns
 from figures.looks import plain_ticks, rooted
-from synthetic.intervals import bootstrap
+from synthetic.intervals import crossed
 from synthetic.itemised import curve, pack, unpack
 from synthetic.records import Record
 
@@ -91,11 +92,11 @@ def _points(rows: DataFrame, task: str, name: str, measure: str, column: str) ->
     mine = curve(rows, column)
     found = []
     for k in np.argsort(mine.mean_nfe, kind="stable"):
-        interval = bootstrap(mine.quality[k])
+        mean, low, high = columns(crossed(mine.quality[k])).values()
         found.append(
             {"task": task, "family": name, "parameter": mine.parameters[k], "nfe": round(float(mine.mean_nfe[k]), 4),
-             "measure": measure, "value": round(interval.mean, 6), "low": round(interval.low, 6),
-             "high": round(interval.high, 6)}
+             "measure": measure, "value": round(mean, 6), "low": round(low, 6),
+             "high": round(high, 6)}
         )  # fmt: skip
     return found
 

@@ -12,9 +12,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from pandas import DataFrame
 
+from figures._intervals import columns, span
 from figures.looks import plain_ticks
 from synthetic.claims.gstar import errors, matched, values
-from synthetic.intervals import Interval, bootstrap
+from synthetic.intervals import Estimate, nested
 from synthetic.records import Record
 
 EXPERIMENTS = ("gstar",)
@@ -56,10 +57,10 @@ def _auc(axes: Axes, tables: Mapping[str, DataFrame], looks: Mapping[str, Any]) 
         for k, part in enumerate(PREDICTORS):
             rows = table[(table["part"] == "drafts") & (table["method"] == part)]
             for measure, face in (("one-step", {}), ("iterated", {"markerfacecolor": "white"})) if len(rows) else ():
-                interval = bootstrap(values(rows, measure=measure))
+                interval = nested(values(rows, measure=measure))
                 x = k + 0.17 * (j - (len(tables) - 1) / 2)
                 _bar(axes, [x], [interval], **{**looks[task], **face, "linestyle": "none"})
-                found.append(("AUC", task, f"{part}, {measure}", x, interval.mean, interval.low, interval.high))
+                found.append(("AUC", task, f"{part}, {measure}", x, *columns(interval).values()))
     axes.axhline(0.5, color="0.6", linewidth=0.8, linestyle=":")
     axes.set_xticks(range(len(PREDICTORS)), list(PREDICTORS.values()))
     axes.set(ylabel="AUC for the errors of a draft", xlabel="trained part of the predictor")
@@ -96,16 +97,16 @@ def _ratios(axes: Axes, part: str, tables: Mapping[str, DataFrame], looks: Mappi
             where = sorted(rows[column].unique())
             intervals = [_ratio(table, rows[rows[column] == x]) for x in where]
             _bar(axes, where, intervals, **looks[task], **look)
-            found += [(part, task, method, x, i.mean, i.low, i.high) for x, i in zip(where, intervals, strict=True)]
+            found += [(part, task, method, x, *columns(i).values()) for x, i in zip(where, intervals, strict=True)]
     axes.axhline(1, color="black", linewidth=1)
     _ratio_axis(axes)
     return found
 
 
-def _ratio(table: DataFrame, rows: DataFrame) -> Interval:
+def _ratio(table: DataFrame, rows: DataFrame) -> Estimate:
+    """Return 1 + the mean gap over masked diffusion's mean error, whose own noise is left out."""
     plain = matched(table, rows)
-    gap, scale = bootstrap(errors(rows) - plain), max(float(plain.mean()), 1e-12)
-    return Interval(1 + gap.mean / scale, 1 + gap.low / scale, 1 + gap.high / scale, gap.size, gap.seeds)
+    return nested(1 + (errors(rows) - plain) / max(float(plain.mean()), 1e-12))
 
 
 def _entropies(
@@ -119,10 +120,10 @@ def _entropies(
         data = float(record.scalars[f"{task}/{rows['seed'].iloc[0]}/entropy"])
         for k, each in enumerate(on):
             for side, (method, look) in enumerate(VARIANTS.items()):
-                interval = bootstrap(values(rows, method=method, t_on=each) - data)
+                interval = nested(values(rows, method=method, t_on=each) - data)
                 x = k + 0.24 * (j - (len(exact) - 1) / 2) + 0.05 * (2 * side - 1)
                 _bar(axes, [x], [interval], **{**looks[task], **look, "linestyle": "none"})
-                found.append(("entropy", task, method, each, interval.mean, interval.low, interval.high))
+                found.append(("entropy", task, method, each, *columns(interval).values()))
     axes.axhline(0, color="black", linewidth=1)
     axes.set_xticks(range(len(on)), [f"$t_{{on}}$ = {each:g}" for each in on])
     axes.set(ylabel="entropy of outputs - of data (nats)", xlim=(-0.6, len(on) - 0.4))
@@ -131,11 +132,11 @@ def _entropies(
     return found
 
 
-def _bar(axes: Axes, x: list[float], intervals: list[Interval], **look: Any) -> None:
+def _bar(axes: Axes, x: list[float], intervals: list[Estimate], **look: Any) -> None:
     means = np.array([interval.mean for interval in intervals])
     reach = [
-        means - [interval.low for interval in intervals],
-        np.array([interval.high for interval in intervals]) - means,
+        means - [span(interval)[0] for interval in intervals],
+        np.array([span(interval)[1] for interval in intervals]) - means,
     ]
     axes.errorbar(x, means, np.maximum(reach, 0), markersize=4, linewidth=1.2, elinewidth=0.8, capsize=1.5, **look)
 

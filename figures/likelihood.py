@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
+from figures._intervals import columns
 from figures.looks import plain_ticks, shortened
-from synthetic.intervals import bootstrap
+from synthetic.intervals import crossed
 from synthetic.records import Record
 
 EXPERIMENTS = ("likelihood",)
@@ -120,5 +121,4 @@ def _wide(table: DataFrame) -> np.ndarray:
 
 
 def _interval(values: np.ndarray) -> dict[str, float]:
-    found = bootstrap(values)
-    return {"mean": found.mean, "low": found.low, "high": found.high}
+    return columns(crossed(values))

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 PNG_LIMIT = 300_000
 RESOLUTIONS = (220, 180, 150, 120, 100, 80)
+DIGITS = 12
+ROUNDING = 1e-14
+"""Numbers below are sums that cancel in double precision: no plotted quantity is that small."""
 SUFFIXES = ("png", "pdf", "csv")
 
 
@@ -23,12 +26,21 @@ def save(fig: Figure, table: DataFrame, name: str, out: Path) -> tuple[Path, ...
     contents = {
         "png": _png(fig, name),
         "pdf": _pdf(fig),
-        "csv": table.to_csv(index=False, lineterminator="\n").encode(),
+        "csv": settled(table).to_csv(index=False, lineterminator="\n").encode(),
     }
     paths = output_paths(name, out)
     for path in paths:
         write_atomically(path, contents[path.suffix[1:]])
     return paths
+
+
+def settled(table: DataFrame) -> DataFrame:
+    """Return a table without its last digits, which differ between machines: twelve are kept, and rounding is zero."""
+
+    def cell(value: float) -> float:
+        return 0.0 if abs(value) < ROUNDING else float(f"{value:.{DIGITS}g}")
+
+    return table.assign(**{name: table[name].map(cell) for name in table.select_dtypes("float").columns})
 
 
 def output_paths(name: str, out: Path) -> tuple[Path, ...]:

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from pandas import DataFrame, concat
 
 from figures._intervals import bars, ends, stacked, summary
-from synthetic.intervals import bootstrap
+from synthetic.intervals import nested
 from synthetic.records import Record
 
 EXPERIMENTS = ("trained_infogain",)
@@ -59,7 +59,7 @@ def falls(rows: DataFrame) -> DataFrame:
         for form, many in mine[mine["candidates"] > 1].groupby("form", sort=False):
             row: dict[str, Any] = {"task": task, "form": form}
             for measure in ("surprise", "entropy"):
-                row |= ends(measure, bootstrap(stacked(one, measure) - stacked(many, measure)))
+                row |= ends(measure, nested(stacked(one, measure) - stacked(many, measure)))
             found.append(row)
     return DataFrame(found)
 

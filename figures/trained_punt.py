@@ -13,7 +13,7 @@ from pandas import DataFrame, concat
 from figures._intervals import SUCCESS, bars, ends, stacked, summary
 from figures.looks import plain_ticks, rooted
 from synthetic.claims.punt import RARE, ratio
-from synthetic.intervals import bootstrap
+from synthetic.intervals import crossed
 from synthetic.records import Record
 
 EXPERIMENTS = ("trained_punt",)
@@ -54,7 +54,7 @@ def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:
     if len(real):
         task = real["task"].iloc[0]
         _frontier(panels[1, 0], real[real["task"] == task], "quality")
-        panels[1, 0].set(ylabel=SUCCESS[task], title=task)
+        panels[1, 0].set(ylabel=SUCCESS[task], title=task, ylim=(0, 1))  # a share, whatever the interval
     else:
         panels[1, 0].set_axis_off()
     _shares(panels[1, 1], shares[shares["task"] == "chain"])
@@ -69,7 +69,7 @@ def failures(rows: DataFrame) -> DataFrame:
         for part, whole in SHARES:
             bad, all_ = stacked(mine, part), stacked(mine, whole)
             if all_.sum() > 0:
-                share = ends("share", bootstrap(ratio(bad, all_)))
+                share = ends("share", crossed(ratio(bad, all_)))
                 found.append({"task": task, "parameter": eps, "failure": part, "among": whole, **share})
     return DataFrame(found)
 

@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from pandas import DataFrame, concat
 
+from figures._intervals import columns
 from figures.looks import SCHEDULES, plain_ticks, shortened
-from synthetic.intervals import bootstrap
+from synthetic.intervals import crossed
 from synthetic.records import Record
 
 EXPERIMENTS = ("trained_schedules",)
@@ -134,5 +135,4 @@ def _wide(table: DataFrame, column: str = "per_token") -> np.ndarray:
 
 
 def _interval(values: np.ndarray) -> dict[str, float]:
-    found = bootstrap(values)
-    return {"mean": found.mean, "low": found.low, "high": found.high}
+    return columns(crossed(values))

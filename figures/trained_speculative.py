@@ -41,6 +41,7 @@ def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:
     if len(real):
         task = real["task"].iloc[0]
         _against(panels[2], real[real["task"] == task], "quality", SUCCESS[task], f"{task}, $n = {tokens[task]:g}$")
+        panels[2].set_ylim(0, 1)  # a share, whatever the interval
     else:
         panels[2].set_axis_off()
     figure.legend(*panels[1].get_legend_handles_labels(), loc="outside upper center", ncol=4)

@@ -176,8 +176,9 @@ errors = interact(
 # %% [markdown]
 # ## 6. What holds
 #
-# Statements about trained models are claims, too. Their verdicts follow from 95 % bootstrap intervals over seeds and
-# items: supported where the intervals are on the claimed side, refuted where one is on the other, undecided otherwise.
+# Statements about trained models are claims, too. Their verdicts follow from 95 % intervals over seeds and items:
+# supported where all intervals are on the claimed side, refuted where one is on the other (after a correction for their
+# number), undecided otherwise.
 # These are the claims that the two experiments above decide; `unmasked check` prints all of them.
 
 # %%

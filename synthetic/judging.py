@@ -84,11 +84,12 @@ def as_json(judged: Judgement) -> dict[str, Any]:
     claim = judged.claim
     findings = [
         {
-            "measure": finding.measure, "mean": finding.interval.mean, "low": finding.interval.low,
-            "high": finding.interval.high, "threshold": finding.threshold, "claimed": finding.claimed,
-            "verdict": finding.verdict,
+            "measure": finding.measure, "structure": finding.estimate.structure, "seeds": finding.estimate.seeds,
+            "items": finding.estimate.items, "mean": finding.estimate.mean, "low": finding.estimate.low,
+            "high": finding.estimate.high, "threshold": finding.threshold, "claimed": finding.claimed,
+            "p_value": finding.chance, "verdict": verdict,
         }
-        for finding in judged.findings
+        for finding, verdict in zip(judged.findings, judged.verdicts, strict=True)
     ]  # fmt: skip
     return {
         "id": claim.id, "source": claim.source, "statement": claim.statement, "kind": "empirical",

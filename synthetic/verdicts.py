@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from synthetic.claims.base import Finding, Judgement
+from synthetic.claims.base import Finding, Judgement, budget
 from theory.errors import InvalidInput
 from theory.files import PROJECT, write_atomically
 
 PAGE = PROJECT / "docs" / "verdicts.md"
+SIGNS = {"above": ">", "at least": ">=", "below": "<", "at most": "<="}
 MARKS = ("<!-- verdicts -->\n", "<!-- end of verdicts -->\n")
 
 
@@ -19,7 +21,8 @@ def lines(judgements: Iterable[Judgement]) -> list[str]:
     found = []
     for judged in judgements:
         found.append(f"{judged.claim.id:<14} {judged.verdict:<10} {judged.claim.statement}")
-        found += [f"{'':<14} {finding.verdict:<10} {_measured(finding)}" for finding in judged.findings]
+        pairs = zip(judged.findings, judged.verdicts, strict=True)
+        found += [f"{'':<14} {verdict:<10} {_measured(finding, verdict)}" for finding, verdict in pairs]
     return found
 
 
@@ -29,26 +32,34 @@ def page(judgements: Iterable[Judgement], preset: str) -> str:
     rows = [
         "# What holds for trained models",
         "",
-        f"Written by `unmasked check --preset {preset} --write`: every verdict is computed from 95 %",
-        "bootstrap intervals over seeds and items. A claim is supported when all its findings are and refuted when",
-        "one is.",
+        f"Written by `unmasked check --preset {preset} --write`. Every finding has a 95 % interval over trained seeds",
+        "and test items. A claim is supported when all its findings are, and refuted when one is, after Holm's",
+        f"correction over its findings. So {budget(judged)}.",
+        "",
+        *summary(judged).splitlines(),
     ]
     for source in dict.fromkeys(each.claim.source for each in judged):
-        rows += ["", f"## {source}", "", "| claim | verdict | says | measured |", "|---|---|---|---|"]
-        rows += [_row(each) for each in judged if each.claim.source == source]
+        rows += ["", f"## {source}"]
+        for each in judged:
+            if each.claim.source == source:
+                rows += _section(each)
     return "\n".join(rows) + "\n"
 
 
 def summary(judgements: Iterable[Judgement]) -> str:
-    """Return a Markdown table with the claims of each paper by verdict."""
+    """Return a Markdown table with the claims by paper, by whose they are, and by verdict."""
     judged = list(judgements)
-    rows = ["| paper | supported | refuted at this scale | undecided |", "|---|---|---|---|"]
-    for source in dict.fromkeys(each.claim.source for each in judged):
+    rows = ["| paper | asked by | supported | refuted at this scale | undecided |", "|---|---|---|---|---|"]
+    sources = dict.fromkeys(each.claim.source for each in judged)
+    for source, reported in itertools.product(sources, (True, False)):
+        mine = [e for e in judged if (e.claim.source, bool(e.claim.reported)) == (source, reported)]
+        if not mine:
+            continue
         cells = [
-            ", ".join(f"`{each.claim.id}`" for each in judged if (each.claim.source, each.verdict) == (source, verdict))
+            ", ".join(f"`{each.claim.id}`" for each in mine if each.verdict == verdict)
             for verdict in ("supported", "refuted", "undecided")
         ]
-        rows.append(f"| {source} | {' | '.join(cells)} |")
+        rows.append(f"| {source} | {'the paper' if reported else 'us'} | {' | '.join(cells)} |")
     return "\n".join(rows) + "\n"
 
 
@@ -63,7 +74,7 @@ def write(judgements: Iterable[Judgement], preset: str) -> None:
 def on_record(path: Path = PAGE) -> dict[str, str]:
     """Return the verdict of each claim on the page that `write` wrote last; none where there is no page."""
     text = path.read_text() if path.is_file() else ""
-    return dict(re.findall(r"^\| `([^`]+)` \| \*\*(\w+)\*\* \|", text, re.MULTILINE))
+    return dict(re.findall(r"^### `([^`]+)`: (\w+)$", text, re.MULTILINE))
 
 
 def between_marks(document: str, text: str) -> str:
@@ -74,14 +85,53 @@ def between_marks(document: str, text: str) -> str:
     return document[: start + len(MARKS[0])] + text + document[end:]
 
 
-def _row(judged: Judgement) -> str:
-    measured = "<br>".join(f"{_measured(finding)}: {finding.verdict}" for finding in judged.findings)
-    return f"| `{judged.claim.id}` | **{judged.verdict}** | {judged.claim.statement} | {measured} |".replace("\n", " ")
+def _section(judged: Judgement) -> list[str]:
+    """Return one claim with a row for each of its findings."""
+    rows = [
+        "", f"### `{judged.claim.id}`: {judged.verdict}", "", judged.claim.statement, "",
+        f"*The paper reports.* {judged.claim.reported}" if judged.claim.reported else "*Our question.*", "",
+        "| finding | mean | 95 % interval | claimed | numbers | verdict |", "|---|---|---|---|---|---|",
+    ]  # fmt: skip
+    for finding, verdict in zip(judged.findings, judged.verdicts, strict=True):
+        found = finding.estimate
+        interval = f"[{found.low:.4g}, {found.high:.4g}]" if found.bounded else "none"
+        claimed = f"{SIGNS[finding.claimed]} {finding.threshold:.4g}"
+        cells = (
+            finding.measure,
+            f"{found.mean:.4g}",
+            interval,
+            claimed,
+            _numbers(finding),
+            _with_need(finding, verdict),
+        )
+        rows.append(f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |")
+    return rows
 
 
-def _measured(finding: Finding) -> str:
-    found, sign = finding.interval, ">" if finding.claimed == "above" else "<"
+def _measured(finding: Finding, verdict: str) -> str:
+    found = finding.estimate
     return (
-        f"{finding.measure} = {found.mean:.4g} [{found.low:.4g}, {found.high:.4g}], claimed {sign} "
-        f"{finding.threshold:.4g} ({found.size:,} values, {found.seeds} seeds)"
+        f"{finding.measure} = {found.mean:.4g} [{found.low:.4g}, {found.high:.4g}], claimed "
+        f"{SIGNS[finding.claimed]} {finding.threshold:.4g} ({_numbers(finding)})"
+        + (f"; {_need(finding)}" if verdict == "undecided" else "")
     )
+
+
+def _numbers(finding: Finding) -> str:
+    found = finding.estimate
+    if found.structure == "exact":
+        return "exact"
+    each = {"one value a seed": "", "items of each seed": f" of {found.items:,} items each"}
+    return f"{found.seeds} seeds{each.get(found.structure, f' on the same {found.items:,} items')}"
+
+
+def _with_need(finding: Finding, verdict: str) -> str:
+    return f"undecided; {_need(finding)}" if verdict == "undecided" else verdict
+
+
+def _need(finding: Finding) -> str:
+    """Say what would decide a finding; one whose interval is off the threshold waits for Holm's correction only."""
+    low, high = finding.estimate.interval()
+    if high < finding.threshold or low > finding.threshold:
+        return "alone it would be refuted"
+    return f"{finding.estimate.needed(finding.threshold)} would decide"

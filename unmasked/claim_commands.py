@@ -193,6 +193,8 @@ def _check_options(command: Check) -> None:
         raise InvalidInput(f"--jobs {command.jobs}; expected at least 1")
     if command.profile not in checking.PROFILES:
         raise InvalidInput(f"--profile {command.profile}; expected one of {', '.join(checking.PROFILES)}")
+    if command.write and (command.ids or command.paper or command.refuted or command.printed):
+        raise InvalidInput("--write beside a choice of claims; docs/verdicts.md holds all of them: drop the choice")
     if command.json is not None:
         check_writable(command.json)
 

@@ -234,8 +234,8 @@ def gaussian_rounds(target: gaussian.Chain, windows: Sequence[int], paths: int =
 def verdicts(*experiments: str, preset: str = "laptop") -> pd.DataFrame:
     """Return the claims on trained models that these experiments decide, with their verdicts: a row is a claim.
 
-    Verdicts follow from 95 % bootstrap intervals over seeds and items. What an experiment lacks is computed and
-    trained first. Raises InvalidInput for an unknown experiment or preset.
+    Verdicts follow from 95 % intervals over seeds and items (`synthetic/claims/base.py`). What an experiment lacks is
+    computed and trained first. Raises InvalidInput for an unknown experiment or preset.
     """
     from synthetic.claims import registry
     from synthetic.claims.base import judge

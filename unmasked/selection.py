@@ -55,7 +55,9 @@ class Entry:
     @property
     def status(self) -> str:
         """Return whether the statement is printed in a paper, a natural reading of one, or our own."""
-        return "reading" if self.trained else str(self.claim.status)
+        if self.trained:
+            return "reading" if self.claim.reported else "ours"
+        return str(self.claim.status)
 
 
 def index() -> dict[str, Entry]:

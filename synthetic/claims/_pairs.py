@@ -1,4 +1,4 @@
-"""Paired values of two conditions out of a long table, as (seeds, items) arrays for the bootstrap."""
+"""Paired values of two conditions out of a long table, as (seeds, items) arrays for paired intervals."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ import pandas as pd
 
 from synthetic.claims._pairs import halves, values
 from synthetic.claims.base import Empirical, Finding, Records
-from synthetic.intervals import bootstrap
+from synthetic.intervals import crossed
 
 DUEL = "Turok, De Sa, Kuleshov, arXiv 2603.01367"
 SPREAD = 0.06
@@ -24,7 +24,7 @@ SPREAD = 0.06
 def above_elbo(records: Records) -> tuple[Finding, ...]:
     """Judge claim 9: greedy confidence, one token a step, against the ELBO, task by task."""
     return tuple(
-        Finding(f"{task}: confidence - ELBO", bootstrap(scores(mine, "confidence", 1.0) - elbo(mine)))
+        Finding(f"{task}: confidence - ELBO", crossed(scores(mine, "confidence", 1.0) - elbo(mine)))
         for task, mine in tasks(records)
     )
 
@@ -37,7 +37,7 @@ def ranking(records: Records) -> tuple[Finding, ...]:
             blocks = sorted(set(parameters(mine, better)) & set(parameters(mine, worse)) - {1.0})
             if blocks:
                 gain = sum(scores(mine, better, k) - scores(mine, worse, k) for k in blocks) / len(blocks)
-                found.append(Finding(f"{task}: {better} - {worse}, k > 1", bootstrap(np.asarray(gain))))
+                found.append(Finding(f"{task}: {better} - {worse}, k > 1", crossed(np.asarray(gain)), 0.0, "at least"))
         found.append(spread(task, mine))
     return tuple(found)
 
@@ -50,7 +50,7 @@ def spread(task: str, table: pd.DataFrame) -> Finding:
     best, worst = max(means, key=lambda rule: means[rule]), min(means, key=lambda rule: means[rule])
     gain = (scores(judged, best, 1.0) - scores(judged, worst, 1.0)) / table["n"].iloc[0]
     measure = f"{task}: ln perplexity, {worst} - {best}, k = 1"
-    return Finding(measure, bootstrap(gain), math.log1p(SPREAD), "below")
+    return Finding(measure, crossed(gain), math.log1p(SPREAD), "below")
 
 
 def more_calls(records: Records) -> tuple[Finding, ...]:
@@ -59,11 +59,11 @@ def more_calls(records: Records) -> tuple[Finding, ...]:
     for task, mine in tasks(records):
         chosen, judged = halves(mine)
         for rule in families(mine):
-            steps = list(neighbours(chosen, rule))
+            steps = [step for step in neighbours(chosen, rule) if step in set(neighbours(judged, rule))]
             if steps:
                 fewer, more = min(steps, key=lambda step: gain(chosen, rule, *step).mean())
                 measure = f"{task}: {rule}, {more:g} - {fewer:g}"
-                found.append(Finding(measure, bootstrap(gain(judged, rule, fewer, more))))
+                found.append(Finding(measure, crossed(gain(judged, rule, fewer, more))))
     return tuple(found)
 
 
@@ -88,9 +88,9 @@ def oracle(records: Records) -> tuple[Finding, ...]:
         if best.empty:
             continue
         difference = values(best, "value") - scores(mine, "left to right", 1.0)
-        found.append(Finding(f"{task}: oracle - left to right", bootstrap(difference)))
+        found.append(Finding(f"{task}: oracle - left to right", crossed(difference)))
         sums = [[float(record.scalars[f"{task}/{seed}/log oracle sum"])] for seed in sorted(set(mine["seed"]))]
-        found.append(Finding(f"{task}: ln of the oracle's sum over all sequences", bootstrap(np.array(sums))))
+        found.append(Finding(f"{task}: ln of the oracle's sum over all sequences", crossed(np.array(sums))))
     return tuple(found)
 
 
@@ -130,22 +130,39 @@ CLAIMS = (
         "duel.9", DUEL,
         "DUEL's perplexity with greedy confidence is below the ELBO's on held-out data.",
         ("likelihood",), above_elbo,
+        reported=(
+            "Main table: with greedy confidence DUEL's perplexity is below the ELBO's for every model, 22.58 "
+            "against 24.10 for SEDD on OpenWebText. Our models have width 64 and sequences of at most 64 tokens."
+        ),
     ),
     Empirical(
         "duel.10", DUEL,
         "With several tokens a step margin is no worse than confidence and confidence than left to right; with one "
         "token a step the rules' perplexities differ by a few per cent only.",
         ("likelihood",), ranking,
+        reported=(
+            "Table of rules, OpenWebText, 1024 tokens: at 128 to 512 calls margin is below confidence and "
+            "confidence below left to right; at one token a step the perplexities are 21.5 to 22.1. That 6 % is "
+            "\"a few per cent\" is our margin, above both published spreads (2.7 and 5.2 %)."
+        ),
     ),
     Empirical(
         "duel.11", DUEL,
         "DUEL's perplexity falls as denoiser calls are added, for every rule.",
         ("likelihood",), more_calls,
+        reported=(
+            "Table of rules, OpenWebText: every rule's perplexity falls from 128 to 1024 calls. Our budgets are "
+            "two and four tokens a step, and EB's."
+        ),
     ),
     Empirical(
         "duel.12", DUEL,
         "The oracle over orders has a lower perplexity than left to right; its probabilities sum to more than one, so "
         "it is no likelihood.",
         ("likelihood",), oracle,
+        reported=(
+            "AG News: the oracle's perplexity is 36.5, that of an autoregressive model 52.1. We compare with the "
+            "same model left to right; that the sum exceeds one is our addition."
+        ),
     ),
 )  # fmt: skip

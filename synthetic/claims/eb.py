@@ -18,7 +18,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from synthetic.claims.base import Empirical, Finding, Records
-from synthetic.intervals import Interval, bootstrap
+from synthetic.intervals import crossed, exactly, of_seeds
 from synthetic.itemised import Curve, curve, halves
 
 if TYPE_CHECKING:
@@ -68,14 +68,14 @@ def cheap_and_good(table: pd.DataFrame, task: str, share: float, margin: float, 
     by, k = best_within(table, task, share * float(everywhere.items(first).mean_nfe[0]))
     eb, top = (family(table, task, name, by).items(second) for name in ("EB", "Top-k"))
     label = f"{task}, EB {eb.parameters[k]:g} by {by}"
-    calls = bootstrap(eb.nfe[k])
+    calls = crossed(eb.nfe[k])
     found = [
         Finding(f"{label}: calls", calls, share * float(top.mean_nfe[0]), "below"),
-        Finding(f"{label}: success - Top-1's", bootstrap(eb.quality[k] - top.quality[0]), -margin),
+        Finding(f"{label}: success - Top-1's", crossed(eb.quality[k] - top.quality[0]), -margin),
     ]
     if against:
         other = top.at(eb.nfe[k].mean(-1))
-        found.append(Finding(f"{label}: success - Top-k's at equal calls", bootstrap(eb.quality[k] - other)))
+        found.append(Finding(f"{label}: success - Top-k's at equal calls", crossed(eb.quality[k] - other)))
     return tuple(found)
 
 
@@ -100,20 +100,20 @@ def maze(records: Records) -> tuple[Finding, ...]:
     a, b, k = max(gaps, key=lambda key: gaps[key])
     gap = curves[a].items(second).gain(curves[b].items(second), k)
     label = f"maze5, EB by {a} - by {b} at the calls of budget {curves[a].parameters[k]:g}"
-    return (*found, Finding(label, bootstrap(gap), 0.02, "below"))
+    return (*found, Finding(label, crossed(gap), 0.02, "below"))
 
 
 def orders(records: Records) -> tuple[Finding, ...]:
-    """Judge E3: each proxy's one-token order against random order."""
-    table = records["eb"].table
-    return tuple(
-        Finding(
-            f"{task}, Top-1 by {by} - random one: success",
-            bootstrap(one_token(table, task, by).quality[0] - family(table, task, "random one").quality[0]),
-        )
-        for task in PUZZLES
-        for by in PROXIES
-    )
+    """Judge E3: each proxy's one-token order against random order; proxies that solve the same items are one."""
+    table, found = records["eb"].table, []
+    for task in PUZZLES:
+        groups: dict[bytes, list[str]] = {}
+        for by in PROXIES:
+            groups.setdefault(one_token(table, task, by).quality[0].tobytes(), []).append(by)
+        for same in groups.values():
+            gain = one_token(table, task, same[0]).quality[0] - family(table, task, "random one").quality[0]
+            found.append(Finding(f"{task}, Top-1 by {' or '.join(same)} - random one: success", crossed(gain)))
+    return tuple(found)
 
 
 def small_budgets(records: Records) -> tuple[Finding, ...]:
@@ -125,8 +125,8 @@ def small_budgets(records: Records) -> tuple[Finding, ...]:
             if budget not in pairs[0][0].parameters:
                 continue
             k = int(np.searchsorted(pairs[0][0].parameters, budget))
-            change = bootstrap(np.mean([eb.quality[k] - one.quality[0] for eb, one in pairs], axis=0))
-            calls = bootstrap(np.mean([eb.nfe[k] - one.nfe[0] for eb, one in pairs], axis=0))
+            change = crossed(np.mean([eb.quality[k] - one.quality[0] for eb, one in pairs], axis=0))
+            calls = crossed(np.mean([eb.nfe[k] - one.nfe[0] for eb, one in pairs], axis=0))
             label = f"{task}, EB {budget:g} - Top-1"
             found += [
                 Finding(f"{label}: success", change, -0.02),
@@ -149,10 +149,10 @@ def thresholds(records: Records) -> tuple[Finding, ...]:
             mean = np.mean([eb.gain(other, k) for k in mine], axis=0)
             label = f"{task} by {by}, EB - threshold at equal calls: success"
             found += [
-                Finding(f"{label}, mean of {len(mine)} budgets", bootstrap(mean), -0.02),
+                Finding(f"{label}, mean of {len(mine)} budgets", crossed(mean), -0.02),
                 Finding(
                     f"{label}, budget {eb.parameters[worst]:g}",
-                    bootstrap(eb.items(second).gain(other.items(second), worst)),
+                    crossed(eb.items(second).gain(other.items(second), worst)),
                     -0.02,
                 ),
             ]
@@ -182,17 +182,13 @@ def known_laws(records: Records) -> tuple[Finding, ...]:
     table = records["decomposition"].table
     eb = table[(table["family"] == "EB") & table["correlation"].notna()]
     slack = float(table["slack"].min())
+    followed = seeds_by_rules(eb, "correlation")
     several = seeds_by_rules(table[(table["family"] == "EB") & table["exceeds"].notna()], "exceeds")
     return (
-        Finding("least of entropy bound - JD over all steps", exact(slack, table), -1e-9),
-        Finding("correlation of the model's bound with JD over steps", bootstrap(seeds_by_rules(eb, "correlation"))),
-        Finding("share of multi-token steps with JD above the budget", bootstrap(several), RARELY, "below"),
+        Finding("least of entropy bound - JD over all steps", exactly(slack, table["seed"].nunique()), -1e-9),
+        Finding("correlation of the model's bound with JD over steps", of_seeds(followed.mean(-1))),
+        Finding("share of multi-token steps with JD above the budget", of_seeds(several.mean(-1)), RARELY, "below"),
     )
-
-
-def exact(value: float, table: pd.DataFrame) -> Interval:
-    """Return an interval of no width: nothing was sampled."""
-    return Interval(value, value, value, len(table), table["seed"].nunique())
 
 
 def seeds_by_rules(table: pd.DataFrame, column: str) -> Float[ndarray, "seeds rules"]:
@@ -213,7 +209,7 @@ def weak_dependence(records: Records) -> tuple[Finding, ...]:
             gains += [-eb.gain(top, k) for k in between(eb, record.table, task, by)]
         length = float(one_token(record.table, task, "entropy").mean_nfe[0])
         label = f"{task}, Top-k - EB at equal calls: nll per token, mean of {len(gains)} rules"
-        found.append(Finding(label, bootstrap(np.mean(gains, axis=0) / length), GAIN_PER_TOKEN, "below"))
+        found.append(Finding(label, crossed(np.mean(gains, axis=0) / length), GAIN_PER_TOKEN, "below"))
     return tuple(found)
 
 
@@ -228,6 +224,11 @@ CLAIMS = (
         "eb.halved", PAPER,
         "On puzzles some budget halves the calls of one-token decoding and loses at most two points.",
         ("eb",), halved,
+        reported=(
+            "Headline: two to three times fewer evaluations at equal accuracy, on code and mathematics with 7 and "
+            "8 billion parameters. We ask it of puzzles, for a factor of two and a margin of two points, both "
+            "ours."
+        ),
     ),
     Empirical(
         "eb.E1", PAPER,
@@ -245,17 +246,29 @@ CLAIMS = (
         "eb.E3", PAPER,
         "On puzzles one-token decoding in the order of any proxy solves more than in random order.",
         ("eb",), orders,
+        reported=(
+            "Figs. 2 and 3: with LLaDA the one-token orders of all three proxies beat random order on code and "
+            "mathematics. We ask it of puzzles."
+        ),
     ),
     Empirical(
         "eb.E4", PAPER,
         "On puzzles budgets of .001 and .01 nats change success by at most two points and need fewer calls than Top-1.",
         ("eb",), small_budgets,
+        reported=(
+            "Tables 1 and 4 to 6: a budget of .001 changes pass@1 by at most .4 points and saves calls. We ask it "
+            "of puzzles; the margin of two points is ours."
+        ),
     ),
     Empirical(
         "eb.E5", PAPER,
         "On puzzles EB is at no budget more than two points worse than a threshold on entropy or confidence "
         "at equal calls.",
         ("eb",), thresholds,
+        reported=(
+            "Section D.3: thresholds match EB on MBPP, and EB is better on GSM8K. We ask it of puzzles; the "
+            "margin of two points is ours."
+        ),
     ),
     Empirical(
         "eb.E6", PAPER,

@@ -15,7 +15,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from synthetic.claims.base import Empirical, Finding, Records
-from synthetic.intervals import bootstrap
+from synthetic.intervals import nested
 from synthetic.itemised import bracket, unpack
 from theory.errors import InvalidInput
 
@@ -73,7 +73,7 @@ def common_budgets(records: Records) -> list[int]:
 def near_the_optimum(records: Records) -> tuple[Finding, ...]:
     """Judge the fully trained predictor's mean distance from g*."""
     return tuple(
-        Finding(f"{task}: E |g - g*|", bootstrap(values(table, part="predictor", method="full")), CLOSE, "below")
+        Finding(f"{task}: E |g - g*|", nested(values(table, part="predictor", method="full")), CLOSE, "below")
         for task, table in tasks(records)
         if (table["part"] == "predictor").any()
     )
@@ -84,7 +84,7 @@ def shift(records: Records) -> tuple[Finding, ...]:
     found = []
     for task, table in tasks(records):
         one, several = (values(table, part="drafts", method="full", measure=m) for m in ("one-step", "iterated"))
-        found.append(Finding(f"{task}: AUC on one-step - on iterated drafts", bootstrap(one - several)))
+        found.append(Finding(f"{task}: AUC on one-step - on iterated drafts", nested(one - several)))
     return tuple(found)
 
 
@@ -96,7 +96,7 @@ def small_predictors(records: Records) -> tuple[Finding, ...]:
             values(table, part="drafts", method=part, measure="one-step") for part in ("full", "head", "block")
         )
         for part, smaller in zip(("head", "block"), less, strict=True):
-            found.append(Finding(f"{task}: AUC of full - of {part}", bootstrap(full - smaller), CLOSE, "below"))
+            found.append(Finding(f"{task}: AUC of full - of {part}", nested(full - smaller), CLOSE, "below"))
     return tuple(found)
 
 
@@ -106,7 +106,7 @@ def equal_evaluations(records: Records, place: int) -> tuple[Finding, ...]:
     for task, table in tasks(records):
         for method in METHODS:
             rows = table[(table["part"] == "budget") & (table["budget"] == budget) & (table["method"] == method)]
-            gain = bootstrap(matched(table, rows) - errors(rows))
+            gain = nested(matched(table, rows) - errors(rows))
             found.append(Finding(f"{task}, {budget} evaluations: error of MDLM - of {method}", gain))
     return tuple(found)
 
@@ -120,7 +120,7 @@ def idle_steps_free(records: Records) -> tuple[Finding, ...]:
         if single["evaluations"].max() > budget:
             continue
         for method in METHODS:
-            gain = bootstrap(errors(single) - errors(rows[rows["budget"] == budget], method=method))
+            gain = nested(errors(single) - errors(rows[rows["budget"] == budget], method=method))
             found.append(Finding(f"{task}, {budget} evaluations: error one by one - of {method}", gain))
     return tuple(found)
 
@@ -138,7 +138,7 @@ def interior_window(records: Records, method: str) -> tuple[Finding, ...]:
         swept = np.stack([errors(each) - matched(table, each) for each in here])
         best = left_out(swept[1:-1])
         for end, label in ((0, on[0]), (-1, on[-1])):
-            gain = bootstrap(swept[end] - best)
+            gain = nested(swept[end] - best)
             found.append(Finding(f"{task}, {method}: error at t_on = {label:g} - at the best interior one", gain))
     return tuple(found)
 
@@ -161,7 +161,7 @@ def entropy_falls(records: Records) -> tuple[Finding, ...]:
         for on in sorted(rows["t_on"].unique()):
             random, guided = (values(rows, t_on=on, method=method) for method in METHODS)
             label = f"{task}, t_on = {on:g}: entropy of Star+ - of G-Star+"
-            found.append(Finding(label, bootstrap(random - guided)))
+            found.append(Finding(label, nested(random - guided)))
     return tuple(found)
 
 

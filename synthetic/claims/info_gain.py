@@ -1,10 +1,12 @@
 """Info-Gain on trained models: what Yang et al. (arXiv 2602.18176) report, asked of small models, at equal compute.
 
-Differences are paired by start row or sequence; on small tasks every number is exact and a seed has one value.
+Differences are paired by test row, which all seeds decode, or by sequence, which each seed draws by itself; on small
+tasks every number is exact and a seed has one value.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from synthetic.claims.base import Empirical, Finding, Records
-from synthetic.intervals import bootstrap
+from synthetic.intervals import Estimate, crossed, nested
 from synthetic.itemised import unpack
 from theory.errors import InvalidInput
 
@@ -45,11 +47,17 @@ def tasks(records: Records, part: str, side: str = "trained") -> list[tuple[str,
 
 
 def compared(
-    rows: pd.DataFrame, task: str, measure: str, mine: dict[str, object], other: dict[str, object], label: str
+    rows: pd.DataFrame,
+    task: str,
+    measure: str,
+    mine: dict[str, object],
+    other: dict[str, object],
+    label: str,
+    mean: Callable[[Values], Estimate] = nested,
 ) -> list[Finding]:
     """Return the finding that a measure of mine is below the other's, none where one of them has no value."""
     a, b = (values(rows, measure, **which) for which in (mine, other))
-    return [] if a is None or b is None else [Finding(f"{task}: {measure}, {label}", bootstrap(a - b), 0.0, "below")]
+    return [] if a is None or b is None else [Finding(f"{task}: {measure}, {label}", mean(a - b), 0.0, "below")]
 
 
 def argmax(records: Records, forms: tuple[str, ...], other: dict[str, object]) -> tuple[Finding, ...]:
@@ -58,7 +66,7 @@ def argmax(records: Records, forms: tuple[str, ...], other: dict[str, object]) -
     for task, rows in tasks(records, "argmax"):
         for form in forms:
             label = f"{form} - {other['form'] or other['rule']}"
-            found += compared(rows, task, "surprise", {"rule": "Info-Gain", "form": form}, other, label)
+            found += compared(rows, task, "surprise", {"rule": "Info-Gain", "form": form}, other, label, crossed)
     return tuple(found)
 
 
@@ -69,7 +77,7 @@ def correlated(records: Records) -> tuple[Finding, ...]:
         for rule, form in (("entropy-greedy", ""), ("Info-Gain", "mean")):
             cost, quality = (values(rows, name, rule=rule, form=form) for name in ("surprise", "quality"))
             if cost is not None and quality is not None and min(cost.std(), quality.std()) > 0:
-                share = bootstrap(correlation(cost, -quality))
+                share = crossed(correlation(cost, -quality))
                 found.append(Finding(f"{task}, {form or rule}: correlation", share, -0.2, "below"))
     return tuple(found)
 
@@ -93,7 +101,7 @@ def diverse(records: Records) -> tuple[Finding, ...]:
             falls.append(None if one is None or many is None else one - many)
         if falls[0] is not None and falls[1] is not None:
             label = f"{task}, N = {most}: fall of Htilde - fall of output entropy"
-            found.append(Finding(label, bootstrap(falls[0] - falls[1])))
+            found.append(Finding(label, nested(falls[0] - falls[1])))
     return tuple(found)
 
 
@@ -105,7 +113,7 @@ def factors(records: Records, side: str = "trained") -> tuple[Finding, ...]:
         for name, label in (("factors", "both factors first"), ("first", "a factor first")):
             chance = values(rows, name, rule="Info-Gain", form="mean", candidates=most)
             if chance is not None:
-                found.append(Finding(f"{task}, N = {most}: probability of {label}", bootstrap(chance), 0.5))
+                found.append(Finding(f"{task}, N = {most}: probability of {label}", nested(chance), 0.5))
     return tuple(found)
 
 
@@ -115,7 +123,7 @@ def greedy_product(records: Records) -> tuple[Finding, ...]:
     for task, rows in tasks(records, "case"):
         chance = values(rows, "product", rule="entropy-greedy", candidates=1)
         if chance is not None:
-            found.append(Finding(f"{task}: probability of product first", bootstrap(chance), 0.5))
+            found.append(Finding(f"{task}: probability of product first", nested(chance), 0.5))
     return tuple(found)
 
 
@@ -145,6 +153,10 @@ CLAIMS = (
     Empirical(
         "infogain.10.trained", PAPER, "With most probable tokens and all positions as candidates the mean form decodes "
         "at less cumulative entropy than entropy-greedy", EXPERIMENTS, partial(argmax, forms=("mean",), other=GREEDY),
+        reported=(
+            "Main table: cumulative entropy is 48 to 51 % of the best baseline's, with Dream-7B on reasoning "
+            "tasks. Our models are small, and all masked positions are candidates."
+        ),
     ),
     Empirical(
         "infogain.11.trained", PAPER, "The sum form and look-ahead alone decode at less cumulative entropy than the "
@@ -154,6 +166,10 @@ CLAIMS = (
     Empirical(
         "infogain.12.trained", PAPER, "Cumulative entropy and ln p of the decoded sequence are correlated below -0.2",
         EXPERIMENTS, correlated,
+        reported=(
+            "Ablations: cumulative entropy and accuracy have Pearson correlation -.70. We ask it of the log- "
+            "probability of the decoded sequence."
+        ),
     ),
     Empirical(
         "infogain.13", PAPER, "Info-Gain lowers cumulative entropy by more than it lowers the entropy of its output: "
@@ -162,18 +178,33 @@ CLAIMS = (
     Empirical(
         "infogain.14", PAPER, "Case 1: on a x b = c Info-Gain (mean) decodes the factors first in most cases",
         EXPERIMENTS, factors,
+        reported=(
+            "Case 1: the factors are decoded first with probability 84 %. Our factors and product are shorter."
+        ),
     ),
     Empirical(
         "infogain.14greedy", PAPER, "Case 1: on a x b = c entropy-greedy decodes the product first in most cases",
         EXPERIMENTS, greedy_product,
+        reported=(
+            "Case 1: entropy-greedy decodes the product first with probability 73.2 %. Our factors and product "
+            "are shorter."
+        ),
     ),
     Empirical(
         "infogain.E1", PAPER, "At equal calls Info-Gain has less cumulative entropy and likelier sequences than "
         "entropy-greedy decoding", EXPERIMENTS, partial(against, other="entropy-greedy"),
+        reported=(
+            "Main table: accuracy 2.9 to 3.6 % above the best baseline at half of its cumulative entropy. We ask "
+            "it of the log-probability of what is drawn."
+        ),
     ),
     Empirical(
         "infogain.15", PAPER, "With as many evaluated sequences, Info-Gain has less cumulative entropy and likelier "
         "sequences than Best-of-N", EXPERIMENTS, partial(against, other="Best-of-N"),
+        reported=(
+            "Ablations: Best-of-N is clearly worse than Info-Gain. We ask it at equal numbers of evaluated "
+            "sequences."
+        ),
     ),
     Empirical(
         "infogain.15plain", PAPER, "With as many evaluated sequences, Info-Gain (k tokens a step, k candidates) has "

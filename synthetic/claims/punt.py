@@ -17,7 +17,7 @@ from jaxtyping import Float
 from numpy import ndarray
 
 from synthetic.claims.base import Empirical, Finding, Records
-from synthetic.intervals import bootstrap
+from synthetic.intervals import crossed, nested
 from synthetic.itemised import Curve, curve, halves, unpack
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def frontier(records: Records, against: str = "Top-k") -> tuple[Finding, ...]:
         punt, other = (family(table, "chain", side, name, "kl") for name in ("PUNT", against))
         for k in punt.comparable(other):
             label = f"chain, {side}, eps {punt.parameters[k]:g} ({punt.mean_nfe[k]:.1f} calls): KL - {against}'s"
-            found.append(Finding(label, bootstrap(punt.gain(other, k)), 0.0, "below"))
+            found.append(Finding(label, nested(punt.gain(other, k)), 0.0, "below"))
     return tuple(found)
 
 
@@ -57,7 +57,7 @@ def break_even(records: Records) -> tuple[Finding, ...]:
     for task in _small(table):
         punt, top = (family(table, task, "trained", name, "nfe") for name in ("PUNT", "Top-k"))
         label = f"{task}, eps {punt.parameters[-1]:g}: calls - one-by-one's"
-        found.append(Finding(label, bootstrap(punt.nfe[-1] - top.nfe[0])))
+        found.append(Finding(label, nested(punt.nfe[-1] - top.nfe[0])))
     return tuple(found)
 
 
@@ -67,7 +67,7 @@ def rising(records: Records) -> tuple[Finding, ...]:
     for task in ("chain", *_small(table)):
         kept = family(table, task, "trained", "PUNT", "kept")
         for k, (low, high) in enumerate(itertools.pairwise(kept.parameters)):
-            change = bootstrap(kept.quality[k + 1] - kept.quality[k])
+            change = nested(kept.quality[k + 1] - kept.quality[k])
             found.append(Finding(f"{task}: |R| at eps {high:g} - at {low:g}", change))
     return tuple(found)
 
@@ -80,7 +80,7 @@ def failures(records: Records, condition: str, failed: str) -> tuple[Finding, ..
         rows_ = mine.sort_values("seed")
         total, bad = (np.stack([unpack(text) for text in rows_[name]]) for name in (condition, failed))
         if total.sum() > 0:
-            share = bootstrap(ratio(bad, total))
+            share = crossed(ratio(bad, total))
             label = f"{task}, {side}, eps {eps:g}: share of {condition} that {failed}"
             found.append(Finding(label, share, RARE, "below"))
     return tuple(found)
@@ -99,7 +99,7 @@ def mean_delta(records: Records) -> tuple[Finding, ...]:
     for task in rows["task"].unique():
         mine = family(table, task, "trained", "PUNT", "delta", "delta")
         for eps, delta in zip(mine.parameters, mine.quality, strict=True):
-            found.append(Finding(f"{task}, eps {eps:g}: mean delta", bootstrap(delta), float(eps), "below"))
+            found.append(Finding(f"{task}, eps {eps:g}: mean delta", nested(delta), float(eps), "below"))
     return tuple(found)
 
 
@@ -116,10 +116,10 @@ def better_samples(records: Records) -> tuple[Finding, ...]:
         label = f"{task}, eps {punt.parameters[k]:g} ({punt.mean_nfe[k]:.1f} calls): success"
         mine = punt.items(second)
         found += [
-            Finding(f"{label} - {name}'s at equal calls", bootstrap(mine.gain(other.items(second), k)))
+            Finding(f"{label} - {name}'s at equal calls", nested(mine.gain(other.items(second), k)))
             for name, other in (("Top-k", top), ("EB", eb))
         ]
-        found.append(Finding(f"{label} - one-by-one's", bootstrap(mine.quality[k] - top.items(second).quality[0])))
+        found.append(Finding(f"{label} - one-by-one's", nested(mine.quality[k] - top.items(second).quality[0])))
     return tuple(found)
 
 
@@ -153,6 +153,10 @@ CLAIMS = (
         "punt.10.trained", PAPER, "Independence stability (Assumption 3.3): a pair that leaves a position unmoved has "
         "no member that moves it, but in less than 20 % of cases", EXPERIMENTS,
         partial(failures, condition="passed", failed="failed"),
+        reported=(
+            "Assumption 3.3 presumes it without exceptions. That 20 % of exceptions break the premise is our "
+            "margin."
+        ),
     ),
     Empirical(
         "punt.10c", PAPER, "Composition: two tokens that each leave a position unmoved leave it so together, but in "
@@ -166,9 +170,17 @@ CLAIMS = (
     Empirical(
         "punt.11.trained", PAPER, "The mean in-step error of the tokens kept beside a higher-ranked one is below eps",
         EXPERIMENTS, mean_delta,
+        reported=(
+            "Errors stay under eps however many tokens are revealed (as summarised by others; the paper's text "
+            "was not at hand)."
+        ),
     ),
     Empirical(
         "punt.E1", PAPER, "PUNT draws better real data than Top-k and EB at equal calls, and than one-by-one decoding",
         EXPERIMENTS, better_samples,
+        reported=(
+            "IFEval: up to 16 % more accuracy than the baselines, one-by-one generation included, with 7 and 8 "
+            "billion parameters. We ask it of digits."
+        ),
     ),
 )  # fmt: skip

@@ -13,7 +13,7 @@ import pandas as pd
 
 from synthetic.claims._pairs import values
 from synthetic.claims.base import Empirical, Finding, Records
-from synthetic.intervals import bootstrap
+from synthetic.intervals import crossed, of_seeds
 from theory.schedules import NAMED
 
 ENERGY = "Chen, Nie, Sun, Feng, Li, Wen, Li, arXiv 2509.13866"
@@ -38,7 +38,7 @@ def invariance(records: Records) -> tuple[Finding, ...]:
         counts, times = mine[mine["kind"] == "elbo"], mine[mine["kind"] == "time"]
         for schedule, rows in times.groupby("rule", sort=False):
             whole = -values(counts, "value").mean()
-            gap = bootstrap((values(counts, "value") - values(rows, "value")) / whole)
+            gap = crossed((values(counts, "value") - values(rows, "value")) / whole)
             measure = f"{task}: relative NELBO, {schedule} - by count"
             found += [Finding(measure, gap, EQUAL, "below"), Finding(measure, gap, -EQUAL, "above")]
     return tuple(found)
@@ -47,7 +47,7 @@ def invariance(records: Records) -> tuple[Finding, ...]:
 def searched(records: Records) -> tuple[Finding, ...]:
     """Judge the best Beta shape on a validation half against the best named schedule there, on the other half."""
     return tuple(
-        Finding(f"{task}: success, searched Beta - searched named", bootstrap(difference))
+        Finding(f"{task}: success, searched Beta - searched named", crossed(difference))
         for task, mine in searches(records)
         for difference in [column(mine, "searched Beta", "success") - column(mine, "searched named", "success")]
     )
@@ -58,7 +58,7 @@ def subsets(records: Records) -> tuple[Finding, ...]:
     table = records["trained_schedules"].table
     ranks = table[table["part"] == "agreement"]
     return tuple(
-        Finding(f"{task}: tau of {size} rows with the rest", bootstrap(values(mine, "tau_rest")), RANKED)
+        Finding(f"{task}: tau of {size} rows with the rest", of_seeds(values(mine, "tau_rest").mean(-1)), RANKED)
         for (task, size), mine in ranks.groupby(["task", "steps"], sort=False)
     )
 
@@ -67,7 +67,7 @@ def without_search(records: Records) -> tuple[Finding, ...]:
     """Judge the computed schedule against the searched Beta shape: success in blocks, code length per token."""
     sides: dict[str, Literal["above", "below"]] = {"success": "above", "per_token": "below"}
     return tuple(
-        Finding(f"{task}: {measure}, computed - searched Beta", bootstrap(difference), AS_WELL[measure], side)
+        Finding(f"{task}: {measure}, computed - searched Beta", crossed(difference), AS_WELL[measure], side)
         for task, mine in searches(records)
         for measure, side in sides.items()
         for difference in [column(mine, "computed", measure) - column(mine, "searched Beta", measure)]
@@ -82,7 +82,7 @@ def computed(records: Records) -> tuple[Finding, ...]:
     """
     table = records["trained_schedules"].table
     return tuple(
-        Finding(f"{task}: {name}, computed - best named", bootstrap(against_named(mine, measure)), 0.0, "below")
+        Finding(f"{task}: {name}, computed - best named", crossed(against_named(mine, measure)), 0.0, "below")
         for task, mine in table.groupby("task", sort=False)
         for measure, name in MEASURES.items()
         if mine.loc[mine["part"].isin(["item", "law"]), measure].notna().any()
@@ -127,11 +127,20 @@ CLAIMS = (
         "The Beta schedule of most success on a validation half succeeds more often than the best named schedule, at "
         "equal steps.",
         ("trained_schedules",), searched,
+        reported=(
+            "Tables 2 to 7: Beta schedules from a search beat linear and squared sine at equal steps, 34.8 "
+            "against 16.4 and 20.6 % on MBPP at 32 steps. We choose on one half of the items and judge on the "
+            "other."
+        ),
     ),
     Empirical(
         "energy.9b", ENERGY,
         "Random subsets of 50 to 150 items rank the Beta schedules as the remaining items do.",
         ("trained_schedules",), subsets,
+        reported=(
+            "Section E.1: rankings on subsets of 50 to 150 items agree with those on the full set. We ask for "
+            "Kendall's tau above one half, with the rows left out."
+        ),
     ),
     Empirical(
         "energy.9c", ENERGY,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from synthetic.claims.base import Empirical, Finding, Records
-from synthetic.intervals import bootstrap
+from synthetic.intervals import nested
 from synthetic.itemised import Curve, curve, halves, unpack
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def same_law(records: Records) -> tuple[Finding, ...]:
     rows, found = rows_of(records, "law"), []
     for (task, order), mine in rows.groupby(["task", "order"], sort=False):
         worst = mine.assign(tv=mine["tv"].map(float)).groupby("seed")["tv"].max()
-        found.append(Finding(f"{task}, {order}: TV", bootstrap(worst.to_numpy()[:, None]), ROUNDING, "below"))
+        found.append(Finding(f"{task}, {order}: TV", nested(worst.to_numpy()[:, None]), ROUNDING, "below"))
     return tuple(found)
 
 
@@ -56,7 +56,7 @@ def bounded(records: Records) -> tuple[Finding, ...]:
         ):
             most = np.ceil(float(scalars[f"{task}/{seed}/tokens"]) / window) + unpack(rejections)
             slack[seed] = min(slack.get(seed, np.inf), float((most - unpack(rounds)).min()))
-        least = bootstrap(np.array(list(slack.values()))[:, None])
+        least = nested(np.array(list(slack.values()))[:, None])
         found.append(Finding(f"{task}, {order}: least of ceil(n/L) + rejections - rounds", least, -0.5))
     return tuple(found)
 
@@ -70,7 +70,7 @@ def faster(records: Records, order: str) -> tuple[Finding, ...]:
         if len(one.parameters) < 2:
             continue
         k = 1 + int(np.argmin(one.items(first).mean_nfe[1:]))
-        gain = bootstrap(one.items(second).nfe[0] / one.items(second).nfe[k])
+        gain = nested(one.items(second).nfe[0] / one.items(second).nfe[k])
         found.append(Finding(f"{task}, {order}, L = {one.parameters[k]:g}: tokens a sequential call", gain, 1.0))
     return tuple(found)
 
@@ -83,7 +83,7 @@ def mostly_order(records: Records) -> tuple[Finding, ...]:
         if all_.sum() > 0:
             share = wrong.sum() / all_.sum()
             values = share + (wrong - share * all_) / all_.mean()
-            found.append(Finding(f"{task}: share of rejections by order", bootstrap(values), 0.5))
+            found.append(Finding(f"{task}: share of rejections by order", nested(values), 0.5))
     return tuple(found)
 
 
@@ -95,7 +95,7 @@ def as_good(records: Records) -> tuple[Finding, ...]:
         for task in rows.loc[rows["kl"] != "", "task"].unique():
             tokens = float(records["trained_speculative"].scalars[f"{task}/{table['seed'].iloc[0]}/tokens"])
             pairs = [windows(rows, task, order, "kl").quality for order in rows["order"].unique()]
-            gap = bootstrap(np.mean([values[-1] - values[0] for values in pairs], axis=0) / tokens)
+            gap = nested(np.mean([values[-1] - values[0] for values in pairs], axis=0) / tokens)
             label = f"{task}, {side}: KL a token, widest window - one-token decoding, mean of orders"
             found += [Finding(label, gap, MARGIN, "below"), Finding(label, gap, -MARGIN)]
     return tuple(found)
@@ -123,7 +123,7 @@ def better_than_parallel(records: Records, cost: str) -> tuple[Finding, ...]:
             mine = curves[order].items(second)
             label = f"{task}, {side}, {order}, L = {mine.parameters[k]:g} ({mine.mean_nfe[k]:.1f} {cost})"
             name, claimed = ("KL", "below") if measure == "kl" else ("success", "above")
-            gain = bootstrap(mine.gain(other.items(second), k))
+            gain = nested(mine.gain(other.items(second), k))
             found.append(Finding(f"{label}: {name} - Top-k's", gain, 0.0, claimed))  # type: ignore[arg-type]  # one of two words
     return tuple(found)
 

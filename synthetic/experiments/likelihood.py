@@ -3,8 +3,9 @@
 Table: a row for each task, seed, test item and estimate of its log-likelihood (nats): n (its length), kind, rule,
 parameter, value, calls (of the denoiser; nan where that means nothing). Kinds: "data", ln q of the exact law where
 there is one; "elbo", by number of revealed tokens; "time", the same quantity with masks drawn by the mask schedule
-named in `rule` and weighted; "duel", exact under the deterministic rule, with k or EB's budget as parameter; on small
-tasks also "random order" (ln mean over all orders) and "oracle" (the best order of each sequence, no likelihood).
+named in `rule` and weighted; both with the exact law as control variate where it is known; "duel", exact under the
+deterministic rule, with k or EB's budget as parameter; on small tasks also "random order" (ln mean over all orders) and
+"oracle" (the best order of each sequence, no likelihood).
 Scalars, on small tasks and per seed: "log oracle sum" (the logarithm of the oracle's sum over all sequences) and,
 averaged over the exact law, "law/oracle", "law/left to right", "law/best rule" (dynamic programming over all rules of
 one token a step) and "law/data" (minus the entropy).
@@ -12,7 +13,7 @@ one token a step) and "law/data" (minus the entropy).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
-    from synthetic.tasks import Task
+    from synthetic.tasks import Examples, Task
     from theory.denoisers import Denoiser
+    from theory.schedules import Schedule
     from theory.unmasking.rules.base import SetRule
 
 SMALL = "small/"
@@ -112,17 +114,38 @@ def sampled(config: Config, task: Task, denoiser: Denoiser, progress: Progress) 
 
     (seed,) = config.seeds
     examples = trained_models.some(task.test, items(config, task))
-    rows = _rows("elbo", "by count", 1.0, -_losses.by_count(denoiser, examples, 1, 2 * seed).sum(-1))
+
+    def by_count(model: Denoiser) -> Tensor:
+        return -_losses.by_count(model, examples, 1, 2 * seed).sum(-1)
+
+    rows = _rows("elbo", "by count", 1.0, controlled(by_count, denoiser, task, examples))
     if task.world is not None:
         rows += _rows("data", "exact law", 1.0, task.world.log_prob(examples.tokens))
     masks = (schedules.LINEAR, schedules.SQUARED_SINE, schedules.beta_mask(*SHAPES))
     for mask in progress.track(masks, "schedules"):
-        found = _losses.by_time(denoiser, examples, mask, config.draws, 2 * seed + 1)
-        rows += _rows("time", mask.name, float(config.draws), -found)
+
+        def by_time(model: Denoiser, mask: Schedule = mask) -> Tensor:
+            return -_losses.by_time(model, examples, mask, config.draws, 2 * seed + 1)
+
+        rows += _rows("time", mask.name, float(config.draws), controlled(by_time, denoiser, task, examples))
     for family, parameter, rule in progress.track(list(rules(config, task.d)), "rules"):
         score = log_likelihood(rule, denoiser, examples.tokens)
         rows += _rows("duel", family, parameter, score.log_likelihood, score.calls)
     return rows
+
+
+def controlled(estimate: Callable[[Denoiser], Tensor], denoiser: Denoiser, task: Task, examples: Examples) -> Tensor:
+    """Return an estimate of each row's ELBO, with the exact conditionals on the same masks as control where known.
+
+    Along every order the exact conditionals multiply to the law (chain rule), so the mean of their estimate over masks
+    is ln q(x), whatever the schedule; what the estimate with the model shares with theirs is the noise of the masks.
+    """
+    found = estimate(denoiser)
+    if task.world is None:
+        return found
+    start = trained_models.blank(examples, task.d)
+    exact = task.world.log_prob(examples.tokens) - task.world.log_marginal(start)
+    return found - estimate(task.world) + exact
 
 
 def enumerated(config: Config, task: Task, denoiser: Denoiser) -> tuple[list[tuple[Any, ...]], dict[str, float]]:

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from figures.gallery import FIGURES, Entry, select
-from figures.saving import PNG_LIMIT, save
+from figures.saving import PNG_LIMIT, save, settled
 from figures.stamps import STYLE, experiments
 from synthetic.digest import PROJECT
 from synthetic.experiments import registry
@@ -74,7 +74,7 @@ def test_a_figure_is_three_files_and_a_page(lab, draw) -> None:
         "picture.csv",
         "README.md",
     }
-    assert pd.read_csv(out / "picture.csv")["power"].tolist() == [0.1**k for k in range(4)]
+    assert pd.read_csv(out / "picture.csv")["power"].tolist() == [1.0, 0.1, 0.01, 0.001]
     assert (out / "picture.png").stat().st_size < PNG_LIMIT
     pdf = (out / "picture.pdf").read_bytes()
     assert b"CreationDate" not in pdf
@@ -82,6 +82,16 @@ def test_a_figure_is_three_files_and_a_page(lab, draw) -> None:
     page = (out / "README.md").read_text()
     assert "a paper, Fig. 1" in page
     assert "unmasked figures picture" in page
+
+
+def test_what_differs_between_machines_is_not_written() -> None:
+    table = pd.DataFrame(
+        {"n": [1, 2, 3], "value": [1 + 2.2e-16, -3.3e-16, 1.2345678901234e-5], "name": ["a", "b", "c"]}
+    )
+    found = settled(table.assign(missing=[float("nan"), float("inf"), 0.0]))
+    assert found["value"].tolist() == [1.0, 0.0, 1.23456789012e-5]
+    assert found["n"].tolist() == [1, 2, 3] and found["name"].tolist() == ["a", "b", "c"]
+    assert found["missing"].isna().tolist() == [True, False, False]
 
 
 def test_the_second_run_draws_nothing_and_imports_no_library(lab) -> None:

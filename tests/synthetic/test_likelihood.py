@@ -16,6 +16,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from synthetic import tasks
 from synthetic.claims import duel
 from synthetic.claims.base import Empirical, judge
 from synthetic.claims.schedules import CLAIMS as SCHEDULE_CLAIMS
@@ -24,7 +25,9 @@ from synthetic.progress import Silent
 from synthetic.tasks import Examples, unconditional
 from theory import schedules
 from theory.denoisers import TableDenoiser
+from theory.unmasking import likelihood as exact_likelihood
 from theory.unmasking.rules.sets import TopK
+from theory.worlds import states
 
 N, D = 3, 2
 CLAIMS = {claim.id: claim for claim in (*duel.CLAIMS, *SCHEDULE_CLAIMS)}
@@ -61,6 +64,24 @@ def test_losses_by_count_and_by_time_have_the_elbo_as_their_mean() -> None:
         error = float(values.std()) / math.sqrt(len(values))
         assert 0 < 4 * error < 0.1 * wanted, name
         assert abs(float(values.mean()) - wanted) < 4 * error, name
+
+
+def test_the_exact_law_on_the_same_masks_takes_noise_and_no_mean() -> None:
+    """The model mixes the chain's conditionals with an eighth of uniform ones; its ELBO is the mean over all orders."""
+    task, x = tasks.task("small/Markov chain"), torch.tensor([[0, 0, 1, 1, 0, 1]])
+    assert task.world is not None and task.n == 6
+
+    model = TableDenoiser((0.875 * task.world.conditionals(states.all_states(6, 2)) + 0.0625).log())
+    rows = unconditional(x.repeat(4000, 1))
+    wanted = float(exact_likelihood.elbo(exact_likelihood.order_terms(model, x))[0])
+
+    def estimate(denoise: Callable[[Tensor], Tensor]) -> Tensor:
+        return -_losses.by_time(denoise, rows, schedules.SQUARED_SINE, 4, seed=3)
+
+    plain, found = estimate(model), likelihood.controlled(estimate, model, task, rows)
+    error = float(found.std()) / math.sqrt(len(found))
+    assert abs(float(found.mean()) - wanted) < 4 * error
+    assert float(found.std()) < 0.5 * float(plain.std())
 
 
 def test_a_given_token_is_never_masked_and_costs_nothing() -> None:

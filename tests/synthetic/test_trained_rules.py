@@ -16,7 +16,7 @@ import torch
 
 from synthetic import trained as trained_models
 from synthetic.claims import info_gain, punt, speculative
-from synthetic.claims.base import joint, judge
+from synthetic.claims.base import Empirical, Judgement, judge
 from synthetic.experiments import _drawn, registry, trained_infogain, trained_punt, trained_speculative
 from synthetic.itemised import pack, unpack
 from synthetic.progress import Silent
@@ -55,7 +55,7 @@ def test_smoke_records_are_judged_and_small(name: str) -> None:
     record = smoke(name)
     assert 10 < len(record.table) < 500
     judged = [judge(claim, {name: record}) for claim in JUDGED[name].CLAIMS]
-    assert all(np.isfinite(finding.interval.mean) for each in judged for finding in each.findings)
+    assert all(np.isfinite(finding.estimate.mean) for each in judged for finding in each.findings)
 
 
 def test_punt_in_order_knows_its_own_law() -> None:
@@ -194,8 +194,9 @@ def test_speculative_laws_are_equal_and_the_naive_correction_is_not() -> None:
 NOISE = np.random.default_rng(0).normal(size=(3, 24))
 
 
-def around(mean: float, spread: float = 0.01) -> list[list[float]]:
-    return (mean + spread * (NOISE - NOISE.mean(1, keepdims=True))).tolist()
+def around(mean: float, spread: float = 0.01, turn: int = 0) -> list[list[float]]:
+    """Return values with the same mean for every seed; two conditions with other turns differ item by item."""
+    return (mean + spread * np.roll(NOISE - NOISE.mean(1, keepdims=True), turn, 1)).tolist()
 
 
 def single(mean: float, spread: float) -> list[list[float]]:
@@ -216,7 +217,7 @@ def record(name: str, rows: list[dict[str, Any]], lists: tuple[str, ...], **scal
 
 
 def verdict(findings: Any) -> str:
-    return joint([finding.verdict for finding in findings])
+    return Judgement(Empirical("any", "", "", (), lambda records: ()), tuple(findings)).verdict
 
 
 def punt_rows(gap: float, spread: float, rise: float, fail: float, delta: float) -> dict[str, Any]:
@@ -229,7 +230,7 @@ def punt_rows(gap: float, spread: float, rise: float, fail: float, delta: float)
     for k, eps in enumerate((0.1, 0.3)):
         values = around(2.0 + gap, spread)
         rows.append({**base, "family": "PUNT", "parameter": eps, "nfe": around(20.0, 0.0), "kl": values,
-                     "kept": around(2.0 + k * rise, spread)})  # fmt: skip
+                     "kept": around(2.0 + k * rise, spread, k)})  # fmt: skip
         rows.append({**base, "part": "delta", "family": "PUNT", "parameter": eps, "nfe": around(20.0),
                      "delta": around(eps * delta, spread / 10)})  # fmt: skip
         counts = {"passed": around(100.0), "failed": around(100 * fail, 100 * spread)}
@@ -288,9 +289,9 @@ def info_rows(gap: float, spread: float, slope: float) -> dict[str, Any]:
     greedy = {"rule": "entropy-greedy", "form": "", "candidates": 1, "size": 1}
     rows: list[dict[str, Any]] = []
     forms = [{"rule": "Info-Gain", "form": form, "candidates": 0, "size": 1} for form in trained_infogain.FORMS]
-    for rule in (greedy, *forms):
+    for turn, rule in enumerate((greedy, *forms)):
         level = {"": 0.0, "mean": gap}.get(str(rule["form"]), 2 * gap)
-        cost = around(5 + level, spread)
+        cost = around(5 + level, spread, turn)
         likely = (5 + slope * NOISE + (0.0 if slope else 1.0) * NOISE[::-1, ::-1]).tolist()
         varied = (5 + level + spread * NOISE).tolist() if slope else cost
         rows.append({**fixed, **rule, "part": "argmax", "surprise": varied, "quality": likely})
@@ -300,7 +301,7 @@ def info_rows(gap: float, spread: float, slope: float) -> dict[str, Any]:
     for count, size in ((1, 1), (8, 1), (4, 4)):
         level = 0.0 if count == 1 else gap
         rows.append({**fixed, "part": "drawn", "rule": "Info-Gain", "form": "mean", "candidates": count, "size": size,
-                     "surprise": around(5 + level, spread), "quality": around(5 + level, spread),
+                     "surprise": around(5 + level, spread, count), "quality": around(5 + level, spread, count),
                      "entropy": around(5.0, 0.0)})  # fmt: skip
     chance = single(0.5 - gap / 2, spread / 4)
     for rule, form, count in (("Info-Gain", "mean", 8), ("entropy-greedy", "", 1)):
