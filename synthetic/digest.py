@@ -1,7 +1,8 @@
-"""Digest of a module's code: its source and that of every project module it imports, read not run.
+"""Digest of a module's code and of every project module it imports, read not run.
 
-Imports are found in the syntax tree, inside functions too, so nothing is imported and the digest
-of an experiment costs milliseconds. Blocks under `if TYPE_CHECKING:` never run and do not count.
+The syntax tree is hashed without docstrings, so that comments, formatting and prose may change. Imports are found in it
+too, inside functions as well: nothing is imported, and the digest of an experiment costs milliseconds. Blocks under
+`if TYPE_CHECKING:` never run and are not followed.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 
 
 def code_digest(module: str, sources: Path = PROJECT, without: tuple[str, ...] = ()) -> dict[str, str]:
-    """Return the sha256 of every module under `sources` that importing `module` can reach, those `without` aside.
+    """Return the sha256 of the code of every module under `sources` that `module` can reach, those `without` aside.
 
     A module left out is not followed either: a package that only lists its members by name, say.
     """
@@ -70,8 +71,17 @@ def _scan(path: Path, module: str) -> tuple[str, tuple[str, ...]]:
 @functools.cache
 def _scan_version(path: Path, module: str, modified: int, size: int) -> tuple[str, tuple[str, ...]]:
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    imports = tuple(dict.fromkeys(_imports(syntax_tree(path), package, path)))
-    return hashlib.sha256(path.read_bytes()).hexdigest(), imports
+    tree = syntax_tree(path)
+    imports = tuple(dict.fromkeys(_imports(tree, package, path)))
+    return hashlib.sha256(ast.dump(_Silent().visit(tree)).encode()).hexdigest(), imports
+
+
+class _Silent(ast.NodeTransformer):
+    """Drops strings that stand alone: docstrings of modules, classes, functions and constants."""
+
+    def visit_Expr(self, node: ast.Expr) -> ast.Expr | None:  # the name that ast asks for
+        alone = isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+        return None if alone else node
 
 
 def _imports(tree: ast.Module, package: str, path: Path) -> Iterator[str]:

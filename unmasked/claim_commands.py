@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column, Table
 
 from synthetic import judging, verdicts
+from synthetic.claims.base import budget
 from synthetic.judging import counted
 from synthetic.progress import reporter
 from synthetic.sweep import Pool
@@ -82,13 +83,17 @@ def check(command: Check) -> int:
     wrong = [r for r in results if not r.as_expected]
     if results:
         _report(results, wrong, {each.name: each.claim for each in mine})
+    by_id = {entry.id: entry for entry in entries}
+    found = [describing.of_result(by_id[r.id], r) if r.id in by_id else checking.as_json(r) for r in results]
+    _write_json(found, command.json)  # now, since training that is broken off must not lose it
     judged = _check_trained([e for e in entries if e.trained], command, bool(patterns or command.paper))
-    if command.json is not None:
-        by_id = {entry.id: entry for entry in entries}
-        found = [describing.of_result(by_id[r.id], r) if r.id in by_id else checking.as_json(r) for r in results]
-        found += [describing.of_judgement(by_id[j.claim.id], j) for j in judged]
-        write_atomically(command.json, json.dumps(found, indent=1))
+    _write_json(found + [describing.of_judgement(by_id[j.claim.id], j) for j in judged], command.json)
     return 1 if wrong else 0
+
+
+def _write_json(found: Sequence[dict[str, Any]], path: Path | None) -> None:
+    if path is not None:
+        write_atomically(path, json.dumps(found, indent=1))
 
 
 def tightest(command: Tightest) -> int:
@@ -260,6 +265,7 @@ def _check_trained(entries: Sequence[Entry], command: Check, asked: bool) -> lis
     with reporter() as progress:
         judged = judging.judge_all(claims, command.preset, Pool(command.jobs), progress)
     print("\n".join(verdicts.lines(judged)))
+    print(budget(judged))
     if command.write:
         verdicts.write(judged, command.preset)
     return judged

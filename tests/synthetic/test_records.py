@@ -197,6 +197,22 @@ def test_the_digest_follows_imports_and_nothing_else(lab) -> None:
 
 
 @pytest.mark.parametrize(
+    ("code", "same"),
+    [
+        ('"""Other words."""\n# a comment\ndef f( x ):\n    "What it does."\n    return x+1\nLIMIT = 3\n"Why."', True),
+        ("def f(x):\n    return x + 1\n\n\nLIMIT = 3", True),
+        ("def f(x):\n    return x - 1\n\n\nLIMIT = 3", False),
+        ('def f(x):\n    return x + 1\n\n\nLIMIT = "3"', False),
+    ],
+)
+def test_the_digest_is_of_code_and_not_of_prose(tmp_path: Path, code: str, same: bool) -> None:
+    (tmp_path / "mine.py").write_text('"""A docstring."""\n\n\ndef f(x):\n    return x + 1\n\n\nLIMIT = 3\n')
+    before = code_digest("mine", tmp_path)
+    (tmp_path / "mine.py").write_text(code)
+    assert (code_digest("mine", tmp_path) == before) is same
+
+
+@pytest.mark.parametrize(
     ("line", "reached"),
     [
         ("import LAB.unrelated", True),

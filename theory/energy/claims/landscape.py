@@ -200,7 +200,7 @@ PRINTED = (
     ([1.5, 2.2, 1.0, 1.2], "11.164254086"),
     ([0.6, 0.6, 1.0, 1.0], "16.074368529"),
 )
-"""The values of the project's digest; its last reads 16.074368530, one unit too large (tests/theory/energy)."""
+"""Arguments (a, b, c, e) and the value of the landscape to as many digits as are given."""
 
 EQUAL = {"at": ["1", "2", "1", "2"], "certify": True}
 

@@ -83,8 +83,8 @@ def optimum(
 def total_errors(world: TableWorld, power: int = 2, printed: str = "") -> Iterator[Evidence]:
     """Count the wrong tokens of a training draft in fractions, and compare with the sum over masks of a Gini index.
 
-    The index of a masked token in state z is 1 - sum over v of q(v | z)^2 (cubes in the variant). `printed` is the
-    number of a digest.
+    The index of a masked token in state z is 1 - sum over v of q(v | z)^2 (cubes in the variant). `printed` is a
+    number to agree with in all its digits.
     """
     n, d = world.n, world.d
     case, weights = Case(world), literal_mask_weights(n)

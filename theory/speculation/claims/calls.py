@@ -55,7 +55,7 @@ def rounds_slope(sizes: Sequence[int], paths: int, window: int | None = None) ->
 def steps_per_call(
     window: int, observed: float, paths: int = 20_000, lookahead: bool = True, evaluations: bool = False
 ) -> Iterator[Evidence]:
-    """Count steps per sequential call for N = 100, eps = 1: above two with certainty, and a digest's number.
+    """Count steps per sequential call for N = 100, eps = 1: above two with certainty, and near `observed`.
 
     A run has at most 2 N calls. The variants count evaluations, or leave the window's last state out of the batch.
     """
@@ -90,7 +90,7 @@ def dimension(copies: Sequence[int], steps: int, window: int, paths: int, sign: 
 
 
 def churn(values: Sequence[float], paths: int, shift: float = 0.0) -> Iterator[Evidence]:
-    """Measure the acceptance at each churn against a digest's number; the largest is inside.
+    """Measure the acceptance at each churn against `values`; the largest is inside.
 
     The variant shifts all numbers.
     """
