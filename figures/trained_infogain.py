@@ -99,11 +99,12 @@ def _losses(axes: Axes, rows: DataFrame) -> None:
         mine = rows[rows["form"] == form]
         axes.errorbar(mine["surprise"], mine["entropy"], yerr=bars(mine, "entropy"), xerr=bars(mine, "surprise"),
                       linestyle="none", markersize=5, capsize=2, elinewidth=1, **EDGE, **look)  # fmt: skip
-    top = 1.15 * rows[["surprise_high", "entropy_high"]].to_numpy().max()
-    low = 0.5 * max(min(rows["surprise"].min(), rows["entropy"].min()), 1e-3)
+    means = rows[["surprise", "entropy"]].to_numpy()
+    low, top = 0.5 * max(means.min(), 1e-3), 2 * means.max()
     axes.plot([low, top], [low, top], color="black", linewidth=1, linestyle="-")
     axes.annotate("equal", (low, low), xytext=(6, 1), textcoords="offset points", fontsize=7.5, va="top")
     axes.set(xscale="log", yscale="log", xlabel=r"fall of $\tilde H$ (nats)", ylabel="fall of output entropy (nats)")
+    axes.set(xlim=(low, top), ylim=(low, top))
     axes.set_title("each task, $N$ against one")
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2), fontsize=7.5, labelspacing=0.25)
     axes.grid(True)

@@ -15,7 +15,7 @@ class InvalidInput(ValueError):
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> InvalidInput:
     """Return the error for a `name` that no `kind` has, with the nearest known names."""
-    names = sorted(known)
+    names, name = sorted(known), str(name)
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.4)
     if near:
         hint = f"did you mean {' or '.join(near)}?"

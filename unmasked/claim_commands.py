@@ -79,7 +79,10 @@ def check(command: Check) -> int:
     mine = [own(name) for name in command.ids if ":" in name]
     patterns = [name for name in command.ids if ":" not in name]
     entries = select(patterns, command.paper, command.refuted, command.printed) if patterns or not mine else []
-    results = [*_check_theory([e for e in entries if not e.trained], command), *(_check_own(each) for each in mine)]
+    results = [
+        *_check_theory([e for e in entries if not e.trained], command),
+        *(_check_own(each, command.profile) for each in mine),
+    ]
     wrong = [r for r in results if not r.as_expected]
     if results:
         _report(results, wrong, {each.name: each.claim for each in mine})
@@ -139,7 +142,8 @@ def replay(path: Path, names: Sequence[str]) -> int:
         table.add_row(e.route, *numbers, "yes" if e.holds else "[red]no[/red]")
     console.print(table)
     outcome = ledger.verdict(evidence)
-    console.print(f"{outcome}; the ledger expects {claim.expected}")
+    expects = "a claim of one's own should hold" if mine else f"the ledger expects {claim.expected}"
+    console.print(f"{outcome}; {expects}")
     return 0 if outcome == claim.expected else 1
 
 
@@ -176,7 +180,8 @@ def explain(entry: Entry | OwnClaim) -> int:
         found += [f"{key}: {shortened(last[key])}" for key in ("worst", "witness") if last.get(key)]
         table.add_row("[bold]last evidence[/bold]", escape("\n".join(found)))
     elif not (isinstance(entry, Entry) and entry.trained):
-        table.add_row("[bold]last evidence[/bold]", f"none yet; run: unmasked check {rows['claim']}")
+        run = f"unmasked check {rows['claim']}" if isinstance(entry, Entry) else "unmasked check, FILE:NAME as here"
+        table.add_row("[bold]last evidence[/bold]", f"none yet; run: {run}")
     console.print(table)
     return 0
 
@@ -210,15 +215,17 @@ def _check_theory(entries: Sequence[Entry], command: Check) -> list[Result]:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("checking", total=len(entries))
         for result in checking.examine_all([e.id for e in entries], command.profile, command.jobs):
-            checking.remember(result)
+            checking.remember(result)  # at once, since a run may be broken off
             results.append(result)
             progress.update(task, advance=1, description=result.id)
     return results
 
 
-def _check_own(mine: OwnClaim) -> Result:
+def _check_own(mine: OwnClaim, profile: str) -> Result:
     with console.status(f"checking {mine.name}"):
-        return checking.examine(mine.claim)
+        result = checking.examine(mine.claim, checking.PROFILES[profile] / checking.PROFILES["default"])
+    checking.remember(result)
+    return result
 
 
 def _report(results: Sequence[Result], wrong: Sequence[Result], mine: dict[str, Claim]) -> None:

@@ -6,7 +6,7 @@ import functools
 import inspect
 import typing
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
@@ -146,13 +146,15 @@ def claim(
 
 
 def at_most(computed: Any, claimed: Any, tolerance: float | None = None) -> Evidence:
-    """Say computed <= claimed, up to rounding; exact for fractions."""
-    return ledger.at_most("enumeration", computed, claimed, _allowed(computed, claimed, tolerance))
+    """Say computed <= claimed, up to rounding; exact for fractions. 0 <= 0 counts as no check: it could not fail."""
+    found = ledger.at_most("enumeration", computed, claimed, _allowed(computed, claimed, tolerance))
+    return replace(found, effective=bool(computed or claimed))
 
 
 def at_least(computed: Any, claimed: Any, tolerance: float | None = None) -> Evidence:
-    """Say computed >= claimed, up to rounding; exact for fractions."""
-    return ledger.at_least("enumeration", computed, claimed, _allowed(computed, claimed, tolerance))
+    """Say computed >= claimed, up to rounding; exact for fractions. 0 >= 0 counts as no check: it could not fail."""
+    found = ledger.at_least("enumeration", computed, claimed, _allowed(computed, claimed, tolerance))
+    return replace(found, effective=bool(computed or claimed))
 
 
 def equal(computed: Any, claimed: Any, tolerance: float | None = None) -> Evidence:

@@ -138,6 +138,8 @@ def _matching(pattern: str, entries: dict[str, Entry]) -> Iterable[str]:
         found = [name for name in entries if fnmatch.fnmatchcase(name, pattern)]
     else:
         found = [name for name, entry in entries.items() if entry.subject == pattern]
+    if not found and pattern.endswith(".py"):
+        raise InvalidInput(f"{pattern} without a claim; name one of its own as {pattern}:NAME")
     if not found:
         raise unknown("claim", pattern, {*entries, *(entry.subject for entry in entries.values())})
     return found

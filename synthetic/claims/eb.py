@@ -20,6 +20,7 @@ from numpy import ndarray
 from synthetic.claims.base import Empirical, Finding, Records
 from synthetic.intervals import crossed, exactly, of_seeds
 from synthetic.itemised import Curve, curve, halves
+from theory.errors import InvalidInput
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -182,19 +183,21 @@ def known_laws(records: Records) -> tuple[Finding, ...]:
     table = records["decomposition"].table
     eb = table[(table["family"] == "EB") & table["correlation"].notna()]
     slack = float(table["slack"].min())
-    followed = seeds_by_rules(eb, "correlation")
-    several = seeds_by_rules(table[(table["family"] == "EB") & table["exceeds"].notna()], "exceeds")
+    followed = over_rules(eb, "correlation")
+    several = over_rules(table[(table["family"] == "EB") & table["exceeds"].notna()], "exceeds")
     return (
         Finding("least of entropy bound - JD over all steps", exactly(slack, table["seed"].nunique()), -1e-9),
-        Finding("correlation of the model's bound with JD over steps", of_seeds(followed.mean(-1))),
-        Finding("share of multi-token steps with JD above the budget", of_seeds(several.mean(-1)), RARELY, "below"),
+        Finding("correlation of the model's bound with JD over steps", of_seeds(followed)),
+        Finding("share of multi-token steps with JD above the budget", of_seeds(several), RARELY, "below"),
     )
 
 
-def seeds_by_rules(table: pd.DataFrame, column: str) -> Float[ndarray, "seeds rules"]:
-    """Return a column by seed, for the rules that every seed has."""
+def over_rules(table: pd.DataFrame, column: str) -> Float[ndarray, " seeds"]:
+    """Return the mean of a column by seed, over the rules that every seed has: rules of one model are no sample."""
     wide = table.pivot_table(index="seed", columns=["task", "parameter", "by"], values=column).dropna(axis=1)
-    return wide.to_numpy()
+    if wide.empty:
+        raise InvalidInput(f"no rule has {column} for every seed; run a preset with more budgets")
+    return np.asarray(wide.mean(axis=1))
 
 
 def weak_dependence(records: Records) -> tuple[Finding, ...]:

@@ -89,3 +89,13 @@ def test_a_file_without_the_claim_suggests_the_nearest(tmp_path: Path, main_fail
     file = tmp_path / "mine.py"
     file.write_text(FALSE)
     assert "did you mean budget_is_enough?" in main_fails(main, "check", f"{file}:budget_is_enoug")
+
+
+def test_a_check_that_cannot_fail_is_vacuous() -> None:
+    """0 <= 0 says nothing; a claim of such checks alone does not hold."""
+
+    @um.claim("nothing is at most nothing")
+    def empty(world: um.AnyWorld) -> object:
+        return um.at_most(0.0, 0.0)
+
+    assert empty.check(5).verdict == "vacuous"

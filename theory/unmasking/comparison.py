@@ -66,9 +66,9 @@ class Comparison(Shown):
 
     def _facts(self) -> dict[str, object]:
         facts: dict[str, object] = {"world": self.world.name, "steps": self.steps, "error (nats)": self.error}
-        facts |= {"optimum (nats)": self.optimum, "ratio": self.ratio}
+        facts |= {"error of the best grid (nats)": self.optimum, "ratio": self.ratio}
         if not math.isnan(self.divergence):
-            facts |= {"KL (nats)": self.divergence, "KL at the optimum (nats)": self.optimal_divergence}
+            facts |= {"KL (nats)": self.divergence, "KL of the best grid (nats)": self.optimal_divergence}
         best = self.optimal_sizes
         return {**facts, "best sizes": f"{_run_lengths(best.sizes)}, error {shown(best.error)}"}
 
@@ -95,7 +95,7 @@ def compare(schedule: Any, world: World, steps: int, curve: Any = None) -> Compa
     if (2 * world.d + 1) ** world.n <= PAIRS:
         divergences = [_settled(float(sampler_law(g, world).divergence), z) for g in (grid, best.grid)]
     sizes = optimal_sizes(z, min(steps, world.n))[-1]
-    name = f"{mask.name} beside the best of {steps} steps"
+    name = f"{mask.name} beside the best grid of {steps} steps"
     return Comparison(name, world, mask, steps, errors[0], errors[1], grid, best.grid, sizes, *divergences)
 
 

@@ -149,6 +149,7 @@ def test_compiled_and_chunked_forms_select_the_same(monkeypatch: pytest.MonkeyPa
         (lambda: TopK(0), "k = 0; expected k >= 1"),
         (lambda: Dilated(3), "stride 3; expected a power of two"),
         (lambda: Threshold(float("nan")), "threshold is NaN"),
+        (lambda: Threshold(0.9, "confidence"), "meets; the scale is minus the probability: give -0.9"),
     ],
 )
 def test_bad_rules_are_named(call: object, message: str) -> None:

@@ -85,7 +85,9 @@ class TopK(SetRule):
 class Threshold(SetRule):
     """All masked positions whose proxy error is at most the threshold, and always the most trusted one.
 
-    The threshold is on the proxy's own scale: -probability, nats, or -margin.
+    The threshold is on the proxy's own scale, nats or minus the probability or margin: `Threshold(0.3)` unmasks
+    entropies up to .3 nats, `Threshold(-0.9, "confidence")` probabilities from .9 on. Raises InvalidInput for a
+    threshold between 0 and 1 on confidence or margin, which all positions would meet.
     """
 
     threshold: float
@@ -95,6 +97,11 @@ class Threshold(SetRule):
         proxy(self.by)
         if math.isnan(self.threshold):
             raise InvalidInput("threshold is NaN; expected a number on the proxy's scale")
+        if self.by in ("confidence", "margin") and 0 < self.threshold < 1:
+            raise InvalidInput(
+                f"threshold {self.threshold:g} on {self.by}, which every position meets; the scale is minus the "
+                f"{'probability' if self.by == 'confidence' else 'margin'}: give {-self.threshold:g}"
+            )
 
     @property
     def name(self) -> str:  # type: ignore[override]  # derived from the parameters
