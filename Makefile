@@ -35,7 +35,7 @@ pins:  ## Resolve constraints.txt on the default index without any pip configura
 bench: $(DEV)  ## Measure the speed ratios and compare them with their targets
 	$(RUN) -m benchmarks
 
-deep: $(DEV)  ## Check every claim on 25 times as many inputs as usual: a nightly run
+deep: $(DEV)  ## Check every claim on 25 times as many inputs as usual: ten minutes on two cores
 	OMP_NUM_THREADS=1 $(RUN) -m unmasked check --profile deep $(CLAIMS)
 
 mutants: $(DEV)  ## Plant faults into the engines and report what notices them (hours with --each 0)

@@ -85,5 +85,26 @@ EQUIVALENT: dict[str, str] = {
     "theory.worlds.table:_read 0 -> 1 #2": "all axes are equally long",
     "theory.worlds.table:_completed 1 -> 2 #2": "two cells and two or more symbols are one position by either branch",
     "theory.worlds.tree:TreeWorld._check_factors True -> False #1": "the two lists have been found equally long before",
+    "theory.energy.quadrature:_sum round(LAST / step) + 1: + -> - #1": (
+        "two summands less at the far end, where the weight has underflowed"
+    ),
+    "theory.grids:step_reveal_probabilities np.clip(reveal, 0.0, 1.0) -> reveal #1": "they leave [0, 1] by rounding",
+    "theory.ledger.checking:_examine_here 1 -> 2 #1": "another number of threads",
+    "theory.remasking.sampling:draw_tokens log_p.shape[-1] - 1: - -> + #1": (
+        "the index is too large only where a product is rounded up to the sum"
+    ),
+    "theory.schedules:Schedule.start_order 130 -> 131 #1": "another pair of times answers with the same accuracy",
+    "theory.remasking.stationary:_stationary 1 -> 2 #3": "a second right-hand side, whose solution is not read",
+    "theory.speculation.quadrature:grid 1.0 -> 2.0 #1": "a coarser grid, on which the quadrature is still exact",
+    "theory.unmasking.curves:best_many_step_constant slope.clamp(min=0): clamp dropped #1": (
+        "a slope below zero is rounding"
+    ),
+    "theory.unmasking.evaluation:plot 2.4 -> 3.4 #1": "the size of a picture",
+    "theory.unmasking.optimal:least_error_bound z.max(): max -> min #2": (
+        "the allowance for rounding, far below what is compared"
+    ),
+    "theory.unmasking.riemann:_monotone_layer np.maximum(rows - half, 0): maximum -> minimum #1": (
+        "the search for the same minimum starts further to the left"
+    ),
 }
 """The fault's key, as the report prints it, and why it changes nothing."""

@@ -114,6 +114,7 @@ def test_verdicts() -> None:
     assert verdict([true, false]) == "refuted"
     gave_up = undecided("ball", "no answer in 100 boxes")
     assert verdict([true, gave_up]) == "undecided"
+    assert not gave_up.effective and not gave_up.decided
     assert verdict([false, gave_up]) == "refuted"
 
 

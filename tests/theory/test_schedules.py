@@ -217,3 +217,7 @@ def test_a_name_that_is_given_is_kept() -> None:
 def test_a_geometric_grid_of_one_step_is_whole() -> None:
     for end in ("masked", "revealed"):
         assert grids.geometric_grid(1, 0.5, end).tolist() == [0.0, 1.0]
+
+
+def test_steps_after_everything_is_revealed_reveal_everything() -> None:
+    assert grids.step_reveal_probabilities([0.0, 0.5, 1.0, 1.0, 1.0]).tolist() == [0.5, 1.0, 1.0, 1.0]

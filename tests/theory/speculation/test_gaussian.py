@@ -229,3 +229,10 @@ def test_bad_input_says_what_was_given_and_expected(call: object, message: str) 
 def test_noise_of_a_chain_has_its_shape() -> None:
     z, log_uniform = drawn(diffusion(TOY, 3, copies=2), 5, rng())(0)
     assert z.shape == (5, 2) and log_uniform.shape == (5,) and bool((log_uniform <= 0).all())
+
+
+def test_the_means_over_paths_are_those_of_the_kept_mismatches() -> None:
+    run = speculate(diffusion(TOY, 6), 3, 50, Generator().manual_seed(2), keep=True)
+    assert run.deltas is not None
+    assert run.mean_delta.tolist() == pytest.approx(run.deltas.mean(-1).tolist())
+    assert run.mean_square_delta.tolist() == pytest.approx((run.deltas**2).mean(-1).tolist())
