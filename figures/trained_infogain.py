@@ -102,7 +102,7 @@ def _losses(axes: Axes, rows: DataFrame) -> None:
     means = rows[["surprise", "entropy"]].to_numpy()
     low, top = 0.5 * max(means.min(), 1e-3), 2 * means.max()
     axes.plot([low, top], [low, top], color="black", linewidth=1, linestyle="-")
-    axes.annotate("equal", (low, low), xytext=(6, 1), textcoords="offset points", fontsize=7.5, va="top")
+    axes.annotate("equal", (top / 6, top / 6), xytext=(4, -2), textcoords="offset points", fontsize=7.5, va="top")
     axes.set(xscale="log", yscale="log", xlabel=r"fall of $\tilde H$ (nats)", ylabel="fall of output entropy (nats)")
     axes.set(xlim=(low, top), ylim=(low, top))
     axes.set_title("each task, $N$ against one")

@@ -117,6 +117,6 @@ def budget(judgements: Iterable[Judgement]) -> str:
     """Say how many verdicts of a run are wrong by chance, at most and in expectation."""
     count = sum(any(f.estimate.structure != "exact" for f in each.findings) for each in judgements)
     return (
-        f"of {count} claims that rest on samples {count * ERROR:.2g} at most are expected to be refuted by chance, and "
-        "as many to be supported by chance: this is so if each of them is at its border"
+        f"of {count} claims that rest on samples at most {count * ERROR:.2g} are expected to be refuted by chance, and "
+        "as many to be supported by chance, even if the truth lay at the border of each"
     )

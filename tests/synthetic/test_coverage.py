@@ -83,3 +83,10 @@ def test_the_percentile_bootstrap_of_three_seeds_covers_three_of_four() -> None:
     resampled = np.random.default_rng(1).multinomial(3, [1 / 3] * 3, size=400) / 3 @ values.T
     low, high = np.quantile(resampled, (0.025, 0.975), axis=0)
     assert float(((low <= 0) & (high >= 0)).mean()) < 0.80
+
+
+@pytest.mark.parametrize(("items", "chance"), [(12, 0.5), (24, 0.5), (32, 0.2), (128, 0.05)])
+def test_successes_of_few_items_of_each_seed(items: int, chance: float) -> None:
+    """Three seeds whose counts are equal say nothing of the spread; with six items a seed the share is .983."""
+    values = (np.random.default_rng(items).random((10_000, 3, items)) < chance).astype(float)
+    assert 0.94 - 0.0044 < coverage(nested(values - chance)) < 0.98

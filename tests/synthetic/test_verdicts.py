@@ -63,7 +63,7 @@ def test_holm_rarely_rejects_what_is_true() -> None:
 
 
 def test_the_budget_counts_claims_that_rest_on_samples() -> None:
-    assert "of 2 claims that rest on samples 0.05 at most are expected to be refuted" in budget(
+    assert "of 2 claims that rest on samples at most 0.05 are expected to be refuted" in budget(
         [claim("a", HOLDS), claim("b", OPEN), claim("c", Finding("gain", exactly(1.0)))]
     )
 
