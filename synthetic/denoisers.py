@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -53,39 +53,51 @@ def preset(name: str) -> Architecture:
     return PRESETS[name]
 
 
+class Linear(nn.Linear):
+    """A linear map of rows; where its weight is a stack, one matrix for each member, the rows of each by its own."""
+
+    def forward(self, rows: Float[Tensor, "*members rows inputs"]) -> Float[Tensor, "*members rows outputs"]:
+        product = rows @ self.weight.mT
+        return product if self.bias is None else product + self.bias[..., None, :]
+
+
 class Block(nn.Module):
-    """Attention over all positions, then a two-layer map, each on the normalised state and added to it."""
+    """Attention over all positions, then a two-layer map, each on the normalised state and added to it.
+
+    Layers that follow a normalisation have matrices of their own, so the normalisation has no gain.
+    """
 
     def __init__(self, architecture: Architecture) -> None:
         super().__init__()
         width, inner = architecture.width, architecture.expansion * architecture.width
         self.heads = architecture.heads
-        self.before_attention = nn.LayerNorm(width, bias=False)
-        self.query_key_value = nn.Linear(width, 3 * width, bias=False)
-        self.out = nn.Linear(width, width, bias=False)
-        self.before_inner = nn.LayerNorm(width, bias=False)
-        self.up = nn.Linear(width, inner, bias=False)
-        self.down = nn.Linear(inner, width, bias=False)
+        self.normalise = nn.LayerNorm(width, elementwise_affine=False)
+        self.query_key_value = Linear(width, 3 * width, bias=False)
+        self.out = Linear(width, width, bias=False)
+        self.up = Linear(width, inner, bias=False)
+        self.down = Linear(inner, width, bias=False)
         for layer, gain in ((self.query_key_value, 1.0), (self.out, 0.0), (self.up, 1.0), (self.down, 0.0)):
             shrink = 1.0 if gain else 1 / math.sqrt(2 * architecture.depth)
             nn.init.normal_(layer.weight, std=shrink / math.sqrt(layer.in_features))
 
-    def forward(self, hidden: Float[Tensor, "batch n width"]) -> Float[Tensor, "batch n width"]:
-        hidden = hidden + self.out(self._attend(self.before_attention(hidden)))
-        return hidden + self.down(torch.relu_(self.up(self.before_inner(hidden))))
+    def forward(self, hidden: Float[Tensor, "*members rows width"], n: int) -> Float[Tensor, "*members rows width"]:
+        """Return the next hidden state; n rows in turn are the positions of one sequence."""
+        hidden = hidden + self.out(self._attend(self.query_key_value(self.normalise(hidden)), n))
+        return hidden + self.down(torch.relu_(self.up(self.normalise(hidden))))
 
-    def _attend(self, hidden: Float[Tensor, "batch n width"]) -> Float[Tensor, "batch n width"]:
-        batch, n, width = hidden.shape
-        parts = self.query_key_value(hidden).view(batch, n, 3, self.heads, width // self.heads)
+    def _attend(self, mapped: Float[Tensor, "*members rows mapped"], n: int) -> Float[Tensor, "*members rows width"]:
+        width = mapped.shape[-1] // 3
+        parts = mapped.reshape(-1, n, 3, self.heads, width // self.heads)
         query, key, value = parts.permute(2, 0, 3, 1, 4).unbind()
         mixed = functional.scaled_dot_product_attention(query, key, value)
-        return mixed.transpose(1, 2).reshape(batch, n, width)
+        return mixed.transpose(1, 2).reshape(*mapped.shape[:-1], width)
 
 
 class Transformer(nn.Module):
     """A denoiser: a map from states to log-conditionals, for sequences of one `shape` over `d` symbols.
 
-    `shape` is (n,) or (rows, columns), read row by row. Built with the global generator: seed it before.
+    `shape` is (n,) or (rows, columns), read row by row. Built with the global generator: seed it before. The weights
+    of several may be stacked along a first axis (`stacked`); states and conditionals then have that axis too.
     """
 
     def __init__(self, architecture: Architecture, shape: tuple[int, ...], d: int) -> None:
@@ -98,34 +110,59 @@ class Transformer(nn.Module):
         self.symbols = nn.Parameter(_embedding(d + 1, width))
         self.positions = nn.ParameterList(nn.Parameter(_embedding(length, width)) for length in shape)
         self.blocks = nn.ModuleList(Block(architecture) for _ in range(architecture.depth))
-        self.norm = nn.LayerNorm(width, bias=False)
-        self.head = nn.Linear(width, d)
+        self.normalise = nn.LayerNorm(width, elementwise_affine=False)
+        self.head = Linear(width, d)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
 
-    def forward(self, z: Int[Tensor, "batch n"]) -> Float[Tensor, "batch n d"]:
+    def forward(self, z: Int[Tensor, "*members batch n"]) -> Float[Tensor, "*members batch n d"]:
         """Return ln p(x_i = v | z) in nats; a conditioning token is shown like any revealed one.
 
         Raises InvalidInput in eval mode for states of another length or with tokens outside 0..d.
         """
         if not self.training:
             check_states(z, self.n, self.d)
-        return self.head(self.features(z)).float().log_softmax(-1)
+        return self.head(self._rows(z)).view(*z.shape, self.d).float().log_softmax(-1)
 
-    def features(self, z: Int[Tensor, "batch n"]) -> Float[Tensor, "batch n width"]:
+    def features(self, z: Int[Tensor, "*members batch n"]) -> Float[Tensor, "*members batch n width"]:
         """Return the last hidden states, normalised: what the head sees."""
-        symbol = z[..., None] == torch.arange(self.d + 1, device=z.device)
-        hidden = symbol.to(self.symbols.dtype) @ self.symbols + self._places()  # a look-up with a repeatable gradient
-        for block in self.blocks:
-            hidden = block(hidden)
-        return self.norm(hidden)
+        return self._rows(z).view(*z.shape, -1)
 
-    def _places(self) -> Float[Tensor, "n width"]:
+    def _rows(self, z: Int[Tensor, "*members batch n"]) -> Float[Tensor, "*members rows width"]:
+        flat = z.flatten(-2)
+        symbol = flat[..., None] == torch.arange(self.d + 1, device=z.device)
+        shown = symbol.to(self.symbols.dtype) @ self.symbols  # a look-up with a repeatable gradient
+        hidden = (shown.view(*z.shape, -1) + self._places()[..., None, :, :]).view(*flat.shape, -1)
+        for block in self.blocks:
+            hidden = block(hidden, self.n)
+        return self.normalise(hidden)
+
+    def _places(self) -> Float[Tensor, "*members n width"]:
         """Return the sum of the axes' embeddings at every position."""
         total = self.positions[0]
         for axis in list(self.positions)[1:]:
-            total = total[..., None, :] + axis
-        return total.reshape(self.n, -1)
+            total = (total[..., :, None, :] + axis[..., None, :, :]).flatten(-3, -2)
+        return total
+
+
+def stacked(models: Sequence[Transformer]) -> Transformer:
+    """Return one network that holds the weights of several of one architecture, stacked along a first axis."""
+    whole = copy.deepcopy(models[0])
+    for name, parameter in whole.named_parameters():
+        parameter.data = torch.stack([model.get_parameter(name).detach() for model in models])
+    return whole
+
+
+def members(whole: Transformer) -> list[Transformer]:
+    """Return the networks of a stack, each with its own copy of its weights."""
+    return [_member(whole, k) for k in range(len(whole.symbols))]
+
+
+def _member(whole: Transformer, k: int) -> Transformer:
+    one = copy.deepcopy(whole)
+    for parameter in one.parameters():
+        parameter.data = parameter.data[k].clone()
+    return one
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,7 +235,7 @@ class ErrorPredictor(nn.Module):
         if self.trainable == "full":
             yield self.backbone
         elif self.trainable == "block":
-            yield from (self.backbone.blocks[-1], self.backbone.norm)
+            yield self.backbone.blocks[-1]
         self.backbone.head.requires_grad_(False)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+from collections.abc import Iterator
 
 import torch
 
@@ -34,6 +35,17 @@ def device(name: str | None = None) -> torch.device:
     if chosen.type == "cuda" and (chosen.index or 0) >= found:
         raise InvalidInput(f"device {name!r} was demanded, and {found} GPUs are found; ask for cpu, or for none")
     return chosen
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Compute on one thread: what is computed inside is then the same in a process alone and in one of many."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def keep_freed_memory() -> None:

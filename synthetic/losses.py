@@ -61,11 +61,11 @@ FORMS: dict[str, Callable[[Tensor, Tensor, Generator], Masks]] = {"count": count
 
 
 def masked_loss(
-    log_p: Float[Tensor, "batch n d"],
-    tokens: Int[Tensor, "batch n"],
-    masked: Bool[Tensor, "batch n"],
-    weight: Float[Tensor, " batch"],
-) -> Float[Tensor, " batch"]:
+    log_p: Float[Tensor, "*batch n d"],
+    tokens: Int[Tensor, "*batch n"],
+    masked: Bool[Tensor, "*batch n"],
+    weight: Float[Tensor, "*batch"],
+) -> Float[Tensor, "*batch"]:
     """Return weight times the sum over masked positions of -ln p of the true token, in nats."""
     surprise = -log_p.gather(-1, tokens[..., None]).squeeze(-1)
     return weight * torch.where(masked, surprise, 0.0).sum(-1)

@@ -201,7 +201,7 @@ def _injecting(model: Transformer, precision: Precision, generator: Generator) -
         elif isinstance(part, nn.LayerNorm):
             hooks.append(part.register_forward_hook(inject.normalisation))
         elif isinstance(part, Block):
-            hooks.append(part.query_key_value.register_forward_hook(inject.scores(part.heads)))
+            hooks.append(part.query_key_value.register_forward_hook(inject.scores(part.heads, model.n)))
             hooks.append(part.out.register_forward_pre_hook(inject.mixture))
             hooks.append(part.register_forward_hook(inject.sum))
     try:
@@ -228,13 +228,13 @@ class _Injection:
         sums = layer.in_features * (x.abs() @ w.abs().T).square()
         return y + self.noise(2 * p.inputs**2 * entries + p.sums**2 * sums + p.results**2 * y.square())
 
-    def embedding(self, symbols: Tensor) -> Callable[..., tuple[Tensor]]:
+    def embedding(self, symbols: Tensor) -> Callable[..., tuple[Tensor, int]]:
         """Return a hook that adds the errors of the symbols' embedding, rounded like an input, and of its addition."""
         size = symbols.abs().amax(0)
 
-        def hook(layer: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor]:
-            (h,), p = given, self.precision
-            return (h + self.noise((p.inputs * size).square() + 2 * (p.sums * h).square()),)
+        def hook(layer: nn.Module, given: tuple[Tensor, int]) -> tuple[Tensor, int]:
+            (h, n), p = given, self.precision
+            return h + self.noise((p.inputs * size).square() + 2 * (p.sums * h).square()), n
 
         return hook
 
@@ -245,11 +245,14 @@ class _Injection:
         """Return the block's output with the errors of its two additions, in the state's own float32."""
         return y + self.noise(2 * (self.precision.sums * y).square())
 
-    def scores(self, heads: int) -> Callable[..., None]:
-        """Return a hook that works out the relative errors of the attention weights from queries and keys."""
+    def scores(self, heads: int, n: int) -> Callable[..., None]:
+        """Return a hook that works out the relative errors of the attention weights from queries and keys.
+
+        The layer's rows are the n positions of one sequence after those of another.
+        """
 
         def hook(layer: nn.Module, given: tuple[Tensor, ...], y: Tensor) -> None:
-            query, key, _ = y.unflatten(-1, (3, heads, -1)).unbind(-3)
+            query, key, _ = y.unflatten(0, (-1, n)).unflatten(-1, (3, heads, -1)).unbind(-3)
             size = query.shape[-1]
             largest = query.norm(dim=-1) * key.norm(dim=-1).amax(1, keepdim=True) / math.sqrt(size)
             p = self.precision
@@ -260,8 +263,8 @@ class _Injection:
     def mixture(self, layer: nn.Module, given: tuple[Tensor, ...]) -> tuple[Tensor]:
         """Return the mixed values with the errors of the weights, of the sums over n positions and of the result."""
         (y,) = given
-        heads = self.relative.shape[-1]
-        p, split = self.precision, y.unflatten(-1, (heads, -1))
+        _, n, heads = self.relative.shape
+        p, split = self.precision, y.unflatten(-1, (heads, -1)).unflatten(0, (-1, n))
         scale = split.abs().amax(1, keepdim=True)
-        variance = (self.relative[..., None] * scale).square() + y.shape[1] * (p.sums * scale).square()
-        return ((split + self.noise(variance + (p.results * split).square())).flatten(-2),)
+        variance = (self.relative[..., None] * scale).square() + n * (p.sums * scale).square()
+        return ((split + self.noise(variance + (p.results * split).square())).flatten(-2).flatten(0, 1),)

@@ -19,7 +19,8 @@ from torch.nn import functional
 
 from synthetic.denoisers import ErrorPredictor, Transformer
 from synthetic.optimisation import Optimiser, Schedule
-from synthetic.training import Sequences, step_generator
+from synthetic.trainable import Sequences
+from synthetic.training import step_generator
 from theory import denoisers
 from theory.errors import InvalidInput
 from theory.remasking.predictor import Predictor

@@ -1,12 +1,15 @@
 """The record store: one checked JSON file per experiment and config, reused while both stand.
 
-A record is reused only when its config, the code its experiment can reach, and the versions of
-the numerical libraries are what they were. A record that was cut short or edited is never used.
+A record is reused only when its config, the code that its numbers depend on, the data that come from other packages and
+the versions of the numerical libraries are what they were. A record that was cut short or edited is never used. Where
+none is at hand, a published one is (`synthetic.published`), if it is whole and of the same config, code and data.
+Everything is computed on one thread, since sums depend on the number of threads.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import time
 import warnings
 from collections.abc import Mapping
@@ -14,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from synthetic import provenance
-from synthetic.digest import PROJECT, code_digest
+from synthetic import catalogue, provenance, published
+from synthetic.digest import PLUMBING, PROJECT, code_digest
 from synthetic.encoding import (
     Scalar,
     canonical,
@@ -35,7 +38,7 @@ from theory.files import records_folder, write_atomically
 if TYPE_CHECKING:
     import pandas as pd
 
-PRESETS = ("smoke", "laptop", "gpu")
+PRESETS = ("smoke", "laptop", "h100", "gpu")
 
 
 class DamagedRecord(UserWarning):
@@ -52,6 +55,8 @@ class Record:
     table: pd.DataFrame
     scalars: dict[str, Scalar]
     modules: dict[str, str]
+    data: dict[str, str]
+    device: str
     versions: dict[str, str]
     machine: dict[str, str | int | None]
     seconds: float
@@ -65,6 +70,7 @@ class Status:
     reasons: tuple[str, ...]
     checksum: str | None = None
     damaged: bool = False
+    published: bool = False
 
     @property
     def fresh(self) -> bool:
@@ -75,7 +81,8 @@ class Store:
     """The records under one folder.
 
     `experiments` maps names to dotted modules found under `sources`; by default they are this
-    project's. The folder is `root`, else $UNMASKED_RECORDS, else `records/` in the project.
+    project's. The folder is `root`, else $UNMASKED_RECORDS, else `records/` in the project. `shared` is the folder of
+    published records; None has every record computed here.
     """
 
     def __init__(
@@ -84,8 +91,9 @@ class Store:
         *,
         experiments: Mapping[str, str] | None = None,
         sources: Path = PROJECT,
+        shared: Path | None = published.FOLDER,
     ) -> None:
-        self.root = root or default_root()
+        self.root, self.shared = root or default_root(), shared
         self.experiments = registry() if experiments is None else experiments
         self.sources = sources
 
@@ -103,7 +111,7 @@ class Store:
             return _record(payload)
         if status.damaged:
             warnings.warn(
-                f"{self.path(experiment, config)} cannot be used ({'; '.join(status.reasons)}): computing it again",
+                f"{'; '.join(status.reasons)}: computing it again",
                 DamagedRecord,
                 stacklevel=2,
             )
@@ -113,10 +121,10 @@ class Store:
 
     def computed(self, experiment: str, config: Any, progress: Progress) -> Record:
         """Return a record of a config that cannot be kept, as where it holds worlds or rules of one's own."""
-        table, scalars, modules, seconds = self._run(experiment, config, progress)
+        table, scalars, seconds = self._run(experiment, config, progress)
         return Record(
-            experiment, {}, getattr(config, "seed", None), table, dict(scalars), modules, provenance.versions(),
-            provenance.machine(), seconds, "not kept",
+            experiment, {}, getattr(config, "seed", None), table, dict(scalars), self._code(experiment, config),
+            _data(config), _device(), provenance.versions(), provenance.machine(), seconds, "not kept",
         )  # fmt: skip
 
     def status(self, experiment: str, config: Any) -> Status:
@@ -124,8 +132,13 @@ class Store:
         return self._inspect(experiment, config)[0]
 
     def preset(self, experiment: str, preset: str) -> Any:
-        """Return the config that `experiment` names `preset`; this imports its (light) module."""
+        """Return the config that `experiment` names `preset`; this imports its (light) module.
+
+        Experiments without models gain nothing from a GPU: their "h100" is their "laptop".
+        """
         presets = load(self.module(experiment), self.sources)[0].PRESETS
+        if preset == "h100" and preset not in presets:
+            preset = "laptop"
         if preset not in presets:
             raise unknown("preset", preset, presets)
         return presets[preset]
@@ -166,22 +179,54 @@ class Store:
         return pd.concat([record.table for record in records], ignore_index=True), scalars
 
     def _inspect(self, experiment: str, config: Any) -> tuple[Status, dict[str, Any] | None]:
-        module = self.module(experiment)
-        path, encoded = self.path(experiment, config), encode_config(config)
+        own, payload = self._own(experiment, config)
+        if payload is not None or self.shared is None:
+            return own, payload
+        path = published.path(self.shared, self.path(experiment, config))
         if not path.exists():
-            return Status((self._absence(experiment, encoded),)), None
+            return own, None
+        try:
+            found = unseal(published.unpacked(path), "record")
+        except Damage as damage:
+            return Status((f"{path} cannot be used: {damage}",), damaged=True), None
+        changes = self._changes(experiment, config, found)
+        if changes:
+            return Status((*own.reasons, *(f"published record: {change}" for change in changes))), None
+        return Status((), checksum=checksum(found), published=True), found
+
+    def _own(self, experiment: str, config: Any) -> tuple[Status, dict[str, Any] | None]:
+        path = self.path(experiment, config)
+        if not path.exists():
+            return Status((self._absence(experiment, encode_config(config)),)), None
         try:
             payload = unseal(path.read_bytes(), "record")
         except Damage as damage:
-            return Status((str(damage),), damaged=True), None
-        edits = _changed_config(payload["config"], encoded)
+            return Status((f"{path} cannot be used: {damage}",), damaged=True), None
+        wanted = os.environ.get("UNMASKED_DEVICE") or payload.get("device")
         reasons = [
-            *([_describe_change(edits)] if edits else []),
-            *provenance.changed_modules(payload["modules"], code_digest(module, self.sources)),
+            *self._changes(experiment, config, payload),
             *provenance.changed_versions(payload["versions"], provenance.versions()),
+            *([] if wanted == payload.get("device") else [f"computed on {payload.get('device')}, not {wanted}"]),
         ]
         status = Status(tuple(reasons), checksum=checksum(payload))
         return status, payload if status.fresh else None
+
+    def _changes(self, experiment: str, config: Any, payload: dict[str, Any]) -> list[str]:
+        """Name what a record's numbers depend on and what has changed since."""
+        edits = _changed_config(payload["config"], encode_config(config))
+        before, now = payload.get("data", {}), _data(config)
+        return [
+            *([_describe_change(edits)] if edits else []),
+            *provenance.changed_modules(payload["modules"], self._code(experiment, config)),
+            *(f"data of {task} changed" for task in now if before.get(task) != now[task]),
+        ]
+
+    def _code(self, experiment: str, config: Any) -> dict[str, str]:
+        """Return the digests of the modules that the numbers of a record depend on."""
+        tasks = getattr(config, "tasks", ()) if self.sources == PROJECT else ()
+        modules = {self.module(experiment), *(catalogue.module(task) for task in tasks)}
+        found = [code_digest(module, self.sources, PLUMBING) for module in sorted(modules)]
+        return {name: digest for each in found for name, digest in each.items()}
 
     def _absence(self, experiment: str, config: dict[str, Any]) -> str:
         differences = []
@@ -194,35 +239,53 @@ class Store:
         return _describe_change(nearest) if nearest else "no record"
 
     def _compute(self, experiment: str, config: Any, progress: Progress) -> dict[str, Any]:
-        table, scalars, modules, seconds = self._run(experiment, config, progress)
+        table, scalars, seconds = self._run(experiment, config, progress)
         return {
             "experiment": experiment,
             "config": encode_config(config),
             "seed": getattr(config, "seed", None),
             "table": encode_table(table),
             "scalars": encode_scalars(scalars),
-            "modules": modules,
+            "modules": self._code(experiment, config),
+            "data": _data(config),
+            "device": _device(),
             "versions": provenance.versions(),
             "machine": provenance.machine(),
             "seconds": seconds,
         }
 
-    def _run(self, experiment: str, config: Any, progress: Progress) -> tuple[Any, Any, dict[str, str], float]:
-        """Run an experiment; return its table and scalars, the digest of its code and the seconds that it took."""
+    def _run(self, experiment: str, config: Any, progress: Progress) -> tuple[Any, Any, float]:
+        """Run an experiment; return its table and scalars and the seconds that it took."""
+        from synthetic.devices import one_thread
+
         name = self.module(experiment)
-        module, modules = load(name, self.sources)
+        module, _ = load(name, self.sources)
         parts = self.parts(experiment, config)
         start = time.perf_counter()
-        result = self._joined(experiment, parts, progress) if parts else module.run(config, progress)
+        with one_thread():
+            result = self._joined(experiment, parts, progress) if parts else module.run(config, progress)
         seconds = time.perf_counter() - start
         if not isinstance(result, tuple) or len(result) != 2:
             raise InvalidInput(f"{name}.run returns (table, scalars), not {type(result).__name__}")
-        return *result, modules, seconds
+        return *result, seconds
 
 
 def default_root() -> Path:
     """Return the folder of records: $UNMASKED_RECORDS, else `records/` in the project."""
     return records_folder()
+
+
+def _data(config: Any) -> dict[str, str]:
+    """Return the digests of data that come from other packages, by task."""
+    found = {task: catalogue.source(task) for task in getattr(config, "tasks", ()) if isinstance(task, str)}
+    return {task: digest for task, digest in found.items() if digest}
+
+
+def _device() -> str:
+    """Return the kind of device on which trained models are computed: on a CPU in float32, on a GPU in bfloat16."""
+    from synthetic.devices import device
+
+    return device().type
 
 
 def _record(payload: dict[str, Any]) -> Record:

@@ -2,7 +2,7 @@
 
 A run is one record, written when it is complete. Whatever is interrupted, a process or the whole sweep, what
 was written is found again and nothing is computed twice. Models that several runs share are trained first,
-each once.
+each once, seeds of one kind together.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def compute(
     lonely = pool.cluster is None and (pool.jobs == 1 or len(runs) < 2)
     shown = progress if lonely else Silent()
     for phase, work in (
-        ("models", [partial(_train, spec, shown) for spec in specs]),
+        ("models", [partial(_train, group, shown) for group in _groups(specs)]),
         ("runs", [partial(_measure, store, name, config, force, shown) for name, config in runs]),
     ):
         for line in progress.track(pool.run(work), phase, len(work)):
@@ -89,11 +89,22 @@ def _models(store: Store, runs: list[tuple[str, Any]]) -> list[Any]:
     return list(needed)
 
 
-def _train(spec: Any, progress: Progress) -> str:
-    from synthetic.models import trained
+def _groups(specs: list[Any]) -> list[list[Any]]:
+    """Return the models to train, those of one stack together, the longest work first."""
+    if not specs:
+        return []
+    from synthetic import models, tasks
 
-    trained(spec, progress)
-    return f"{spec.label}: trained"
+    groups = models.stacks(spec for spec in specs if not models.is_trained(spec))
+    return sorted(groups, key=lambda group: -len(group) * models.operations(group[0], tasks.length(group[0].task)))
+
+
+def _train(specs: list[Any], progress: Progress) -> str:
+    from synthetic.models import together
+
+    together(specs, progress)
+    seeds = f"{len(specs)} seeds" if len(specs) > 1 else f"seed {specs[0].seed}"
+    return f"{specs[0].task}, {seeds}: trained"
 
 
 def _measure(store: Store, name: str, config: Any, force: bool, progress: Progress) -> str:

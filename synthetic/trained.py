@@ -22,7 +22,7 @@ C = TypeVar("C")
 
 @dataclass(frozen=True)
 class Size:
-    """An architecture and how long and fast it is trained."""
+    """An architecture, how long and fast it is trained, and for how many seeds at most."""
 
     width: int
     depth: int
@@ -30,19 +30,41 @@ class Size:
     rate: float = 2e-3
     batch: int = 64
     ema: float = 0.99
+    heads: int = 4
+    seeds: int = 20
 
 
 SIZES: dict[str, dict[str, Size]] = {
     "smoke": {"": Size(16, 1, 40, batch=16)},
     "laptop": {
-        "": Size(64, 3, 800),
-        "small": Size(32, 2, 800),
-        "maze5": Size(64, 4, 1500),
-        "text": Size(64, 3, 1200),
+        "": Size(64, 3, 800, seeds=6),
+        "small": Size(32, 2, 800, rate=3e-3),
+        "small/a x b = c": Size(32, 2, 2000, rate=3e-3),
+        "sudoku4": Size(64, 3, 800, rate=3e-3, batch=32, seeds=8),
+        "maze3x4": Size(64, 3, 2200, rate=3e-3, heads=8, seeds=4),
+        "digits": Size(64, 3, 800, rate=3e-3, batch=32, seeds=5),
+        "text": Size(64, 3, 1200, rate=3e-3, batch=32, seeds=5),
+    },
+    "h100": {
+        "": Size(128, 4, 4000, batch=256, seeds=10),
+        "small": Size(32, 2, 2000, rate=3e-3, batch=256),
+        "sudoku9": Size(256, 8, 8000, rate=1e-3, batch=256, ema=0.999, heads=8, seeds=2),
+        "maze10": Size(192, 8, 4000, rate=1e-3, batch=64, ema=0.999, heads=8, seeds=2),
     },
     "gpu": {"": Size(256, 8, 50_000, rate=5e-4, batch=256, ema=0.9995), "small": Size(64, 3, 10_000, batch=256)},
 }
 """By scale, then by task or its family (the name before a slash); "" is the rest."""
+
+
+def size_of(task: str, scale: str) -> Size:
+    """Return the size of a task's models at a scale."""
+    sizes = SIZES[scale]
+    return sizes.get(task) or sizes.get(task.split("/")[0]) or sizes[""]
+
+
+def seeds_of(config: Any, task: str) -> tuple[int, ...]:
+    """Return the seeds of a config that are used for a task: fewer where its models are large."""
+    return tuple(config.seeds[: size_of(task, config.scale).seeds])
 
 
 def spec(task: str, scale: str, seed: int) -> ModelSpec:
@@ -51,20 +73,19 @@ def spec(task: str, scale: str, seed: int) -> ModelSpec:
     from synthetic.models import ModelSpec
     from synthetic.training import Training
 
-    sizes = SIZES[scale]
-    size = sizes.get(task) or sizes.get(task.split("/")[0]) or sizes[""]
+    size = size_of(task, scale)
     quarter = max(1, size.steps // 4)
     training = Training(
         steps=size.steps, batch=size.batch, rate=size.rate, warmup=max(1, size.steps // 20), ema=size.ema,
         evaluate_every=quarter, checkpoint_every=quarter,
     )  # fmt: skip
-    return ModelSpec(task, Architecture(size.width, size.depth, heads=4), training, seed)
+    return ModelSpec(task, Architecture(size.width, size.depth, size.heads), training, seed)
 
 
 def runs(config: C) -> tuple[C, ...]:
     """Return a config for each task and seed of a config with fields `tasks` and `seeds`; () where it has one."""
     found: Any = config
-    pairs = [(task, seed) for task in found.tasks for seed in found.seeds]
+    pairs = [(task, seed) for task in found.tasks for seed in seeds_of(found, task)]
     if len(pairs) == 1:
         return ()
     return tuple(replace(found, tasks=(task,), seeds=(seed,)) for task, seed in pairs)
@@ -72,7 +93,7 @@ def runs(config: C) -> tuple[C, ...]:
 
 def specs(config: Any) -> tuple[ModelSpec, ...]:
     """Return the models of a config with fields `tasks`, `seeds` and `scale`."""
-    return tuple(spec(task, config.scale, seed) for task in config.tasks for seed in config.seeds)
+    return tuple(spec(task, config.scale, seed) for task in config.tasks for seed in seeds_of(config, task))
 
 
 def denoiser(config: Any, progress: Progress) -> tuple[Task, Denoiser]:

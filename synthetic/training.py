@@ -1,7 +1,8 @@
-"""Training a denoiser on a task: deterministic in the seed, resumed after a crash, its NELBO against the entropy.
+"""Training denoisers on a task, several seeds at once: resumed after a crash, their NELBO against the entropy.
 
-The batch and the masks of a step are a function of (seed, step) alone. On one CPU with the same number of threads
-a run that was killed and resumed ends with the same bits as one that was not.
+The initial weights are a function of the seed, the batch and the masks of a step of (seed, step). Seeds are trained
+together as one stack of networks, each as it would be alone. On one CPU with the same number of threads a run that was
+killed and resumed ends with the same bits as one that was not.
 """
 
 from __future__ import annotations
@@ -9,60 +10,35 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
-from collections.abc import Mapping
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float
 from torch import Generator, Tensor
 
 from synthetic import checkpoints
 from synthetic.checkpoints import Checkpoint
-from synthetic.denoisers import Architecture, Transformer, parameter_count
+from synthetic.denoisers import Architecture, Transformer, members, parameter_count, stacked
 from synthetic.devices import device as choose_device
 from synthetic.devices import keep_freed_memory
 from synthetic.losses import FORMS, Form, HeldOut, draw_masks, held_out_losses, held_out_nelbo, masked_loss
 from synthetic.optimisation import Optimiser, Schedule
+from synthetic.trainable import Trainable, check, entropy
 from theory.errors import InvalidInput, unknown
 
 if TYPE_CHECKING:
     from synthetic.progress import Progress
-    from theory.worlds import World
 
 COMPILED_WORK = 1e13
 """Floating-point operations of a run from which compiling pays on a CPU: it saves a tenth and costs 10 s."""
 COMPILED_STEPS = 5000
 """Steps from which it pays on a GPU, where each kernel that is fused saves its launch."""
 CHECKED_EVERY = 20
-
-
-class Sequences(Protocol):
-    """Sequences with the positions that are given, never masked."""
-
-    @property
-    def tokens(self) -> Int[Tensor, "rows n"]: ...
-    @property
-    def given(self) -> Bool[Tensor, "rows n"]: ...
-
-
-class Trainable(Protocol):
-    """What training asks of a task."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def shape(self) -> tuple[int, ...]: ...
-    @property
-    def d(self) -> int: ...
-    @property
-    def train(self) -> Sequences: ...
-    @property
-    def test(self) -> Sequences: ...
-    @property
-    def world(self) -> World | None: ...
 
 
 @dataclass(frozen=True)
@@ -113,10 +89,10 @@ class Trained:
         return HeldOut(float(last["nelbo"]), float(last["standard_error"]), int(last["rows"]))
 
     @classmethod
-    def of(cls, denoiser: Transformer, facts: Mapping[str, Any]) -> Trained:
-        """Return the run whose last checkpoint keeps these facts."""
+    def of(cls, denoiser: Transformer, facts: Mapping[str, Any], member: int = 0) -> Trained:
+        """Return the run of a member of the stack whose last checkpoint keeps these facts."""
         columns = ["step", "loss", "nelbo", "standard_error", "rows"]
-        history = pd.DataFrame(facts["history"]).astype({"step": int, "rows": int})
+        history = pd.DataFrame(facts["history"][member]).astype({"step": int, "rows": int})
         return cls(denoiser, history[columns], facts["entropy"])
 
 
@@ -124,17 +100,18 @@ def train(
     task: Trainable,
     architecture: Architecture,
     training: Training,
-    seed: int,
+    seeds: Sequence[int],
     folder: Path,
     progress: Progress,
     device: str | None = None,
-) -> Trained:
-    """Train in `folder`, from its newest whole checkpoint on where there is one, and return the averaged denoiser.
+) -> list[Trained]:
+    """Train a denoiser for each seed, all together, and return them averaged, in the order of the seeds.
 
-    A finished run is loaded. Raises InvalidInput where the folder holds another run, no checkpoint can be
-    written, a demanded GPU is missing, or the loss stops being finite (the last good checkpoint stays).
+    Training goes on in `folder` from its newest whole checkpoint where there is one; a finished run is loaded. Raises
+    InvalidInput where the folder holds another run, no checkpoint can be written, a demanded GPU is missing, or a loss
+    stops being finite (the last good checkpoint stays).
     """
-    run = Run(task, architecture, training, seed, folder, choose_device(device))
+    run = Run(task, architecture, training, seeds, folder, choose_device(device))
     run.resume()
     for step in progress.track(range(run.step, training.steps), run.label):
         run.advance()
@@ -147,7 +124,8 @@ def train(
             run.evaluate()
         if saving:
             run.save()
-    return Trained.of(run.optimiser.average, run.facts())
+    facts = run.facts()
+    return [Trained.of(one, facts, k) for k, one in enumerate(members(run.optimiser.average))]
 
 
 def step_generator(seed: int, step: int) -> Generator:
@@ -156,68 +134,71 @@ def step_generator(seed: int, step: int) -> Generator:
     return torch.Generator().manual_seed(int.from_bytes(mixed[:7]))
 
 
-def entropy(task: Trainable) -> float | None:
-    """Return the entropy of the task's world in nats; None where unknown, or where some tokens are given."""
-    return None if task.world is None or bool(task.test.given.any()) else task.world.entropy()
-
-
-def run_config(task: Trainable, architecture: Architecture, training: Training, seed: int) -> dict[str, Any]:
+def run_config(task: Trainable, architecture: Architecture, training: Training, seeds: Sequence[int]) -> dict[str, Any]:
     """Return what identifies a run in its checkpoints."""
     return {
         "architecture": asdict(architecture),
         "shape": list(task.shape),
         "d": task.d,
         "training": asdict(training),
-        "seed": seed,
+        "seeds": list(seeds),
     }
 
 
 def nelbo_objective(
     module: Transformer, z: Tensor, tokens: Tensor, masked: Tensor, weight: Tensor
-) -> Float[Tensor, ""]:
-    """Return the batch's mean NELBO estimate in nats per token; in bfloat16 on a GPU."""
+) -> Float[Tensor, "*members"]:
+    """Return the batch's mean NELBO estimate in nats per token, of each member; in bfloat16 on a GPU."""
     with torch.autocast("cuda", torch.bfloat16, enabled=z.is_cuda):
         log_p = module(z)
-    return masked_loss(log_p, tokens, masked, weight).mean() / module.n
+    return masked_loss(log_p, tokens, masked, weight).mean(-1) / module.n
+
+
+def untrained(architecture: Architecture, shape: tuple[int, ...], d: int, seed: int) -> Transformer:
+    """Return the network that training with a seed starts from."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return Transformer(architecture, shape, d)
 
 
 class Run:
-    """One run in its folder: the optimiser, the step it has reached, and what it measured so far."""
+    """The runs of several seeds in one folder: the optimiser, the step they have reached, what they measured so far."""
 
     def __init__(
         self,
         task: Trainable,
         architecture: Architecture,
         training: Training,
-        seed: int,
+        seeds: Sequence[int],
         folder: Path,
         device: torch.device,
     ) -> None:
+        if not seeds or len(set(seeds)) != len(seeds):
+            raise InvalidInput(f"seeds {list(seeds)}; expected at least one, each once")
         keep_freed_memory()
-        self.task, self.training, self.seed, self.folder, self.device = task, training, seed, folder, device
-        self.config = run_config(task, architecture, training, seed)
+        self.task, self.training, self.seeds, self.folder, self.device = task, training, seeds, folder, device
+        self.config = run_config(task, architecture, training, seeds)
         self.entropy = entropy(task)
         for examples in (task.train, task.test):
-            _check(examples, math.prod(task.shape), task.d)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            module = Transformer(architecture, task.shape, task.d).to(device)
+            check(examples, math.prod(task.shape), task.d)
+        module = stacked([untrained(architecture, task.shape, task.d, seed) for seed in seeds]).to(device)
         fields = {name: getattr(training, name) for name in Schedule.__dataclass_fields__}
         compiled = _worth_compiling(module, training, device) if training.compile is None else training.compile
-        self.optimiser = Optimiser(module, nelbo_objective, Schedule(**fields), compiled=compiled)
-        self.step, self.history = 0, list[dict[str, float]]()
+        self.optimiser = Optimiser(module, nelbo_objective, Schedule(**fields), compiled=compiled, stack=True)
+        self.step, self.history = 0, [list[dict[str, float]]() for _ in seeds]
         self._unchecked: list[Tensor] = []
-        self._losses, self._saved = list[float](), 0
+        self._losses, self._saved = [list[float]() for _ in seeds], 0
         tokens, given = (part[: training.evaluate_rows] for part in (task.test.tokens, task.test.given))
         self._test = tokens.to(device), given.to(device)
 
     def label(self) -> str:
         """Describe the run: the newest loss and, where the entropy is known, what the NELBO has above it."""
-        parts = [f"{self.task.name}, seed {self.seed}"]
-        if self._losses:
-            parts.append(f"loss {self._losses[-1]:.3f}")
-        if self.history:
-            nelbo = self.history[-1]["nelbo"]
+        several = f"{len(self.seeds)} seeds" if len(self.seeds) > 1 else f"seed {self.seeds[0]}"
+        parts = [f"{self.task.name}, {several}"]
+        if self._losses[0]:
+            parts.append(f"loss {_mean(losses[-1] for losses in self._losses):.3f}")
+        if self.history[0]:
+            nelbo = _mean(rows[-1]["nelbo"] for rows in self.history)
             above = f"NELBO {nelbo:.3f}" if self.entropy is None else f"NELBO - entropy {nelbo - self.entropy:.3f}"
             parts.append(above)
         return ", ".join(parts)
@@ -231,12 +212,14 @@ class Run:
         return held_out_losses(world, tokens.cpu(), given.cpu(), self.task.d) - self.entropy
 
     def advance(self) -> None:
-        """Take one step."""
-        generator = step_generator(self.seed, self.step)
-        train = self.task.train
-        rows = torch.randint(len(train.tokens), (self.training.batch,), generator=generator)
-        tokens, given = train.tokens[rows], train.given[rows]
-        masked, weight = draw_masks(self.training.loss, given, generator)
+        """Take one step: the batch and the masks of each seed are its own."""
+        train, form, size = self.task.train, self.training.loss, self.training.batch
+        drawn = []
+        for seed in self.seeds:
+            generator = step_generator(seed, self.step)
+            rows = torch.randint(len(train.tokens), (size,), generator=generator)
+            drawn.append((train.tokens[rows], *draw_masks(form, train.given[rows], generator)))
+        tokens, masked, weight = (torch.stack(parts) for parts in zip(*drawn, strict=True))
         batch = (tokens.masked_fill(masked, self.task.d), tokens, masked, weight)
         self._unchecked.append(self.optimiser.step(self.step, *(part.to(self.device) for part in batch)))
         self.step += 1
@@ -246,25 +229,27 @@ class Run:
         if not self._unchecked:
             return
         found = torch.stack(self._unchecked).cpu()
-        bad = (~found.isfinite().all(-1)).nonzero()
+        bad = (~found.isfinite().all(1)).nonzero()
         if len(bad):
-            step = self.step - len(found) + int(bad[0, 0]) + 1
+            step, member = (int(k) for k in bad[0])
             kept = (
                 f"the checkpoint of step {self._saved} in {self.folder} stays" if self._saved else "no checkpoint yet"
             )
             raise InvalidInput(
-                f"loss {float(found[bad[0, 0], 0]) * self.optimiser.module.n:g} at step {step}, gradient norm "
-                f"{float(found[bad[0, 0], 1]):g}; expected finite ones. {kept}: lower the rate or the clipping norm"
+                f"seed {self.seeds[member]}: loss {float(found[step, 0, member]) * self.optimiser.module.n:g} at step "
+                f"{self.step - len(found) + step + 1}, gradient norm {float(found[step, 1, member]):g}; expected "
+                f"finite ones. {kept}: lower the rate or the clipping norm"
             )
-        self._losses += (found[:, 0].double() * self.optimiser.module.n).tolist()
+        for member, losses in enumerate((found[:, 0].double() * self.optimiser.module.n).T.tolist()):
+            self._losses[member] += losses
         self._unchecked = []
 
     def evaluate(self) -> None:
-        """Measure the averaged weights on held-out sequences and add a row to the history."""
-        found = held_out_nelbo(self.optimiser.average, *self._test, self.task.d, control=self._control)
-        loss = sum(self._losses) / len(self._losses)
-        self.history.append({"step": self.step, "loss": loss, **asdict(found)})
-        self._losses = []
+        """Measure the averaged weights on held-out sequences and add a row to each history."""
+        for one, history, losses in zip(members(self.optimiser.average), self.history, self._losses, strict=True):
+            found = held_out_nelbo(one, *self._test, self.task.d, control=self._control)
+            history.append({"step": self.step, "loss": _mean(losses), **asdict(found)})
+            losses.clear()
 
     def facts(self) -> dict[str, Any]:
         """Return what a checkpoint keeps beside the tensors."""
@@ -286,21 +271,13 @@ class Run:
         self.history, self._losses = list(found.facts["history"]), list(found.facts["losses"])
 
 
-def _check(examples: Sequences, n: int, d: int) -> None:
-    tokens, given = examples.tokens, examples.given
-    if tokens.ndim != 2 or not len(tokens) or tokens.shape[1] != n or given.shape != tokens.shape:
-        raise InvalidInput(
-            f"tokens of shape {tuple(tokens.shape)}, given of shape {tuple(given.shape)}; expected (rows, {n}) for both"
-        )
-    low, high = int(tokens.min()), int(tokens.max())
-    if low < 0 or high >= d:
-        raise InvalidInput(f"tokens from {low} to {high}; expected 0..{d - 1}, without the mask: train on whole rows")
-    if bool(given.all()):
-        raise InvalidInput("every token is given; leave some to predict")
+def _mean(values: Iterable[float]) -> float:
+    return statistics.fmean(values)
 
 
 def _worth_compiling(module: Transformer, training: Training, device: torch.device) -> bool:
+    """Return whether compiling pays for one seed alone, so that its weights do not depend on the others."""
     if device.type != "cpu":
         return training.steps >= COMPILED_STEPS
-    work = 6.0 * parameter_count(module) * module.n * training.batch * training.steps
+    work = 6.0 * parameter_count(module) / len(module.symbols) * module.n * training.batch * training.steps
     return work >= COMPILED_WORK

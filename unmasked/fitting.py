@@ -144,7 +144,7 @@ def fit(
     )  # fmt: skip
     with reporter() as progress:
         where = folder or models.own_folder(name, _digest(data, size, training, seed))
-        found = train(data, size, training, seed, where, progress, device)
+        (found,) = train(data, size, training, [seed], where, progress, device)
     return Run(name, data, found)
 
 

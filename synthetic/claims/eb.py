@@ -29,7 +29,7 @@ PAPER = "Ben-Hamu, Gat, Severo, Nolte, Karrer, EB-Sampler (arXiv 2505.24857)"
 PROXIES = ("confidence", "entropy", "margin")
 SUDOKU_WINDOW, MAZE_WINDOW = 15 / 81, 10 / 100
 SMALL_BUDGETS = (0.001, 0.01)
-PUZZLES, LANGUAGES = ("sudoku4", "maze5"), ("chain", "digits", "text")
+PUZZLES, LANGUAGES = ("sudoku4", "maze3x4"), ("chain", "digits", "text")
 GAIN_PER_TOKEN = 0.01
 """Nats per token below which a gain in path likelihood counts as none."""
 RARELY = 0.05
@@ -88,8 +88,8 @@ def sudoku(records: Records) -> tuple[Finding, ...]:
 def maze(records: Records) -> tuple[Finding, ...]:
     """Judge E2: the window, Top-k, and the largest difference between two proxies at the same budget's calls."""
     table = records["eb"].table
-    found = cheap_and_good(table, "maze5", MAZE_WINDOW, 0.03, against=True)
-    curves = {by: family(table, "maze5", "EB", by) for by in PROXIES}
+    found = cheap_and_good(table, "maze3x4", MAZE_WINDOW, 0.03, against=True)
+    curves = {by: family(table, "maze3x4", "EB", by) for by in PROXIES}
     first, second = halves(curves["entropy"].nfe.shape[-1])
     gaps = {
         (a, b, k): float(curves[a].items(first).gain(curves[b].items(first), k).mean())
@@ -100,7 +100,7 @@ def maze(records: Records) -> tuple[Finding, ...]:
         return found
     a, b, k = max(gaps, key=lambda key: gaps[key])
     gap = curves[a].items(second).gain(curves[b].items(second), k)
-    label = f"maze5, EB by {a} - by {b} at the calls of budget {curves[a].parameters[k]:g}"
+    label = f"maze3x4, EB by {a} - by {b} at the calls of budget {curves[a].parameters[k]:g}"
     return (*found, Finding(label, crossed(gap), 0.02, "below"))
 
 

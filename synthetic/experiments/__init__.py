@@ -3,7 +3,8 @@
 A public module of this package is an experiment under its own name, and defines
 
     Config                     a frozen dataclass, with a field `seed` where chance plays a part
-    PRESETS                    dict[str, Config] with the keys "smoke", "laptop" and "gpu"
+    PRESETS                    dict[str, Config] with the keys "smoke", "laptop" and "gpu", and where it measures
+                               trained models "h100"
     run(config, progress)      returns (table: pandas.DataFrame, scalars: dict)
 
 and, where it is made of many runs (tasks, seeds),

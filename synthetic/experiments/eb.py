@@ -40,9 +40,9 @@ class Config:
     """
 
     scale: str = "laptop"
-    tasks: tuple[str, ...] = ("sudoku4", "maze5", "chain", "digits", "text")
-    items: tuple[int, ...] = (512, 160, 96, 64, 24)
-    seeds: tuple[int, ...] = (0, 1, 2)
+    tasks: tuple[str, ...] = ("sudoku4", "maze3x4", "chain", "digits", "text")
+    items: tuple[int, ...] = (512, 512, 128, 128, 128)
+    seeds: tuple[int, ...] = tuple(range(20))
     sizes: tuple[int, ...] = (1, 2, 3, 4, 8, 16)
     puzzle_budgets: tuple[float, ...] = (0.0003, 0.001, 0.002, 0.004, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
     puzzle_errors: tuple[float, ...] = (0.003, 0.03, 0.1, 0.3)
@@ -53,9 +53,16 @@ class Config:
 
 PRESETS = {
     "smoke": Config(
-        "smoke", ("sudoku4", "maze5", "chain"), (12, 4, 4), (0,), (1, 4), (0.01, 1.0), (0.1,), (1.0, 4.0), (0.9,)
+        "smoke", ("sudoku4", "maze3x4", "chain"), (12, 4, 4), (0,), (1, 4), (0.01, 1.0), (0.1,), (1.0, 4.0), (0.9,)
     ),
     "laptop": Config(),
+    "h100": Config(
+        "h100",
+        ("sudoku4", "sudoku9", "maze3x4", "maze10", "chain", "digits", "text"),
+        (512, 256, 512, 256, 512, 300, 512),
+        tuple(range(10)),
+        chunk=256,
+    ),
     "gpu": Config(
         "gpu",
         ("sudoku4", "sudoku9", "maze5", "maze10", "product", "chain", "hmm", "digits", "text"),
@@ -73,7 +80,7 @@ PRESETS = {
 
 def parts(config: Config) -> tuple[Config, ...]:
     """One run for each task and seed."""
-    pairs = [(k, seed) for k in range(len(config.tasks)) for seed in config.seeds]
+    pairs = [(k, seed) for k, task in enumerate(config.tasks) for seed in trained_models.seeds_of(config, task)]
     if len(pairs) == 1:
         return ()
     return tuple(replace(config, tasks=(config.tasks[k],), items=(config.items[k],), seeds=(s,)) for k, s in pairs)

@@ -44,7 +44,8 @@ ORIGINALS = 2**17
 
 FITS = {
     "smoke": {"": (30, 64, 4e-3)},
-    "laptop": {"small": (600, 1024, 6e-3), "": (200, 96, 1e-3)},
+    "laptop": {"small": (400, 1024, 6e-3), "": (200, 96, 1e-3)},
+    "h100": {"small": (1500, 4096, 4e-3), "": (2000, 256, 1e-3)},
     "gpu": {"small": (3000, 4096, 2e-3), "": (10_000, 512, 5e-4)},
 }
 """Steps, drafts a step and peak rate (of a block, of all) of the predictors' training, by scale and family of tasks."""
@@ -59,7 +60,7 @@ class Config:
 
     scale: str = "laptop"
     tasks: tuple[str, ...] = ("small/Markov chain", "small/four-token chain", "small/copied pairs", "sudoku4 free")
-    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    seeds: tuple[int, ...] = tuple(range(8))
     budgets: tuple[int, ...] = (6, 8, 11, 16, 22, 32, 64)
     windows: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
     sampled_budgets: tuple[int, ...] = (8, 16, 32)
@@ -79,6 +80,7 @@ PRESETS = {
         0.5, 8, 8, 2, 128, 32, 2,
     ),
     "laptop": Config(),
+    "h100": Config("h100", seeds=tuple(range(10)), drafts=8192, samples=2048),
     "gpu": Config(
         "gpu", budgets=(6, 8, 11, 16, 22, 32, 45, 64), sampled_budgets=(8, 11, 16, 22, 32, 45, 64),
         sampled_windows=Config.windows, grid=32, rounds=8, drafts=16384, samples=8192,

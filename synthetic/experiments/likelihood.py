@@ -49,7 +49,7 @@ class Config:
     tasks: tuple[str, ...] = (
         "chain", "digits", "text", "sudoku4 free", "small/Markov chain", "small/copied pairs", "small/digit patches",
     )  # fmt: skip
-    seeds: tuple[int, ...] = (0, 1, 2)
+    seeds: tuple[int, ...] = tuple(range(20))
     items: int = 128
     tokens: int = 2560
     blocks: tuple[int, ...] = (1, 2, 4)
@@ -60,6 +60,7 @@ class Config:
 PRESETS = {
     "smoke": Config("smoke", ("sudoku4 free", "small/Markov chain"), (0, 1), 4, budgets=(0.3, 3.0), draws=2),
     "laptop": Config(),
+    "h100": Config("h100", seeds=tuple(range(10)), items=512, tokens=2**20, draws=64),
     "gpu": Config("gpu", seeds=(0, 1, 2, 3, 4), items=192, tokens=2**20, draws=64),
 }
 

@@ -47,7 +47,7 @@ class Config:
 
     scale: str = "laptop"
     tasks: tuple[str, ...] = ("chain", "small/four-token chain", "small/Markov chain", CASE)
-    seeds: tuple[int, ...] = (0, 1, 2)
+    seeds: tuple[int, ...] = tuple(range(20))
     candidates: int = 8
     tau_position: float = 0.1
     parallel: int = 4
@@ -61,6 +61,7 @@ class Config:
 PRESETS = {
     "smoke": Config("smoke", ("small/four-token chain", CASE), (0, 1), 2, 0.1, 2, 4, 4, 16, 4, 4),
     "laptop": Config(),
+    "h100": Config("h100", seeds=tuple(range(10)), argmax=128, argmax_small=2048, trained=256, exact=512),
     "gpu": Config("gpu", seeds=(0, 1, 2, 3, 4), argmax=512, argmax_small=4096, trained=2048, exact=2048),
 }
 

@@ -46,7 +46,7 @@ class Config:
 
     scale: str = "laptop"
     tasks: tuple[str, ...] = ("chain", "digits", "small/four-token chain", "small/Markov chain")
-    seeds: tuple[int, ...] = (0, 1, 2)
+    seeds: tuple[int, ...] = tuple(range(20))
     eps: tuple[float, ...] = (0.01, 0.05, 0.15, 0.32)
     in_order: tuple[float, ...] = (0.05, 0.32)
     sizes: tuple[int, ...] = (1, 2, 3, 4, 8, 16)
@@ -65,6 +65,10 @@ PRESETS = {
         8, 16, 4, 2, 8, 2,
     ),
     "laptop": Config(),
+    "h100": Config(
+        "h100", ("chain", "hmm", "text", "digits", "small/four-token chain", "small/Markov chain"), tuple(range(10)),
+        trained=1024, exact=2048, lawless=256, deltas=64, states=512, group=16,
+    ),
     "gpu": Config(
         "gpu", ("chain", "hmm", "text", "digits", "small/four-token chain", "small/Markov chain"), (0, 1, 2, 3, 4),
         (0.003, 0.01, 0.02, 0.05, 0.1, 0.15, 0.2, 0.32), (0.01, 0.05, 0.15, 0.32), (1, 2, 3, 4, 5, 6, 8, 11, 16, 32),

@@ -51,10 +51,10 @@ class Config:
 
     scale: str = "laptop"
     tasks: tuple[str, ...] = (
-        "sudoku4", "pairs", "chain", "digits", "maze5",
+        "sudoku4", "pairs", "chain", "digits", "maze3x4",
         "small/Markov chain", "small/copied pairs", "small/digit patches",
     )  # fmt: skip
-    seeds: tuple[int, ...] = (0, 1, 2)
+    seeds: tuple[int, ...] = tuple(range(20))
     items: int = 96
     tokens: int = 3072
     steps: tuple[int, ...] = (2, 4, 8, 16)
@@ -69,6 +69,7 @@ PRESETS = {
     "smoke": Config("smoke", ("pairs", "small/Markov chain"), (0, 1), 8, steps=(2, 4), shapes=(0.3, 1.0), subsets=(5,),
                     draws=4),
     "laptop": Config(),
+    "h100": Config("h100", seeds=tuple(range(10)), items=150, tokens=2**20, subsets=(50, 100, 150)),
     "gpu": Config("gpu", seeds=(0, 1, 2, 3, 4), items=128, tokens=2**20, shapes=tuple(k / 10 for k in range(1, 11)),
                   subsets=(50, 100, 150)),
 }  # fmt: skip

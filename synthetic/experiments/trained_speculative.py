@@ -45,7 +45,7 @@ class Config:
 
     scale: str = "laptop"
     tasks: tuple[str, ...] = ("chain", "digits", "small/Markov chain", "small/copied pairs")
-    seeds: tuple[int, ...] = (0, 1, 2)
+    seeds: tuple[int, ...] = tuple(range(20))
     windows: tuple[int, ...] = (1, 2, 4, 8, 16)
     lawless_windows: tuple[int, ...] = (1, 8)
     sizes: tuple[int, ...] = (1, 2, 3, 4, 6, 8, 16)
@@ -57,6 +57,10 @@ class Config:
 PRESETS = {
     "smoke": Config("smoke", ("chain", "small/Markov chain"), (0, 1), (1, 4), (1, 4), (1, 4, 16), 8, 16, 4),
     "laptop": Config(),
+    "h100": Config(
+        "h100", ("chain", "hmm", "text", "digits", "small/Markov chain", "small/copied pairs"), tuple(range(10)),
+        trained=512, exact=1024, lawless=128,
+    ),
     "gpu": Config(
         "gpu", ("chain", "hmm", "text", "digits", "small/Markov chain", "small/copied pairs"), (0, 1, 2, 3, 4),
         (1, 2, 4, 6, 8, 12, 16, 24, 32), (1, 2, 4, 8, 16, 32), (1, 2, 3, 4, 5, 6, 8, 11, 16, 32), 2048, 2048, 512,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+import importlib
 
+from synthetic.catalogue import BUILDERS, PACKAGE, SMALL, builder
 from synthetic.tasks.base import Examples, Success, Task, unconditional
 from theory.errors import unknown
 
-__all__ = ["Examples", "Success", "Task", "module", "names", "task", "unconditional"]
+__all__ = ["Examples", "Success", "Task", "length", "names", "task", "unconditional"]
 
 
 def task(name: str, seed: int = 0) -> Task:
@@ -15,59 +17,26 @@ def task(name: str, seed: int = 0) -> Task:
 
     Raises InvalidInput for an unknown name, and where a data set's package is missing.
     """
-    return _builder(name)(seed)
+    if name.startswith(SMALL):
+        from synthetic.tasks.small import builders
+
+        found = builders()
+        if name not in found:
+            raise unknown("task", name, names())
+        return found[name](seed)
+    file, function = builder(name).split(".")
+    built: Task = getattr(importlib.import_module(f"{PACKAGE}.{file}"), function)(seed)
+    return built
 
 
 def names() -> tuple[str, ...]:
     """Return the names of all tasks."""
-    return tuple(_builders())
+    from synthetic.tasks.small import builders
+
+    return (*BUILDERS, *builders())
 
 
-def module(name: str) -> str:
-    """Return the dotted module that builds a task. Raises InvalidInput for an unknown name."""
-    build = _builder(name)
-    return str(getattr(build, "func", build).__module__)
-
-
-def _builder(name: str) -> Callable[[int], Task]:
-    builders = _builders()
-    if name not in builders:
-        raise unknown("task", name, builders)
-    return builders[name]
-
-
-def _builders() -> dict[str, Callable[[int], Task]]:
-    from synthetic.tasks import (
-        chain,
-        digits,
-        dyck,
-        hmm,
-        maze,
-        pairs,
-        parity,
-        product,
-        repetition,
-        small,
-        sudoku4,
-        sudoku9,
-        text,
-    )
-
-    return {
-        "chain": chain.build,
-        "hmm": hmm.build,
-        "pairs": pairs.build,
-        "repetition": repetition.build,
-        "parity": parity.build,
-        "sudoku4": sudoku4.build,
-        "sudoku4 free": sudoku4.build_free,
-        "sudoku9": sudoku9.build,
-        "maze5": maze.build,
-        "maze10": maze.build10,
-        "product": product.build,
-        "product free": product.build_free,
-        "dyck": dyck.build,
-        "digits": digits.build,
-        "text": text.build,
-        **small.builders(),
-    }
+@functools.cache
+def length(name: str) -> int:
+    """Return the number of positions of a task; this builds it once."""
+    return task(name).n

@@ -1,11 +1,12 @@
 """Mazes made by depth-first search: walls and two end points are given, the shortest path is to be marked.
 
-k x k cells on a grid of (2k - 1) x (2k - 1) sites: cells at even places, between neighbours either a wall or
+r x c cells on a grid of (2r - 1) x (2c - 1) sites: cells at even places, between neighbours either a wall or
 an opening. The maze is perfect (a spanning tree of the cells), so exactly one path joins the end points.
 """
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import random
 from functools import partial
@@ -19,7 +20,8 @@ from synthetic.tasks.base import Examples, Task, strict
 from theory.errors import InvalidInput
 
 WALL, OPEN, END, PATH = range(4)
-ATTEMPTS = 20
+HELD_OUT = 32
+"""Of 256 wall layouts this many belong to the test, by their hash: layouts that training never meets."""
 SYMBOLS = ("#", " ", "o", ".")
 
 
@@ -28,21 +30,16 @@ def exact_path(tokens: Int[Tensor, "rows n"], examples: Examples) -> Float[Tenso
     return (tokens == examples.tokens).all(-1).double()
 
 
-def build(seed: int = 0, cells: int = 5, train: int = 4096, test: int = 512) -> Task:
-    """Return the task on cells x cells; half a second for 5 x 5, a few for 10 x 10 with 8,192 mazes.
+def build(seed: int = 0, rows: int = 5, columns: int = 5, train: int = 4096, test: int = 512) -> Task:
+    """Return the task on rows x columns cells; half a second for 5 x 5, a few for 10 x 10 with 8,192 mazes.
 
     No wall layout of the test, turned or mirrored, occurs in training. End points are two different cells,
     uniform.
     """
-    if cells < 2:
-        raise InvalidInput(f"cells = {cells}; expected at least 2, so that two end points differ")
-    source = random.Random(seed)
-    seen = [maze(cells, source) for _ in range(train)]
-    unseen = _unlike({layout(grid) for grid in seen}, test, cells, source)
-    side = 2 * cells - 1
+    seen, unseen = _mazes(seed, rows, columns, train, test)
     return Task(
-        name=f"maze{cells}",
-        shape=(side, side),
+        name=f"maze{rows}" if rows == columns else f"maze{rows}x{columns}",
+        shape=(2 * rows - 1, 2 * columns - 1),
         d=4,
         symbols=SYMBOLS,
         train=_examples(seen),
@@ -54,13 +51,14 @@ def build(seed: int = 0, cells: int = 5, train: int = 4096, test: int = 512) -> 
     )
 
 
-build10 = partial(build, cells=10, train=8192, test=512)
+build3x4 = partial(build, rows=3, columns=4, train=16384)
+build10 = partial(build, rows=10, columns=10, train=8192)
 
 
-def maze(cells: int, source: random.Random) -> Int[np.ndarray, "side side"]:
+def maze(rows: int, columns: int, source: random.Random) -> Int[np.ndarray, "height width"]:
     """Return one maze with its path marked."""
-    parent = spanning_tree(cells, source)
-    grid = np.full((2 * cells - 1, 2 * cells - 1), WALL, dtype=np.int64)
+    parent = spanning_tree(rows, columns, source)
+    grid = np.full((2 * rows - 1, 2 * columns - 1), WALL, dtype=np.int64)
     grid[::2, ::2] = OPEN
     for cell, before in parent.items():
         grid[_between(cell, before)] = OPEN
@@ -77,14 +75,14 @@ def maze(cells: int, source: random.Random) -> Int[np.ndarray, "side side"]:
 Cell = tuple[int, int]
 
 
-def spanning_tree(cells: int, source: random.Random) -> dict[Cell, Cell]:
+def spanning_tree(rows: int, columns: int, source: random.Random) -> dict[Cell, Cell]:
     """Return each cell's parent in a random depth-first search; the root is its own parent."""
-    root = (source.randrange(cells), source.randrange(cells))
+    root = (source.randrange(rows), source.randrange(columns))
     parent, stack = {root: root}, [root]
     while stack:
         r, c = stack[-1]
         around = ((r - 1, c), (r + 1, c), (r, c - 1), (r, c + 1))
-        fresh = [p for p in around if 0 <= p[0] < cells and 0 <= p[1] < cells and p not in parent]
+        fresh = [p for p in around if 0 <= p[0] < rows and 0 <= p[1] < columns and p not in parent]
         if not fresh:
             stack.pop()
             continue
@@ -103,25 +101,23 @@ def tree_path(parent: dict[Cell, Cell], start: Cell, goal: Cell) -> list[Cell]:
     return up + down[-2::-1]
 
 
-def layout(grid: Int[np.ndarray, "side side"]) -> bytes:
+def layout(grid: Int[np.ndarray, "height width"]) -> bytes:
     """Return the walls in a form that turning and mirroring do not change: the least of the eight images."""
     walls = grid == WALL
     turned = [np.rot90(walls, k) for k in range(4)]
     return min(image.tobytes() for w in turned for image in (w, w.T))
 
 
-def _unlike(layouts: set[bytes], count: int, cells: int, source: random.Random) -> list[np.ndarray]:
-    found: list[np.ndarray] = []
-    for _ in range(ATTEMPTS * count):
-        grid = maze(cells, source)
-        if layout(grid) not in layouts:
-            found.append(grid)
-        if len(found) == count:
-            return found
-    raise InvalidInput(
-        f"training holds nearly every {cells} x {cells} maze, too few are left for {count} test mazes; "
-        "take more cells or fewer training mazes"
-    )
+def _mazes(seed: int, rows: int, columns: int, train: int, test: int) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Return mazes to train on and mazes to test on, whose layouts are held out."""
+    if min(rows, columns) < 3 or rows * columns < 12:
+        raise InvalidInput(f"{rows} x {columns} cells; expected 3 x 4 at least: smaller mazes have too few layouts")
+    source = random.Random(seed)
+    parts: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+    while len(parts[0]) < train or len(parts[1]) < test:
+        grid = maze(rows, columns, source)
+        parts[hashlib.sha256(layout(grid)).digest()[0] < HELD_OUT].append(grid)
+    return parts[0][:train], parts[1][:test]
 
 
 def _ancestors(parent: dict[Cell, Cell], cell: Cell) -> list[Cell]:

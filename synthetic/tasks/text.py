@@ -1,11 +1,13 @@
-"""Character text from the documentation topics that CPython ships (`pydoc_data.topics`); n = 64, 27 symbols.
+"""Character text from the documentation topics that CPython ships (`pydoc_data.topics`); n = 32 or 64, 27 symbols.
 
 Topics repeat one another at length, so a split by topic alone leaks: every training window that shares a
-run of RUN characters with a test topic is dropped as well. No exact law exists. The text is that of the
+run of half its length with a test topic is dropped as well. No exact law exists. The text is that of the
 Python that runs, so data differ between Python versions.
 """
 
 from __future__ import annotations
+
+from functools import partial
 
 import numpy as np
 import torch
@@ -17,14 +19,11 @@ from synthetic.tasks.draws import streams
 from theory.errors import InvalidInput
 from theory.worlds.data import LETTERS
 
-LENGTH = 64
-RUN = 32
-"""Characters in a row that a training window must not share with a test topic."""
 TEST_SHARE, LONGEST_TEST_TOPIC = 0.1, 12_000
 
 
-def build(seed: int = 0, train: int = 16_384, test: int = 1024) -> Task:
-    """Return the task: windows of 64 characters at random places, those of the test from topics of its own.
+def build(seed: int = 0, train: int = 16_384, test: int = 1024, length: int = 32) -> Task:
+    """Return the task: windows of `length` characters at random places, those of the test from topics of its own.
 
     Test topics are drawn among the shorter ones (up to LONGEST_TEST_TOPIC characters) until they hold a
     tenth of the text.
@@ -32,21 +31,24 @@ def build(seed: int = 0, train: int = 16_384, test: int = 1024) -> Task:
     topics = documents()
     for_topics, for_train, for_test = streams(seed, 3)
     order = torch.randperm(len(topics), generator=for_topics).tolist()
-    held_out = held_out_topics(topics, order)
+    held_out = held_out_topics(topics, order, length)
     kept = [text for k, text in enumerate(topics) if k not in held_out]
     tested = [topics[k] for k in sorted(held_out)]
     return Task(
-        name="text",
-        shape=(LENGTH,),
+        name="text" if length == 32 else f"text{length}",
+        shape=(length,),
         d=len(LETTERS),
         symbols=tuple(LETTERS),
-        train=_some(windows_apart(kept, tested), train, for_train),
-        test=_some(windows_apart(tested, []), test, for_test),
+        train=_some(windows_apart(kept, tested, length), train, for_train),
+        test=_some(windows_apart(tested, [], length), test, for_test),
         metric="share of letters in known words",
         success=known_words({word for text in topics for word in text.split()}),
         world=None,
-        split=f"no test window shares {RUN} characters in a row with a training window; topics are disjoint",
+        split=f"no test window shares {length // 2} characters in a row with a training window; topics are disjoint",
     )
+
+
+build64 = partial(build, length=64)
 
 
 def documents() -> list[str]:
@@ -62,29 +64,30 @@ def documents() -> list[str]:
     return [" ".join("".join(c if "a" <= c <= "z" else " " for c in text).split()) for text in lowered]
 
 
-def held_out_topics(topics: list[str], order: list[int]) -> set[int]:
+def held_out_topics(topics: list[str], order: list[int], length: int) -> set[int]:
     """Return the first topics in this order that are short enough and together reach TEST_SHARE of the text."""
     wanted = TEST_SHARE * sum(map(len, topics))
     chosen, size = set[int](), 0
     for k in order:
-        if size < wanted and LENGTH <= len(topics[k]) <= LONGEST_TEST_TOPIC:
+        if size < wanted and length <= len(topics[k]) <= LONGEST_TEST_TOPIC:
             chosen.add(k)
             size += len(topics[k])
     return chosen
 
 
-def windows_apart(texts: list[str], others: list[str]) -> Int[Tensor, "windows n"]:
-    """Return all windows of the texts that share no run of RUN characters with the others."""
-    runs = {text[i : i + RUN] for text in others for i in range(len(text) - RUN + 1)}
+def windows_apart(texts: list[str], others: list[str], length: int) -> Int[Tensor, "windows n"]:
+    """Return all windows of the texts that share no run of half a window with the others."""
+    run = length // 2
+    runs = {text[i : i + run] for text in others for i in range(len(text) - run + 1)}
     parts = []
     for text in texts:
-        if len(text) < LENGTH:
+        if len(text) < length:
             continue
-        shared = np.array([text[i : i + RUN] in runs for i in range(len(text) - RUN + 1)])
+        shared = np.array([text[i : i + run] in runs for i in range(len(text) - run + 1)])
         before = np.concatenate(([0], shared.cumsum()))
-        width = LENGTH - RUN + 1
+        width = length - run + 1
         clean = before[width:] == before[:-width]
-        parts.append(np.lib.stride_tricks.sliding_window_view(encode(text), LENGTH)[clean])
+        parts.append(np.lib.stride_tricks.sliding_window_view(encode(text), length)[clean])
     return torch.from_numpy(np.concatenate(parts))
 
 

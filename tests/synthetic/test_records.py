@@ -108,7 +108,7 @@ def test_a_damaged_record_is_computed_again_with_a_warning(lab, damage, reason) 
     good = store.get_or_compute("tiny", config)
     path = store.path("tiny", config)
     path.write_bytes(damage(path.read_bytes()))
-    assert store.status("tiny", config).reasons == (reason,)
+    assert store.status("tiny", config).reasons == (f"{path} cannot be used: {reason}",)
     with pytest.warns(DamagedRecord, match=reason):
         again = store.get_or_compute("tiny", config)
     assert lab.runs() == 2

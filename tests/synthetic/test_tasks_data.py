@@ -12,6 +12,8 @@ from synthetic.tasks import digits, text, unconditional
 from synthetic.tasks.draws import shared_rows
 from theory.worlds.data import LETTERS, english_text
 
+LENGTH, RUN = 32, 16
+
 
 @pytest.fixture(scope="module")
 def written() -> tasks.Task:
@@ -19,33 +21,33 @@ def written() -> tasks.Task:
 
 
 def runs(rows: torch.Tensor) -> set[bytes]:
-    windows = rows.to(torch.uint8).unfold(1, text.RUN, 1).reshape(-1, text.RUN)
+    windows = rows.to(torch.uint8).unfold(1, RUN, 1).reshape(-1, RUN)
     return {row.tobytes() for row in windows.numpy()}
 
 
 def test_text_windows_share_no_run(written: tasks.Task) -> None:
     seen, unseen = runs(written.train.tokens), runs(written.test.tokens)
     assert not seen & unseen
-    planted = written.test.tokens[:1].roll(20, 1)  # half of a test window, moved
+    planted = written.test.tokens[:1].roll(10, 1)  # half of a test window, moved
     assert runs(planted) & unseen
 
 
 def test_a_split_by_topic_alone_would_leak() -> None:
     topics = text.documents()
     assert " ".join(" ".join(topics).split()) == english_text()
-    held_out = text.held_out_topics(topics, list(range(len(topics))))
+    held_out = text.held_out_topics(topics, list(range(len(topics))), LENGTH)
     kept = [t for k, t in enumerate(topics) if k not in held_out]
     tested = [topics[k] for k in held_out]
-    apart, plain = text.windows_apart(kept, tested), text.windows_apart(kept, [])
+    apart, plain = text.windows_apart(kept, tested, LENGTH), text.windows_apart(kept, [], LENGTH)
     assert 0.5 * len(plain) < len(apart) < len(plain)
 
 
 def test_windows_apart_finds_what_a_search_finds() -> None:
     words = ["".join(p) for p in itertools.product("ab", repeat=5)]
     long, other = "".join(words), "x" * 40 + "".join(words)[60:100] + "y" * 40
-    found = {tuple(row) for row in text.windows_apart([long], [other]).tolist()}
-    shared = {other[i : i + text.RUN] for i in range(len(other) - text.RUN + 1)}
-    windows = [long[i : i + text.LENGTH] for i in range(len(long) - text.LENGTH + 1)]
+    found = {tuple(row) for row in text.windows_apart([long], [other], LENGTH).tolist()}
+    shared = {other[i : i + RUN] for i in range(len(other) - RUN + 1)}
+    windows = [long[i : i + LENGTH] for i in range(len(long) - LENGTH + 1)]
     literal = {tuple(LETTERS.index(c) for c in w) for w in windows if not any(s in w for s in shared)}
     assert found == literal
     assert len(found) < len(windows)
@@ -53,13 +55,13 @@ def test_windows_apart_finds_what_a_search_finds() -> None:
 
 def test_text_measure(written: tasks.Task) -> None:
     def score(line: str) -> float:
-        tokens = torch.from_numpy(text.encode(line.ljust(64)[:64]).copy())[None]
+        tokens = torch.from_numpy(text.encode(line.ljust(32)[:32]).copy())[None]
         return float(text.known_words({"the", "statement"})(tokens, unconditional(tokens)))
 
     assert score("xq the statement zz") == pytest.approx(12 / 14)  # the first word may be cut
     assert score("xq the statement ") == 1.0
-    assert score("x" * 64) == 0.0
-    order = torch.randperm(64, generator=torch.Generator().manual_seed(0))
+    assert score("x" * 32) == 0.0
+    order = torch.randperm(32, generator=torch.Generator().manual_seed(0))
     shuffled = written.test.tokens[:200, order]
     assert float(written.success(shuffled, written.test.rows(slice(200))).mean()) < 0.3
 

@@ -22,7 +22,7 @@ import torch
 
 from synthetic import checkpoints, models, optimisation, tasks, training
 from synthetic.checkpoints import Checkpoint, DamagedCheckpoint
-from synthetic.denoisers import Architecture, ErrorPredictor, Transformer, preset
+from synthetic.denoisers import Architecture, ErrorPredictor, Transformer, members, preset, stacked
 from synthetic.digest import PROJECT
 from synthetic.models import ModelSpec
 from synthetic.optimisation import Optimiser, Schedule
@@ -64,9 +64,13 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(threads)
 
 
-def run(folder: Path, **changes: object) -> Trained:
-    arguments = {"task": repetition(), "architecture": SMALL, "training": SHORT, "seed": 0, "device": "cpu"} | changes
-    return train(folder=folder, progress=Silent(), **arguments)  # type: ignore[arg-type]  # a mapping
+def run(folder: Path, seed: int = 0, **changes: object) -> Trained:
+    return together(folder, (seed,), **changes)[0]
+
+
+def together(folder: Path, seeds: tuple[int, ...], **changes: object) -> list[Trained]:
+    arguments = {"task": repetition(), "architecture": SMALL, "training": SHORT, "device": "cpu"} | changes
+    return train(folder=folder, seeds=seeds, progress=Silent(), **arguments)  # type: ignore[arg-type]  # a mapping
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +107,39 @@ def test_a_run_repeats_and_depends_on_its_seed(tmp_path, uninterrupted) -> None:
     assert not torch.equal(other.denoiser.symbols, uninterrupted.denoiser.symbols)
 
 
+@pytest.mark.parametrize("width", [16, 20])
+def test_seeds_trained_together_have_the_bits_of_each_alone(tmp_path, width) -> None:
+    """On one thread of a CPU, whatever else is in the stack and however long its rows of weights are."""
+    size = replace(SMALL, width=width)
+    stack = together(tmp_path / "stack", (3, 1, 4), architecture=size)
+    for seed, found in zip((3, 1, 4), stack, strict=True):
+        assert same(run(tmp_path / str(seed), seed=seed, architecture=size), found)
+
+
+def test_a_killed_stack_ends_with_the_same_bits(tmp_path) -> None:
+    whole = together(tmp_path / "whole", (0, 1, 2))
+    kill(tmp_path / "killed", WHILE_RUNNING, seeds=(0, 1, 2))
+    assert saved(tmp_path / "killed") == [20, 30]
+    assert all(map(same, together(tmp_path / "killed", (0, 1, 2)), whole))
+
+
+def test_gradients_are_clipped_member_by_member() -> None:
+    models = [training.untrained(SMALL, (2, 3), 2, seed) for seed in (0, 1)]
+    optimiser = Optimiser(
+        stacked(models), lambda module, scale: (module.symbols * scale[:, None, None]).sum((-1, -2)),
+        Schedule(9, clip=1.0), stack=True,
+    )  # fmt: skip
+    _, norms = optimiser.step(0, torch.tensor([1e-3, 1e3]))
+    assert norms.tolist() == pytest.approx([1e-3 * math.sqrt(48), 1e3 * math.sqrt(48)])
+    assert optimiser._gradient.norm(dim=-1).tolist() == pytest.approx([1e-3 * math.sqrt(48), 1.0])
+
+
+def test_seeds_are_different_ones(tmp_path) -> None:
+    for seeds in ((), (0, 0)):
+        with pytest.raises(InvalidInput, match="at least one, each once"):
+            together(tmp_path, seeds)
+
+
 def test_a_finished_run_is_loaded(tmp_path, uninterrupted, monkeypatch) -> None:
     run(tmp_path)
     monkeypatch.setattr(Optimiser, "step", None)
@@ -124,7 +161,7 @@ torch.set_num_threads(1)
 from tests.synthetic import test_training as this
 folder = Path({folder!r})
 {trap}
-this.run(folder)
+this.together(folder, {seeds})
 """
 WHILE_RUNNING = """
 advance = this.training.Run.advance
@@ -147,8 +184,8 @@ os.replace = die
 """
 
 
-def kill(folder: Path, trap: str) -> None:
-    script = KILLED.format(project=str(PROJECT), folder=str(folder), trap=trap)
+def kill(folder: Path, trap: str, seeds: tuple[int, ...] = (0,)) -> None:
+    script = KILLED.format(project=str(PROJECT), folder=str(folder), trap=trap, seeds=seeds)
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, cwd=PROJECT) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "running\n"
@@ -239,11 +276,11 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_loses_nothing(tmp_path, uni
     def poisoned(self) -> None:
         if self.step == 32:
             with torch.no_grad():
-                self.optimiser.module.head.bias[0] = math.nan
+                self.optimiser.module.head.bias[0, 0] = math.nan
         advance(self)
 
     monkeypatch.setattr(training.Run, "advance", poisoned)
-    with pytest.raises(InvalidInput, match=r"loss nan at step 33.* the checkpoint of step 30 .* stays"):
+    with pytest.raises(InvalidInput, match=r"seed 0: loss nan at step 33.* the checkpoint of step 30 .* stays"):
         run(tmp_path)
     assert saved(tmp_path) == [20, 30]
     monkeypatch.setattr(training.Run, "advance", advance)
@@ -289,8 +326,18 @@ def test_an_error_of_the_batch_itself_is_raised(monkeypatch) -> None:
 
 def test_long_runs_compile() -> None:
     cpu = torch.device("cpu")
-    assert not training._worth_compiling(Transformer(preset("tiny"), (16,), 2), Training(steps=2000), cpu)
-    assert training._worth_compiling(Transformer(preset("medium"), (9, 9), 9), Training(steps=2000), cpu)
+    small, large = Transformer(preset("tiny"), (16,), 2), Transformer(preset("medium"), (9, 9), 9)
+    assert not training._worth_compiling(stacked([small] * 3), Training(steps=2000), cpu)
+    assert training._worth_compiling(stacked([large]), Training(steps=2000), cpu)
+
+
+def test_a_stack_comes_apart_again() -> None:
+    models = [training.untrained(SMALL, (2, 3), 2, seed) for seed in range(3)]
+    whole = stacked(models)
+    z = torch.randint(3, (3, 4, 6), generator=torch.Generator().manual_seed(0))
+    for k, one in enumerate(members(whole)):
+        assert all(map(torch.equal, one.parameters(), models[k].parameters()))
+        assert torch.allclose(whole(z)[k], one(z[k]), atol=1e-6)
 
 
 def test_rates_warm_up_and_go_down() -> None:
@@ -338,7 +385,7 @@ def test_the_bar_says_loss_and_distance_from_the_entropy(tmp_path) -> None:
             shown.append(fields["description"])
             super().update(task, **fields)
 
-    train(repetition(), SMALL, SHORT, 0, tmp_path, Bars(Display(console=Console(file=io.StringIO()))), "cpu")
+    train(repetition(), SMALL, SHORT, (0,), tmp_path, Bars(Display(console=Console(file=io.StringIO()))), "cpu")
     assert len(shown) == 60
     assert shown[0] == "repetition, seed 0"
     assert "loss " in shown[20]
@@ -390,7 +437,7 @@ def test_a_model_is_trained_once(tmp_path, monkeypatch) -> None:
     assert models.folder(SPEC) == models.folder(SPEC, tmp_path)
 
 
-def test_a_damaged_model_is_trained_on_from_the_checkpoint_before(tmp_path) -> None:
+def test_a_damaged_model_is_trained_again(tmp_path) -> None:
     first = models.trained(SPEC, Silent(), "cpu", tmp_path)
     path = models.folder(SPEC, tmp_path) / "step-000000060.safetensors"
     path.write_bytes(path.read_bytes()[:-1])
@@ -399,10 +446,39 @@ def test_a_damaged_model_is_trained_on_from_the_checkpoint_before(tmp_path) -> N
     assert all(map(torch.equal, first.parameters(), again.parameters()))
 
 
+def test_what_is_missing_of_a_kind_is_trained_as_one_stack(tmp_path, monkeypatch) -> None:
+    specs = [replace(SPEC, seed=seed) for seed in (0, 1, 2)]
+    alone = models.finished(specs[1], Silent(), "cpu", tmp_path)
+    trained: list[list[int]] = []
+    monkeypatch.setattr(models, "train", lambda *a: trained.append(a[3]) or train(*a))  # type: ignore[func-returns-value]
+    found = models.together(specs, Silent(), "cpu", tmp_path)
+    assert trained == [[0, 2]]
+    assert same(found[1], alone)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["small-repetition", "stacks"]
+    assert [path.name for path in (tmp_path / "stacks").iterdir()] == []
+    with pytest.raises(InvalidInput, match="2 kinds of models"):
+        models.together([SPEC, replace(SPEC, task="chain")], Silent(), "cpu", tmp_path)
+
+
+def test_stacks_hold_what_fits_a_cache(monkeypatch) -> None:
+    specs = [ModelSpec(task, Architecture(64, 3), seed=seed) for task in ("chain", "sudoku4") for seed in range(5)]
+    sizes = [[(spec.task, spec.seed) for spec in group] for group in models.stacks(specs, "cpu")]
+    assert sizes == [
+        [("chain", k) for k in (0, 2, 4)],
+        [("chain", 1), ("chain", 3)],
+        [("sudoku4", k) for k in range(5)],
+    ]
+    monkeypatch.setattr(models, "choose_device", lambda _: torch.device("cuda"))
+    assert [len(group) for group in models.stacks(specs)] == [5, 5]
+
+
 def test_the_key_depends_on_spec_code_and_torch(monkeypatch) -> None:
     key = models.key(SPEC)
     assert key == models.key(replace(SPEC))
     assert models.key(ModelSpec("chain", "tiny")) == models.key(ModelSpec("chain", preset("tiny")))
+    assert (
+        models.key(replace(SPEC, training=replace(SHORT, evaluate_every=9, evaluate_rows=9, checkpoint_every=9))) == key
+    )
     others = [replace(SPEC, seed=1), replace(SPEC, training=replace(SHORT, rate=0.1)), replace(SPEC, task="chain")]
     assert len({key, *map(models.key, others)}) == 4
     digest = models.code_digest
@@ -410,11 +486,17 @@ def test_the_key_depends_on_spec_code_and_torch(monkeypatch) -> None:
         monkeypatch.setattr(models, "code_digest", lambda *a, m=module, **k: digest(*a, **k) | {m: "edited"})
         assert models.key(SPEC) != key
     monkeypatch.setattr(models, "code_digest", digest)
-    reached = {name for part in (*models.CODE, "synthetic.tasks.chain") for name in digest(part, without=models.LISTS)}
+    reached = {
+        name for part in (*models.CODE, "synthetic.tasks.chain") for name in digest(part, without=models.PLUMBING)
+    }
     assert "synthetic.tasks.base" in reached
     assert not reached & {"synthetic.tasks", "synthetic.tasks.sudoku9", "synthetic.models", "synthetic.records"}
-    monkeypatch.setattr(models.provenance, "version", lambda _: "99.0")
-    assert models.key(SPEC) != key
+    with monkeypatch.context() as patch:
+        patch.setattr(models.provenance, "version", lambda _: "99.0")
+        assert models.key(SPEC) != key
+    with monkeypatch.context() as patch:
+        patch.setattr(models.catalogue, "source", lambda _: "other data")
+        assert models.key(SPEC) != key
     with pytest.raises(InvalidInput, match="did you mean chain"):
         models.key(replace(SPEC, task="chian"))
 
