@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help figures figures-smoke test check pins bench deep mutants notebooks clean
+.PHONY: help figures figures-smoke reproduce gpu test check pins bench deep mutants notebooks clean
 
 # The Pythons that the pinned torch has wheels for.
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))
@@ -19,6 +19,13 @@ figures: $(CORE)  ## Draw every figure into figures/gallery, from records comput
 
 figures-smoke: $(CORE)  ## Draw every figure from the smallest preset, into build/smoke-gallery
 	$(RUN) -m unmasked figures --all --preset smoke --out build/smoke-gallery
+
+reproduce: $(CORE)  ## Compute everything from nothing, models included, and say what moved: twenty minutes on two cores
+	$(RUN) -m unmasked reproduce
+
+gpu: $(DEV)  ## On a GPU: its agreement with the CPU first, then the h100 preset; an interrupted run goes on
+	$(RUN) -m pytest -q -rs tests/synthetic/test_parity.py
+	$(RUN) -m unmasked reproduce --preset h100 --out build/h100 --jobs 1
 
 test: $(DEV)  ## Run all tests
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -n 2
@@ -49,8 +56,8 @@ else
 	.venv/bin/jupyter-execute --inplace $(NOTEBOOKS:.py=.ipynb)
 endif
 
-clean:  ## Remove the environment, the records and everything built
-	rm -rf .venv records build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache \
+clean:  ## Remove the environment, the records, the models and everything built
+	rm -rf .venv records models build *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache \
 		.benchmarks .hypothesis
 
 # .venv/.core is there as long as the last install, of either part, ran to its end: then bring the environment up to

@@ -72,7 +72,7 @@ def duel(table: DataFrame) -> DataFrame:
         for (rule, parameter), own in mine[mine["kind"] == "duel"].groupby(["rule", "parameter"], sort=False):
             calls = float(own["calls"].mean())
             rows.append({"task": task, "rule": rule, "parameter": parameter, "calls": calls,
-                         **_interval(_wide(own) - elbo)})  # fmt: skip
+                         **_interval(_wide(own) - elbo[:, : own["item"].nunique()])})  # fmt: skip
     return DataFrame(rows)
 
 

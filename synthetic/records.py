@@ -13,7 +13,7 @@ import os
 import time
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,12 +55,12 @@ class Record:
     table: pd.DataFrame
     scalars: dict[str, Scalar]
     modules: dict[str, str]
-    data: dict[str, str]
-    device: str
     versions: dict[str, str]
     machine: dict[str, str | int | None]
     seconds: float
     checksum: str
+    data: dict[str, str] = field(default_factory=dict)
+    device: str = "cpu"
 
 
 @dataclass(frozen=True)
@@ -124,7 +124,7 @@ class Store:
         table, scalars, seconds = self._run(experiment, config, progress)
         return Record(
             experiment, {}, getattr(config, "seed", None), table, dict(scalars), self._code(experiment, config),
-            _data(config), _device(), provenance.versions(), provenance.machine(), seconds, "not kept",
+            provenance.versions(), provenance.machine(), seconds, "not kept", _data(config), _device(),
         )  # fmt: skip
 
     def status(self, experiment: str, config: Any) -> Status:

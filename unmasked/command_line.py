@@ -7,6 +7,7 @@ unmasked tightest schedules.3                  the instance with the least room
 unmasked evaluate mine.py:careful              an unmasking rule of your own against all built-in ones
 unmasked run eb --jobs 2                       records of experiments, models trained where they are missing
 unmasked figures frontiers --out here          figures from records; --all for every one
+unmasked reproduce                             all records, models and figures from nothing, and what moved
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING
 import tyro
 
 from theory.errors import InvalidInput
-from unmasked.options import Check, Command, Evaluate, Explain, Figures, List, Run, Tightest
+from unmasked.options import Check, Command, Evaluate, Explain, Figures, List, Reproduce, Run, Tightest
 
 if TYPE_CHECKING:
     from figures.gallery import Entry
@@ -48,7 +49,7 @@ def main(
 
 
 def _carry_out(
-    command: List | Check | Explain | Tightest | Evaluate | Run | Figures,
+    command: List | Check | Explain | Tightest | Evaluate | Run | Figures | Reproduce,
     store: Store | None,
     figures: Mapping[str, Entry] | None,
 ) -> int:
@@ -65,3 +66,8 @@ def _carry_out(
             from unmasked import record_commands
 
             return record_commands.carry_out(command, store, figures)
+        case Reproduce():
+            from figures.gallery import FIGURES
+            from unmasked import reproduce_commands
+
+            return reproduce_commands.reproduce(command, FIGURES if figures is None else figures)

@@ -57,7 +57,7 @@ class Check:
     replay: Path | None = None
     """Check only the instance that `tightest` saved in this file."""
     preset: str = "laptop"
-    """The size of the experiments behind claims about trained models: smoke, laptop or gpu."""
+    """The size of the experiments behind claims about trained models: smoke, laptop, h100 or gpu."""
     write: bool = False
     """Write the verdicts on trained models to docs/verdicts.md and their summary to README.md as well."""
 
@@ -107,7 +107,7 @@ class Run:
     names: Names = ()
     """The experiments to run."""
     preset: str = "laptop"
-    """The size: smoke, laptop or gpu."""
+    """The size: smoke, laptop, h100 or gpu."""
     force: bool = False
     """Compute them even where they are fresh."""
     jobs: int = CORES
@@ -129,7 +129,7 @@ class Figures:
     list: bool = False
     """Say what the named figures, or all, show and what drawing them would need; draw nothing."""
     preset: str = "laptop"
-    """The size of the experiments: smoke, laptop or gpu."""
+    """The size of the experiments: smoke, laptop, h100 or gpu."""
     set: tuple[str, ...] = ()
     """Settings of the experiment behind one figure, NAME=VALUE, as in --set steps=4."""
     out: Path | None = None
@@ -142,6 +142,20 @@ class Figures:
     """How many processes share the experiments, each on one thread."""
 
 
+@dataclass(frozen=True)
+class Reproduce:
+    """Compute everything from nothing, models included, into a folder of its own, and say which numbers moved."""
+
+    preset: str = "laptop"
+    """The size of the experiments: smoke, laptop, h100 or gpu."""
+    out: Path | None = None
+    """The folder to work in; build/reproduced where none is named. An interrupted run goes on from what is there."""
+    jobs: int = CORES
+    """How many processes share the work, each on one thread."""
+    publish: bool = False
+    """Put the figures and the records of trained models in the place of the published ones."""
+
+
 Command = (
     Annotated[List, tyro.conf.subcommand("list")]
     | Annotated[Check, tyro.conf.subcommand("check")]
@@ -150,4 +164,5 @@ Command = (
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Run, tyro.conf.subcommand("run")]
     | Annotated[Figures, tyro.conf.subcommand("figures")]
+    | Annotated[Reproduce, tyro.conf.subcommand("reproduce")]
 )

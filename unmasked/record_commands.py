@@ -10,6 +10,7 @@ from typing import Any
 from figures import drawing
 from figures.gallery import FIGURES, Entry
 from figures.stamps import Plan
+from synthetic import live
 from synthetic.digest import PROJECT, source_path, syntax_tree
 from synthetic.encoding import encode_config
 from synthetic.progress import reporter
@@ -75,6 +76,9 @@ def figures(command: Figures, store: Store, known: Mapping[str, Entry]) -> None:
     configs = {name: store.preset(name, command.preset) for name in sorted(wanted)}
     announce(store, {n: c for n, c in configs.items() if command.force or not store.status(n, c).fresh}, command.force)
     drawing.draw_all(due, command.preset, out, known, store, Pool(command.jobs), force=command.force)
+    if command.all and command.preset == "laptop" and store.status(live.EXPERIMENT, live.part(store)).published:
+        with reporter() as progress:
+            print(live.check(store, progress))
 
 
 def announce(store: Store, wanted: dict[str, Any], force: bool = False) -> None:

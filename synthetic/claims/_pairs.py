@@ -22,6 +22,9 @@ def values(table: pd.DataFrame, column: str) -> Float[ndarray, "seeds items"]:
 
 
 def halves(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the rows of the even items, to choose on, and of the odd ones, to judge on."""
-    even = table["item"] % 2 == 0
+    """Return the rows of the even items, to choose on, and of the odd ones, to judge on.
+
+    Where there is a single item, an average over the whole law, the seeds are divided so.
+    """
+    even = table["item" if table["item"].nunique() > 1 else "seed"] % 2 == 0
     return table[even], table[~even]

@@ -131,7 +131,7 @@ def markov_entropy(x: Int[Tensor, "rows n"], d: int) -> Float[Tensor, " rows"]:
 
     That chain M is the projection of the law p_out of the rows on Markov chains: H(M) >= H(p_out), and for a Markov
     chain p KL(p_out || p) = KL(p_out || M) + KL(M || p), so E_out[-ln p] - H(M) = KL(M || p) is a lower bound of it.
-    The mean of the pseudo-values is H(M) estimated with bias of order 1 / rows^2; they are items for a bootstrap.
+    The mean of the pseudo-values is H(M) estimated with bias of order 1 / rows^2; they are items of an interval.
     """
     if len(x) < 2:
         raise InvalidInput(f"{len(x)} sequences; expected at least two to leave one out")

@@ -1,14 +1,14 @@
 """NELBO against entropy under several mask schedules, and DUEL's likelihood of every rule, on trained models.
 
 Table: a row for each task, seed, test item and estimate of its log-likelihood (nats): n (its length), kind, rule,
-parameter, value, calls (of the denoiser; nan where that means nothing). Kinds: "data", ln q of the exact law where
-there is one; "elbo", by number of revealed tokens; "time", the same quantity with masks drawn by the mask schedule
-named in `rule` and weighted; both with the exact law as control variate where it is known; "duel", exact under the
+parameter, value, calls (of the denoiser; nan where that means nothing). A small task has one item, the exact average
+over its law. DUEL is scored on the first of the items that the ELBO is estimated on. Kinds: "data", ln q of the exact
+law where there is one; "elbo", by number of revealed tokens; "time", the same quantity with masks drawn by the mask
+schedule named in `rule` and weighted; both with the exact law as control variate where it is known; "duel", exact under the
 deterministic rule, with k or EB's budget as parameter; on small tasks also "random order" (ln mean over all orders) and
-"oracle" (the best order of each sequence, no likelihood).
-Scalars, on small tasks and per seed: "log oracle sum" (the logarithm of the oracle's sum over all sequences) and,
-averaged over the exact law, "law/oracle", "law/left to right", "law/best rule" (dynamic programming over all rules of
-one token a step) and "law/data" (minus the entropy).
+"oracle" (the best order of each sequence, no likelihood) and "best rule" (dynamic programming over all rules of one
+token a step). Scalars, on small tasks and per seed: "log oracle sum" (the logarithm of the oracle's sum over all
+sequences).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ variance grows with the logarithm of the number of draws.
 
 @dataclass(frozen=True)
 class Config:
-    """Tasks, seeds of the models, test items, the most tokens in them, block sizes, EB's budgets, strata of time.
+    """Tasks, seeds of the models, test items, the most tokens in those of DUEL, block sizes, EB's budgets, strata.
 
     Masks are drawn by the model's seed, so that their noise is independent from model to model.
     """
@@ -50,11 +50,11 @@ class Config:
         "chain", "digits", "text", "sudoku4 free", "small/Markov chain", "small/copied pairs", "small/digit patches",
     )  # fmt: skip
     seeds: tuple[int, ...] = tuple(range(20))
-    items: int = 128
+    items: int = 300
     tokens: int = 2560
     blocks: tuple[int, ...] = (1, 2, 4)
     budgets: tuple[float, ...] = (0.3, 1.0, 3.0)
-    draws: int = 32
+    draws: int = 48
 
 
 PRESETS = {
@@ -89,7 +89,7 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
 
 
 def items(config: Config, task: Task) -> int:
-    """Return how many test items are scored: fewer where they are long."""
+    """Return how many test items every rule scores: fewer where they are long."""
     return max(2, min(config.items, config.tokens // task.n))
 
 
@@ -114,7 +114,7 @@ def sampled(config: Config, task: Task, denoiser: Denoiser, progress: Progress) 
     from theory.unmasking.likelihood import log_likelihood
 
     (seed,) = config.seeds
-    examples = trained_models.some(task.test, items(config, task))
+    examples = trained_models.some(task.test, config.items)
 
     def by_count(model: Denoiser) -> Tensor:
         return -_losses.by_count(model, examples, 1, 2 * seed).sum(-1)
@@ -129,8 +129,9 @@ def sampled(config: Config, task: Task, denoiser: Denoiser, progress: Progress) 
             return -_losses.by_time(model, examples, mask, config.draws, 2 * seed + 1)
 
         rows += _rows("time", mask.name, float(config.draws), controlled(by_time, denoiser, task, examples))
+    scored = trained_models.some(task.test, items(config, task)).tokens
     for family, parameter, rule in progress.track(list(rules(config, task.d)), "rules"):
-        score = log_likelihood(rule, denoiser, examples.tokens)
+        score = log_likelihood(rule, denoiser, scored)
         rows += _rows("duel", family, parameter, score.log_likelihood, score.calls)
     return rows
 
@@ -150,7 +151,7 @@ def controlled(estimate: Callable[[Denoiser], Tensor], denoiser: Denoiser, task:
 
 
 def enumerated(config: Config, task: Task, denoiser: Denoiser) -> tuple[list[tuple[Any, ...]], dict[str, float]]:
-    """Return the rows of a task whose sequences fit in a list, every one exact, and the averages over its law."""
+    """Return the rows of a task whose sequences fit in a list: exact averages over its law."""
     import torch
 
     from theory.denoisers import TableDenoiser
@@ -162,26 +163,24 @@ def enumerated(config: Config, task: Task, denoiser: Denoiser) -> tuple[list[tup
     assert task.world is not None
     n, d = task.n, task.d
     table, world = TableDenoiser(denoiser(states.all_states(n, d))), table_of(task.world)
-    law, terms = world.law(), likelihood.order_terms(table, states.all_sequences(n, d))
+    law, sequences = world.law(), states.all_sequences(n, d)
+    terms = likelihood.order_terms(table, sequences)
     oracle = likelihood.best_order(terms)[0]
-    along = likelihood.along(terms, torch.arange(n))
     best = best_rules.best_rule(world, denoiser=table, largest=1)
-    tokens = trained_models.some(task.test, config.items).tokens
-    own = tokens @ _places(n, d)
-    rows = _rows("elbo", "all orders", 1.0, likelihood.elbo(terms)[own])
-    rows += _rows("data", "exact law", 1.0, law[own].log())
-    rows += _rows("random order", "ln mean", 1.0, likelihood.log_uniform(terms)[own])
-    rows += _rows("oracle", "best order", 1.0, oracle[own])
+
+    def mean(kind: str, rule: str, values: Tensor, calls: Tensor | None = None) -> list[tuple[Any, ...]]:
+        inside = law > 0  # a sequence that never occurs may have probability 0 under a rule too
+        spent = None if calls is None else (law @ calls.double())[None]
+        return _rows(kind, rule, 1.0, (law[inside] @ values[inside])[None], spent)
+
+    rows = mean("elbo", "all orders", likelihood.elbo(terms)) + mean("data", "exact law", law.log())
+    rows += mean("random order", "ln mean", likelihood.log_uniform(terms)) + mean("oracle", "best order", oracle)
     for family, rule in {"left to right": LeftToRight(1), **_adaptive(d)}.items():
-        score = likelihood.log_likelihood(rule, table, tokens)
-        rows += _rows("duel", family, 1.0, score.log_likelihood, score.calls)
-    return rows, {
-        "log oracle sum": float(oracle.logsumexp(0)),
-        "law/oracle": float(law @ oracle),
-        "law/left to right": float(law @ along),
-        "law/best rule": best_rules.expected_log_likelihood(best, world),
-        "law/data": float(torch.xlogy(law, law).sum()),
-    }
+        score = likelihood.log_likelihood(rule, table, sequences)
+        rows += mean("duel", family, score.log_likelihood, score.calls)
+    optimum = torch.tensor([best_rules.expected_log_likelihood(best, world)])
+    rows += _rows("best rule", "of one token a step", 1.0, optimum)
+    return rows, {"log oracle sum": float(oracle.logsumexp(0))}
 
 
 def _adaptive(d: int) -> dict[str, SetRule]:
@@ -189,12 +188,6 @@ def _adaptive(d: int) -> dict[str, SetRule]:
 
     proxies = ("confidence", "margin", "entropy") if d > 2 else ("confidence",)
     return {by: TopK(1, by) for by in proxies}
-
-
-def _places(n: int, d: int) -> Tensor:
-    import torch
-
-    return d ** torch.arange(n - 1, -1, -1)
 
 
 def _rows(kind: str, rule: str, parameter: float, values: Tensor, calls: Tensor | None = None) -> list[tuple[Any, ...]]:

@@ -53,7 +53,7 @@ class Config:
     budgets: tuple[float, ...] = (0.3, 1.0, 3.0, 8.0)
     trained: int = 192
     exact: int = 768
-    lawless: int = 32
+    lawless: int = 64
     deltas: int = 16
     states: int = 128
     group: int = 8

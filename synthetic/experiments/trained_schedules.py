@@ -55,8 +55,8 @@ class Config:
         "small/Markov chain", "small/copied pairs", "small/digit patches",
     )  # fmt: skip
     seeds: tuple[int, ...] = tuple(range(20))
-    items: int = 96
-    tokens: int = 3072
+    items: int = 160
+    tokens: int = 5120
     steps: tuple[int, ...] = (2, 4, 8, 16)
     searched: tuple[str, ...] = ("sudoku4", "pairs", "chain")
     search: int = 4

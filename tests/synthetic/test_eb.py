@@ -187,7 +187,7 @@ def planted(
     """Return a record in which every rule has its success: an item is solved when its rank is low enough."""
     generator = np.random.default_rng(0)
     rows = []
-    for task in ("sudoku4", "maze5", "chain"):
+    for task in ("sudoku4", "maze3x4", "chain"):
         for seed in (0, 1, 2):
             rank = (generator.permutation(items) + 0.5) / items
             shift = noise * generator.standard_normal(items)

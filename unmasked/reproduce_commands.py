@@ -1,0 +1,97 @@
+"""`unmasked reproduce`: everything again from nothing, models included, and what moved."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from figures import drawing
+from figures.gallery import Entry
+from synthetic import published
+from synthetic.claims import registry
+from synthetic.comparing import difference
+from synthetic.digest import PROJECT
+from synthetic.judging import judge_all
+from synthetic.progress import Silent
+from synthetic.records import Store
+from synthetic.sweep import Pool
+from theory.errors import InvalidInput
+from theory.files import write_atomically
+from unmasked.options import Reproduce
+from unmasked.record_commands import cost_of
+
+
+def reproduce(command: Reproduce, known: Mapping[str, Entry]) -> int:
+    """Compute every record and draw every figure in a folder of their own; compare them with the published ones."""
+    start = time.perf_counter()
+    folder = command.out or PROJECT / "build" / "reproduced"
+    os.environ["UNMASKED_RECORDS"], os.environ["UNMASKED_MODELS"] = str(folder / "records"), str(folder / "models")
+    store, gallery = Store(folder / "records", shared=None), folder / "gallery"
+    due = drawing.plans((), command.preset, gallery, known, store)
+    names = sorted({name for each in due for name in each.statuses})
+    configs = {name: store.preset(name, command.preset) for name in names}
+    stale = {name: config for name, config in configs.items() if not store.status(name, config).fresh}
+    begun = f"; what is in {folder} already is kept, remove it to start from nothing" if folder.exists() else ""
+    print(f"to compute: {cost_of(store, stale) if stale else 'nothing'}, and {len(due)} figures to draw{begun}")
+    drawing.draw_all(due, command.preset, gallery, known, store, Pool(command.jobs))
+    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    print(f"saved {size / 2**20:.0f} MB in {folder}, {(time.perf_counter() - start) / 60:.1f} minutes")
+    report(store, gallery, command.preset)
+    if command.publish:
+        publish(store, gallery, command.preset)
+    return 0
+
+
+def report(store: Store, gallery: Path, preset: str) -> None:
+    """Say which tables of the gallery moved, which published records, and which verdicts."""
+    import pandas as pd
+
+    ours = drawing.default_folder("laptop")
+    moved = 0
+    for path in sorted(gallery.glob("*.csv")):
+        if not (ours / path.name).exists():
+            print(f"gallery {path.stem}: not published yet")
+            continue
+        try:
+            found = difference(pd.read_csv(path), pd.read_csv(ours / path.name))
+        except InvalidInput as error:
+            print(f"gallery {path.stem}: {error}")
+            continue
+        moved += bool(found.moved)
+        if found.moved:
+            print(f"gallery {path.stem}: {found}")
+    print(f"{moved} of {len(list(gallery.glob('*.csv')))} tables of the gallery moved")
+    there = Store(store.root.parent / "published")  # nothing of one's own in it: what it finds is published
+    before = _verdicts(there, preset)
+    now = _verdicts(store, preset)
+    changed = [name for name in now if before.get(name) not in (None, now[name])]
+    for name in changed:
+        print(f"verdict {name}: {before[name]} -> {now[name]}")
+    known = sum(verdict is not None for verdict in before.values())
+    print(f"{len(changed)} of {known} published verdicts changed")
+
+
+def publish(store: Store, gallery: Path, preset: str) -> None:
+    """Put these figures and the records of trained models in the place of the published ones."""
+    target = drawing.default_folder("laptop")
+    for path in sorted(gallery.iterdir()):
+        if path.is_file():
+            write_atomically(target / path.name, path.read_bytes())
+    names = sorted({experiment for claim in registry().values() for experiment in claim.experiments})
+    paths = [store.path(name, part) for name in names for part in store.parts(name, store.preset(name, preset))]
+    size = published.publish(published.FOLDER, paths)
+    shutil.rmtree(store.root.parent / "published", ignore_errors=True)
+    print(f"published {len(paths)} records of trained models, {size / 2**20:.1f} MB, and the gallery")
+
+
+def _verdicts(store: Store, preset: str) -> dict[str, str | None]:
+    """Return the verdict on every claim about trained models whose records are all there, None for the others."""
+    found: dict[str, str | None] = {}
+    for name, claim in registry().items():
+        configs = {each: store.preset(each, preset) for each in claim.experiments}
+        ready = not any(store.missing(each, config) for each, config in configs.items())
+        found[name] = judge_all({name: claim}, preset, Pool(), Silent(), store)[0].verdict if ready else None
+    return found
