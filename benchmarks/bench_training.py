@@ -10,9 +10,12 @@ from pathlib import Path
 import torch
 
 from benchmarks.harness import Timing, benchmark, one_thread, ratio
-from synthetic.denoisers import Architecture
+from synthetic import tasks, trained
+from synthetic.denoisers import Architecture, exact
 from synthetic.tasks import Examples, unconditional
-from synthetic.training import Run, Training
+from synthetic.training import Run, Training, untrained
+from theory.unmasking.rules.sets import EntropyBounded
+from theory.unmasking.sampling import sample
 
 ARCHITECTURE = Architecture(width=128, depth=4, heads=4)
 SHAPE, D, BATCH = (9, 9), 9, 64
@@ -45,11 +48,38 @@ def training_step_eager() -> Timing:
     return step_against_products(compiled=False)
 
 
+@benchmark(at_most=3.0)
+def twenty_seeds() -> Timing:
+    """a step of twenty seeds of a small task as one stack, over a step of one seed (one thread)"""
+    with one_thread(), tempfile.TemporaryDirectory() as folder:
+        spec = trained.spec("small/Markov chain", "laptop", 0)
+        task, sizes, where = tasks.task(spec.task), spec.architecture, Path(folder)
+        assert isinstance(sizes, Architecture)
+        one, twenty = (Run(task, sizes, spec.training, range(k), where, torch.device("cpu")) for k in (1, 20))
+        return ratio(twenty.advance, one.advance, repeats=25)
+
+
+@benchmark(at_most=1.5)
+def evaluation() -> Timing:
+    """512 Sudoku grids completed by EB, over one forward pass of all grids a denoiser call (one thread)"""
+    with one_thread():
+        task = tasks.task("sudoku4 free")
+        spec = trained.spec(task.name, "laptop", 0)
+        assert isinstance(spec.architecture, Architecture)
+        denoiser = exact(untrained(spec.architecture, task.shape, task.d, 0).eval())
+        blank = torch.full((512, task.n), task.d)
+        calls = int(sample(EntropyBounded(3.0), denoiser, blank, seed=0).nfe.max())
+        return ratio(
+            lambda: sample(EntropyBounded(3.0), denoiser, blank, seed=0),
+            lambda: [denoiser(blank) for _ in range(calls)],
+        )
+
+
 def step_against_products(compiled: bool) -> Timing:
     """Time whole steps (batch, masks, loss, gradient, clipping, AdamW, averaging) and the products of their layers."""
     with one_thread(), tempfile.TemporaryDirectory() as folder:
         training = Training(batch=BATCH, compile=compiled)
-        run = Run(Grids(), ARCHITECTURE, training, 0, Path(folder), torch.device("cpu"))
+        run = Run(Grids(), ARCHITECTURE, training, (0,), Path(folder), torch.device("cpu"))
         return ratio(run.advance, layer_products(), repeats=15)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -68,11 +69,21 @@ def costs_of(store: Store, wanted: Mapping[str, Any], force: bool = False) -> tu
 
 
 def judge_all(
-    claims: Mapping[str, Empirical], preset: str, pool: Pool, progress: Progress, store: Store | None = None
+    claims: Mapping[str, Empirical],
+    preset: str,
+    pool: Pool,
+    progress: Progress,
+    store: Store | None = None,
+    shift: int = 0,
 ) -> list[Judgement]:
-    """Judge claims from the records of their experiments, computing what is missing."""
+    """Judge claims from the records of their experiments, computing what is missing.
+
+    `shift` is added to every seed, for a repetition with models that share nothing with the first ones.
+    """
     store = store or Store()
     configs = _configs(claims, preset, store)
+    if shift:
+        configs = {name: _shifted(config, shift) for name, config in configs.items()}
     stale = {name: config for name, config in configs.items() if not store.status(name, config).fresh}
     compute(store, stale, pool, progress)
     records = {name: store.get_or_compute(name, config) for name, config in configs.items()}
@@ -95,6 +106,10 @@ def as_json(judged: Judgement) -> dict[str, Any]:
         "id": claim.id, "source": claim.source, "statement": claim.statement, "kind": "empirical",
         "verdict": judged.verdict, "findings": findings,
     }  # fmt: skip
+
+
+def _shifted(config: Any, shift: int) -> Any:
+    return dataclasses.replace(config, seeds=tuple(seed + shift for seed in config.seeds))
 
 
 def _configs(claims: Mapping[str, Empirical], preset: str, store: Store) -> dict[str, Any]:

@@ -152,6 +152,8 @@ class Reproduce:
     """The folder to work in; build/reproduced where none is named. An interrupted run goes on from what is there."""
     jobs: int = CORES
     """How many processes share the work, each on one thread."""
+    other_seeds: bool = False
+    """Instead, judge every claim about trained models with other seeds, and say which verdicts change."""
     publish: bool = False
     """Put the figures and the records of trained models in the place of the published ones."""
 

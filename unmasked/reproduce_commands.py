@@ -15,7 +15,7 @@ from synthetic.claims import registry
 from synthetic.comparing import difference
 from synthetic.digest import PROJECT
 from synthetic.judging import judge_all
-from synthetic.progress import Silent
+from synthetic.progress import Silent, reporter
 from synthetic.records import Store
 from synthetic.sweep import Pool
 from theory.errors import InvalidInput
@@ -23,13 +23,17 @@ from theory.files import write_atomically
 from unmasked.options import Reproduce
 from unmasked.record_commands import cost_of
 
+SHIFT = 1000
+"""Added to every seed for a repetition."""
+
 
 def reproduce(command: Reproduce, known: Mapping[str, Entry]) -> int:
     """Compute every record and draw every figure in a folder of their own; compare them with the published ones."""
+    if command.other_seeds:
+        return repeat(command)
     start = time.perf_counter()
-    folder = command.out or PROJECT / "build" / "reproduced"
-    os.environ["UNMASKED_RECORDS"], os.environ["UNMASKED_MODELS"] = str(folder / "records"), str(folder / "models")
-    store, gallery = Store(folder / "records", shared=None), folder / "gallery"
+    folder, store = _apart(command, "reproduced")
+    gallery = folder / "gallery"
     due = drawing.plans((), command.preset, gallery, known, store)
     names = sorted({name for each in due for name in each.statuses})
     configs = {name: store.preset(name, command.preset) for name in names}
@@ -64,14 +68,27 @@ def report(store: Store, gallery: Path, preset: str) -> None:
         if found.moved:
             print(f"gallery {path.stem}: {found}")
     print(f"{moved} of {len(list(gallery.glob('*.csv')))} tables of the gallery moved")
+    compare_verdicts(_verdicts(store, preset), store, preset)
+
+
+def repeat(command: Reproduce) -> int:
+    """Judge every claim about trained models with seeds that share nothing with the published ones."""
+    _, store = _apart(command, "repeated")
+    with reporter() as progress:
+        judged = judge_all(registry(), command.preset, Pool(command.jobs), progress, store, SHIFT)
+    compare_verdicts({each.claim.id: each.verdict for each in judged}, store, command.preset)
+    return 0
+
+
+def compare_verdicts(now: Mapping[str, str | None], store: Store, preset: str) -> None:
+    """Say which verdicts differ from those on the published records, and how many became their opposite."""
     there = Store(store.root.parent / "published")  # nothing of one's own in it: what it finds is published
-    before = _verdicts(there, preset)
-    now = _verdicts(store, preset)
-    changed = [name for name in now if before.get(name) not in (None, now[name])]
+    before = {name: verdict for name, verdict in _verdicts(there, preset).items() if verdict is not None}
+    changed = [name for name in before if now[name] not in (None, before[name])]
     for name in changed:
         print(f"verdict {name}: {before[name]} -> {now[name]}")
-    known = sum(verdict is not None for verdict in before.values())
-    print(f"{len(changed)} of {known} published verdicts changed")
+    opposite = [name for name in changed if "undecided" not in (before[name], now[name])]
+    print(f"{len(changed)} of {len(before)} published verdicts changed, {len(opposite)} of them to the opposite")
 
 
 def publish(store: Store, gallery: Path, preset: str) -> None:
@@ -85,6 +102,13 @@ def publish(store: Store, gallery: Path, preset: str) -> None:
     size = published.publish(published.FOLDER, paths)
     shutil.rmtree(store.root.parent / "published", ignore_errors=True)
     print(f"published {len(paths)} records of trained models, {size / 2**20:.1f} MB, and the gallery")
+
+
+def _apart(command: Reproduce, name: str) -> tuple[Path, Store]:
+    """Return a folder of its own for this work, and a store that finds nothing but what is computed in it."""
+    folder = command.out or PROJECT / "build" / name
+    os.environ["UNMASKED_RECORDS"], os.environ["UNMASKED_MODELS"] = str(folder / "records"), str(folder / "models")
+    return folder, Store(folder / "records", shared=None)
 
 
 def _verdicts(store: Store, preset: str) -> dict[str, str | None]:

@@ -4,10 +4,10 @@ Table: a row for each task, seed, test item and estimate of its log-likelihood (
 parameter, value, calls (of the denoiser; nan where that means nothing). A small task has one item, the exact average
 over its law. DUEL is scored on the first of the items that the ELBO is estimated on. Kinds: "data", ln q of the exact
 law where there is one; "elbo", by number of revealed tokens; "time", the same quantity with masks drawn by the mask
-schedule named in `rule` and weighted; both with the exact law as control variate where it is known; "duel", exact under the
-deterministic rule, with k or EB's budget as parameter; on small tasks also "random order" (ln mean over all orders) and
-"oracle" (the best order of each sequence, no likelihood) and "best rule" (dynamic programming over all rules of one
-token a step). Scalars, on small tasks and per seed: "log oracle sum" (the logarithm of the oracle's sum over all
+schedule named in `rule` and weighted; both with the exact law as control variate where it is known; "duel", exact
+under the deterministic rule, with k or EB's budget as parameter; on small tasks also "random order" (ln mean over all
+orders), "oracle" (the best order of each sequence, no likelihood) and "best rule" (dynamic programming over all rules
+of one token a step). Scalars, on small tasks and per seed: "log oracle sum" (the logarithm of the oracle's sum over all
 sequences).
 """
 
