@@ -175,8 +175,11 @@ def _drawn(name: str, entry: Entry, records: Mapping[str, Record], store: Store,
     from matplotlib import pyplot
 
     with pyplot.style.context(STYLE, after_reset=True):
-        figure, table = load(entry.module, store.sources)[0].draw(records)
+        module = load(entry.module, store.sources)[0]
+        figure, table = module.draw(records)
         paths = () if out is None else save(figure, table, name, out)
+        if out is not None and hasattr(module, "findings"):
+            gallery.write_computed(name, module.findings(table), out)
         pyplot.close(figure)
     return Drawing(name, figure, table, paths)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,7 +9,7 @@ import numpy as np
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from pandas import DataFrame
+from pandas import DataFrame, concat
 
 from figures._intervals import columns
 from figures.looks import plain_ticks, rooted
@@ -19,36 +18,81 @@ from synthetic.itemised import curve, pack, unpack
 from synthetic.records import Record
 
 EXPERIMENTS = ("eb",)
-BY, COLUMNS = "entropy", 3
+BY = "entropy"
 FAMILIES: dict[str, dict[str, Any]] = {
-    "EB": {"color": "#0072B2", "linestyle": "-", "marker": "D", "markersize": 3.6},
-    "Top-k": {"color": "#D55E00", "linestyle": "--", "marker": "o"},
-    "threshold": {"color": "#009E73", "linestyle": ":", "marker": "^"},
+    "EB": {"color": "#0072B2", "linestyle": "-", "marker": "D", "markersize": 3.2},
+    "Top-k": {"color": "#D55E00", "linestyle": "--", "marker": "o", "markersize": 3.6},
+    "threshold": {"color": "#009E73", "linestyle": ":", "marker": "^", "markersize": 3.6},
     "random one": {"color": "black", "linestyle": "none", "marker": "x", "markersize": 6},
 }
 LABELS = {"EB": "EB", "Top-k": "Top-$k$", "threshold": "threshold", "random one": "one token, random order"}
+PROXIES: dict[str, dict[str, Any]] = {
+    "entropy": {"color": "#0072B2", "linestyle": "-", "marker": "D"},
+    "confidence": {"color": "#CC79A7", "linestyle": "--", "marker": "s"},
+    "margin": {"color": "#E69F00", "linestyle": ":", "marker": "v"},
+}
 
 
 def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:
-    """Draw one panel a task: success of puzzles, KL of the rest as far as it is known, with 95 % bands."""
+    """Draw one column a task: quality over calls of every family above, what EB gains over Top-k below, by proxy."""
     record = records["eb"]
-    points = plotted(record)
+    points, gained = plotted(record), gains(record)
     tasks = list(dict.fromkeys(points["task"]))
-    rows = math.ceil((len(tasks) + 1) / COLUMNS)
-    figure, panels = pyplot.subplots(rows, COLUMNS, figsize=(7.0, 2.4 * rows), squeeze=False)
-    for axes, task in zip(panels.flat, tasks, strict=False):
-        _panel(axes, points[points["task"] == task])
-        axes.set_title(task)
-    for axes in panels.flat[len(tasks) :]:
-        axes.set_axis_off()
-    known = [dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True)) for axes in panels.flat]
-    handles = {label: handle for each in known for label, handle in each.items()}
-    seeds = record.table["seed"].nunique()
-    panels.flat[-1].legend(
-        handles.values(), handles.keys(), loc="center", title=f"order by {BY}\n{seeds} seeds, 95% bands"
-    )
+    figure, panels = pyplot.subplots(2, len(tasks), figsize=(7.2, 4.3), squeeze=False, sharex="col")
+    for k, task in enumerate(tasks):
+        _panel(panels[0, k], points[points["task"] == task])
+        _difference(panels[1, k], gained[gained["task"] == task])
+        panels[0, k].set_title(task, fontsize=9)
+    panels[0, 0].set_ylabel("quality, ordered by entropy")
+    panels[1, 0].set_ylabel("EB $-$ Top-$k$ at equal calls")
     figure.supxlabel("mean denoiser calls (NFE)", fontsize=9)
-    return figure, points
+    for row, where in ((panels[0], "outside upper center"), (panels[1], "outside lower center")):
+        known = [dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True)) for axes in row]
+        handles = {label: handle for each in known for label, handle in each.items()}
+        figure.legend(handles.values(), handles.keys(), loc=where, ncol=4, fontsize=8)
+    return figure, concat((points.assign(part="quality"), gained.assign(part="gain")), ignore_index=True)
+
+
+def findings(table: DataFrame) -> str:
+    """Say, for each task, at how many of EB's budgets it is ahead of or behind Top-k at equal calls, by entropy."""
+    rows = table[(table["part"] == "gain") & (table["family"] == BY)]
+    said = []
+    for task, mine in rows.groupby("task", sort=False):
+        ahead, behind = int((mine["low"] > 0).sum()), int((mine["high"] < 0).sum())
+        said.append(f"{task}: {ahead} of {len(mine)} budgets ahead, {behind} behind")
+    return f"With 95 % intervals and order by entropy, {'; '.join(said)}."
+
+
+def gains(record: Record) -> DataFrame:
+    """Return what EB gains over Top-k at equal calls with its interval, by task, proxy (column family) and budget.
+
+    Of puzzles the share solved, else nats a token of held-out data; a gain is positive.
+    """
+    found = []
+    for task, table in record.table.groupby("task", sort=False):
+        puzzle = not (table["nll"] != "").any()
+        for by in PROXIES:
+            mine, other = (table[(table["family"] == name) & (table["by"] == by)] for name in ("EB", "Top-k"))
+            if mine.empty or _repeats(table, by):
+                continue
+            if not puzzle:
+                mine, other = (_divergence(rows, record, by) for rows in (mine, other))
+            measure, sign = ("success", 1.0) if puzzle else ("nll", -1.0)
+            eb, top = curve(mine, measure), curve(other, measure)
+            for k in eb.comparable(top):
+                row = columns(crossed(sign * eb.gain(top, k)))
+                found.append({"task": task, "family": by, "parameter": eb.parameters[k], "nfe": eb.mean_nfe[k],
+                              "measure": "gain over Top-k", "value": row["mean"], **row})  # fmt: skip
+    return DataFrame(found).drop(columns="mean").round(6)
+
+
+def _repeats(table: DataFrame, by: str) -> bool:
+    """Return whether a proxy ranks as entropy does, to the last token, as of two symbols it must."""
+    columns_ = ["seed", "family", "parameter"]
+    one, two = (table[(table["family"] == "EB") & (table["by"] == name)] for name in (BY, by))
+    if by == BY or len(one) != len(two):
+        return False
+    return bool((one.sort_values(columns_)["nfe"].to_numpy() == two.sort_values(columns_)["nfe"].to_numpy()).all())
 
 
 def plotted(record: Record) -> DataFrame:
@@ -75,10 +119,10 @@ def _surprisals(task: str, record: Record) -> dict[int, str]:
     return {seed: str(record.scalars[key]) for seed, key in keys.items() if key in record.scalars}
 
 
-def _divergence(rows: DataFrame, record: Record) -> DataFrame:
+def _divergence(rows: DataFrame, record: Record, by: str = BY) -> DataFrame:
     """Return the rows with nll per token less a reference: -ln q where the law is known, else Top-1's nll."""
     task = rows["task"].iloc[0]
-    tops = record.table.query("task == @task and family == 'Top-k' and by == @BY and parameter == 1")
+    tops = record.table.query("task == @task and family == 'Top-k' and by == @by and parameter == 1")
     reference = {**dict(zip(tops["seed"], tops["nll"], strict=True)), **_surprisals(task, record)}
     tokens = {seed: float(record.scalars[f"{task}/{seed}/masked"]) for seed in reference}
     texts = [
@@ -102,24 +146,38 @@ def _points(rows: DataFrame, task: str, name: str, measure: str, column: str) ->
 
 
 def _panel(axes: Axes, points: DataFrame) -> None:
-    puzzle = points["measure"].iloc[0] == "share solved"
+    measure = points["measure"].iloc[0]
     for name, look in FAMILIES.items():
         mine = points[points["family"] == name]
         if not len(mine):
             continue
         style = {"markeredgecolor": "black", "markeredgewidth": 0.4} if name != "random one" else {}
-        axes.plot(mine["nfe"], mine["value"], label=LABELS[name], clip_on=False, **style, **look)
-        if len(mine) > 1:
-            axes.fill_between(mine["nfe"], mine["low"], mine["high"], color=look["color"], alpha=0.18, linewidth=0)
-        else:
-            errors = ([mine["value"].iloc[0] - mine["low"].iloc[0]], [mine["high"].iloc[0] - mine["value"].iloc[0]])
-            axes.errorbar(mine["nfe"], mine["value"], errors, fmt="none", ecolor="black", elinewidth=0.8, capsize=2)
-    most = points["nfe"].max()
-    axes.set(xscale="log", xlim=(0.93, 1.1 * most), ylabel=points["measure"].iloc[0])
-    plain_ticks(axes.xaxis, [tick for tick in (1, 2, 4, 8, 16, 32, 64, 128) if tick <= 1.1 * most])
-    if puzzle:
+        axes.plot(mine["nfe"], mine["value"], label=LABELS[name], clip_on=False, linewidth=1, **style, **look)
+        errors = (mine["value"] - mine["low"], mine["high"] - mine["value"])
+        axes.errorbar(mine["nfe"], mine["value"], errors, fmt="none", ecolor=look["color"], elinewidth=0.7)
+    _calls(axes, points)
+    place, side = ((0.97, 0.04), "bottom") if measure == "share solved" else ((0.97, 0.97), "top")
+    axes.annotate(measure.replace(" (", "\n("), place, xycoords="axes fraction", fontsize=7, ha="right", va=side)
+    if measure == "share solved":
         axes.set_ylim(0, 1.03)
         plain_ticks(axes.yaxis, [0, 0.2, 0.4, 0.6, 0.8, 1])
-    elif points["measure"].iloc[0].startswith("KL ("):
+    elif measure.startswith("KL ("):
         rooted(axes.yaxis, 1.08 * points["high"].max())
+
+
+def _difference(axes: Axes, rows: DataFrame) -> None:
+    for by, look in PROXIES.items():
+        mine = rows[rows["family"] == by].sort_values("nfe")
+        errors = (mine["value"] - mine["low"], mine["high"] - mine["value"])
+        axes.errorbar(mine["nfe"], mine["value"], errors, label=f"by {by}", markersize=3.4, linewidth=1, capsize=1.5,
+                      elinewidth=0.7, markeredgecolor="black", markeredgewidth=0.3, **look)  # fmt: skip
+    axes.axhline(0, color="black", linewidth=0.8, linestyle="-", zorder=1)
+    _calls(axes, rows)
+
+
+def _calls(axes: Axes, rows: DataFrame) -> None:
+    most = rows["nfe"].max()
+    axes.set(xscale="log", xlim=(0.9, 1.15 * most))
+    plain_ticks(axes.xaxis, [tick for tick in (1, 2, 4, 8, 16, 32, 64, 128) if tick <= 1.1 * most])
+    axes.tick_params(labelsize=7)
     axes.grid(True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +11,15 @@ from figures.saving import output_paths
 from theory.errors import unknown
 from theory.files import write_atomically
 
+CAPTIONS = "captions.json"
+
 
 @dataclass(frozen=True)
 class Entry:
     """One figure. Its module defines `EXPERIMENTS`, the names of the records it is drawn from, as
     a literal tuple of strings, and `draw(records)`, which returns the matplotlib figure and a
-    table of what is plotted."""
+    table of what is plotted. Where it defines `findings(table)`, the sentences that this returns are
+    added to the caption: numbers that come from models that were trained are computed, never typed."""
 
     module: str
     paper: str
@@ -164,7 +168,8 @@ def select(names: Iterable[str], figures: Mapping[str, Entry]) -> dict[str, Entr
 def write_page(figures: Mapping[str, Entry], out: Path, options: str = "") -> None:
     """Write `README.md` in `out`, showing every figure that has been drawn there."""
     drawn = {name: entry for name, entry in figures.items() if _is_drawn(name, out)}
-    page = "\n".join(["# Gallery", *(_section(name, entry, options) for name, entry in drawn.items())])
+    found = computed(out)
+    page = "\n".join(["# Gallery", *(_section(name, e, options, found.get(name, "")) for name, e in drawn.items())])
     path, data = out / "README.md", f"{page}\n".encode()
     if not path.exists() or path.read_bytes() != data:
         write_atomically(path, data)
@@ -174,13 +179,25 @@ def _is_drawn(name: str, out: Path) -> bool:
     return all(path.exists() for path in output_paths(name, out))
 
 
-def _section(name: str, entry: Entry, options: str) -> str:
+def computed(out: Path) -> dict[str, str]:
+    """Return the computed part of the captions of the figures in a folder, by name."""
+    path = out / CAPTIONS
+    return dict(json.loads(path.read_text())) if path.exists() else {}
+
+
+def write_computed(name: str, text: str, out: Path) -> None:
+    """Keep the computed part of one caption beside the figures."""
+    found = {**computed(out), name: text}
+    write_atomically(out / CAPTIONS, json.dumps(dict(sorted(found.items())), indent=1, ensure_ascii=False) + "\n")
+
+
+def _section(name: str, entry: Entry, options: str, found: str) -> str:
     return f"""
 ## {name}
 
 ![{name}]({name}.png)
 
-{entry.caption}
+{" ".join(filter(None, (entry.caption, found)))}
 
 - Paper: {entry.paper}, {entry.figure}
 - Files: [PNG]({name}.png), [PDF]({name}.pdf), [plotted data]({name}.csv)

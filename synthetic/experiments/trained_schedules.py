@@ -51,12 +51,12 @@ class Config:
 
     scale: str = "laptop"
     tasks: tuple[str, ...] = (
-        "sudoku4", "pairs", "chain", "digits", "maze3x4",
+        "sudoku4", "pairs", "chain", "digits",
         "small/Markov chain", "small/copied pairs", "small/digit patches",
     )  # fmt: skip
     seeds: tuple[int, ...] = tuple(range(20))
-    items: int = 160
-    tokens: int = 5120
+    items: int = 128
+    tokens: int = 4096
     steps: tuple[int, ...] = (2, 4, 8, 16)
     searched: tuple[str, ...] = ("sudoku4", "pairs", "chain")
     search: int = 4
