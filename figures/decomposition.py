@@ -40,6 +40,16 @@ def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:
     return figure, shortened(record.table, *NAMES[:-1], "kl", "slack", "mc_path", "mc_error")
 
 
+def findings(table: DataFrame) -> str:
+    """Say how much of the entropy bound the joint dependence error of EB is, and the least room anywhere."""
+    mine = table[(table["family"] == "EB") & (table["bound"] > 1e-6)]
+    share = mine["joint_dependence"].sum() / mine["bound"].sum()
+    return (
+        f"Over all tasks, models and budgets EB's joint dependence error is {share:.0%} of its entropy bound; the "
+        f"least room that the bound leaves at any step of any rule is {table['slack'].min():.2g} nats."
+    )
+
+
 def _errors(axes: Axes, table: DataFrame) -> None:
     eb, top = (_means(table[table["family"] == family]) for family in ("EB", "Top-k"))
     top = top.sort_index().drop_duplicates("nfe")  # Top-4 needs two steps like Top-3, with more error

@@ -92,11 +92,11 @@ FIGURES: dict[str, Entry] = {
     ),
     "eb_trained": Entry(
         "figures.eb_trained", EB, "the Sudoku and maze figures, and section D.3, on small trained models",
-        "On Sudoku three models solve more by a threshold than by EB in the mean; the bands, over seeds too, overlap.",
+        "Quality over calls of EB, Top-k and thresholds; below, what EB gains over Top-k at equal calls, by proxy.",
     ),
     "decomposition": Entry(
         "figures.decomposition", EB, "eqs. (7) and (8) on trained models",
-        "Where EB saves calls on trained models the error is joint dependence, below the entropy bound everywhere.",
+        "The errors of EB and Top-k on trained models, split into the model's and that of parallel unmasking.",
     ),
     "duel_elbo": Entry(
         "figures.duel_elbo", DUEL, "section 4: which inequality holds",
@@ -132,27 +132,27 @@ FIGURES: dict[str, Entry] = {
     ),
     "likelihood": Entry(
         "figures.likelihood", DUEL, "section 4: DUEL against the ELBO, for every rule, on trained models",
-        "At one token a step DUEL and the ELBO agree; with fewer calls left to right loses most on chain and text.",
+        "NELBO above the entropy under every mask schedule; DUEL minus ELBO over calls, task by task.",
     ),
     "trained_schedules": Entry(
         "figures.trained_schedules", ENERGY, "Fig. 5 and Table 1, with the computed schedule of arXiv 2511.04647",
-        "Schedules computed from measured losses have the least path KL on Sudoku; for pairs none is below linear.",
+        "Measured losses, schedules computed from them, and every schedule's path KL and success against linear's.",
     ),
     "trained_punt": Entry(
         "figures.trained_punt", PUNT, "section 4: quality at equal calls, and Assumption 3.3, on trained models",
-        "PUNT is ahead of Top-k and EB on an exact chain; three trained models do not tell. Pair tests seldom mislead.",
+        "KL and success of PUNT, Top-k and EB over calls, and how often the premises of PUNT fail.",
     ),
     "trained_infogain": Entry(
         "figures.trained_infogain", INFO_GAIN, "cumulative entropy and Case 1, on trained models at equal compute",
-        "Output entropy falls more than the cumulative entropy that Info-Gain lowers; in a x b = c factors come late.",
+        "What Info-Gain lowers, and what it costs in diversity; what it decodes first of a product.",
     ),
     "trained_speculative": Entry(
         "figures.trained_speculative", SPECULATIVE, "Algorithm 4 on masked chains, with trained models",
-        "In a random order a trained chain takes a quarter of the calls at unchanged law; Top-k pays in KL.",
+        "Calls of speculative decoding over the window, and its error beside that of parallel decoding.",
     ),
     "gstar_trained": Entry(
         "figures.gstar_trained", STAR, "Figs. 2 and 3 and section 4.5, with trained predictors and exact laws",
-        "Trained guidance helps in few evaluations and on constraints; on soft laws many evaluations make it harmful.",
+        "Trained error predictors: how well they rank errors, and what guided refinement gains over masked diffusion.",
     ),
 }  # fmt: skip
 

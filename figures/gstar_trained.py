@@ -51,6 +51,17 @@ def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:
     return figure, DataFrame(plotted, columns=columns)
 
 
+def findings(table: DataFrame) -> str:
+    """Say at which budgets trained guidance is better or worse than masked diffusion beyond its interval."""
+    rows = table[(table["panel"] == "budget") & (table["condition"] == "G-Star+")]
+    said = []
+    for task, mine in rows.groupby("task", sort=False):
+        better = [f"{x:g}" for x in mine.loc[mine["high"] < 1, "x"]]
+        worse = [f"{x:g}" for x in mine.loc[mine["low"] > 1, "x"]]
+        said.append(f"{_short(task)} better at {', '.join(better) or 'none'}, worse at {', '.join(worse) or 'none'}")
+    return f"Guided refinement against masked diffusion, by evaluations a sequence: {'; '.join(said)}."
+
+
 def _auc(axes: Axes, tables: Mapping[str, DataFrame], looks: Mapping[str, Any]) -> list[tuple[Any, ...]]:
     found: list[tuple[Any, ...]] = []
     for j, (task, table) in enumerate(tables.items()):

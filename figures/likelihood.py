@@ -30,14 +30,15 @@ ESTIMATES: dict[str, dict[str, Any]] = {
     "squared sine": {"color": "#0072B2", "marker": "s", "label": "squared sine"},
     "Beta": {"color": "#009E73", "marker": "^", "label": "Beta"},
 }
-PANELS = 3
+COLUMNS = 3
 
 
 def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:
     """Draw the NELBO above the entropy in the first panel, then DUEL minus ELBO against calls, one panel a task."""
     table = records["likelihood"].table
-    scored = [task for task in dict.fromkeys(table["task"]) if not _listed(table, task)][:PANELS]
-    figure, panels = pyplot.subplots(2, 2, figsize=(7.0, 5.6))
+    scored = [task for task in dict.fromkeys(table["task"]) if not _listed(table, task)]
+    rows = -(-(len(scored) + 1) // COLUMNS)
+    figure, panels = pyplot.subplots(rows, COLUMNS, figsize=(7.2, 2.6 * rows), squeeze=False)
     gaps = excess(table)
     _excess(panels[0, 0], gaps)
     gains = duel(table[table["task"].isin(scored)])
@@ -46,10 +47,26 @@ def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:
         axes.set_title(f"{task}, $n$ = {table.loc[table['task'] == task, 'n'].iloc[0]}")
     for axes in panels.flat[1 + len(scored) :]:
         axes.set_axis_off()
-    handles = dict(zip(*reversed(panels[0, 1].get_legend_handles_labels()), strict=True))
+    known = [dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True)) for axes in panels.flat[1:]]
+    handles = {label: handle for each in known for label, handle in each.items()}
     figure.legend(handles.values(), handles.keys(), loc="outside upper center", ncol=5)
     plotted = DataFrame([*gaps.to_dict("records"), *gains.to_dict("records")])
     return figure, shortened(plotted, "calls", "mean", "low", "high")
+
+
+def findings(table: DataFrame) -> str:
+    """Say where one token a step agrees with the ELBO, and what several tokens a step cost most."""
+    gains = table[table["parameter"].notna() & (table["rule"] != "EB")]
+    one, several = gains[gains["parameter"] == 1], gains[gains["parameter"] > 1]
+    holds = int(((one["low"] <= 0) & (one["high"] >= 0)).sum())
+    text = f"At one token a step {holds} of {len(one)} intervals of DUEL minus ELBO hold 0."
+    if several.empty:
+        return text
+    worst = several.loc[several["mean"].idxmin()]
+    return (
+        f"{text} The largest loss with several tokens a step is that of {worst['rule']} on {worst['task']}, "
+        f"{-worst['mean']:.1f} nats [{-worst['high']:.1f}, {-worst['low']:.1f}] at {worst['parameter']:g} a step."
+    )
 
 
 def excess(table: DataFrame) -> DataFrame:

@@ -50,6 +50,22 @@ def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:
     return figure, concat(plotted, ignore_index=True).round(6)
 
 
+def findings(table: DataFrame) -> str:
+    """Say how often diversity falls more than the objective, and what comes first in a x b = c."""
+    fallen = table[table["part"] == "falls"]
+    more = int((fallen["entropy"] > fallen["surprise"]).sum())
+    text = f"Output entropy falls by more than the cumulative entropy for {more} of {len(fallen)} tasks and forms."
+    case = table[(table["part"] == "case") & (table["form"] == "mean") & (table["candidates"] > 0)]
+    if case.empty:
+        return text
+    row = case.iloc[0]
+    return (
+        f"{text} Of a x b = c the mean form with {row['candidates']:g} candidates decodes the product before any "
+        f"factor with probability {row['product']:.2f} [{row['product_low']:.2f}, {row['product_high']:.2f}], both "
+        f"factors first with {row['factors']:.2f} [{row['factors_low']:.2f}, {row['factors_high']:.2f}]."
+    )
+
+
 def falls(rows: DataFrame) -> DataFrame:
     """Return what N candidates take from the cumulative and from the output entropy of one candidate, by task."""
     found = []

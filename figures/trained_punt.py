@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -60,6 +61,19 @@ def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:
     _shares(panels[1, 1], shares[shares["task"] == "chain"])
     figure.legend(*panels[0, 0].get_legend_handles_labels(), loc="outside upper center", ncol=4)
     return figure, concat([drawn, shares], ignore_index=True).round(6)
+
+
+def findings(table: DataFrame) -> str:
+    """Say how PUNT's KL on the chain compares with Top-k's at the same calls, interpolated between two of its sizes."""
+    said = []
+    for side in ("exact", "trained"):
+        mine = table[(table["task"] == "chain") & (table["denoiser"] == side) & table["kl"].notna()]
+        punt, top = (mine[mine["family"] == family].sort_values("nfe") for family in ("PUNT", "Top-k"))
+        if len(punt) and len(top) > 1:
+            there = np.interp(punt["nfe"], top["nfe"], top["kl"])
+            ahead = int((punt["kl"].to_numpy() < there).sum())
+            said.append(f"with {side} conditionals below Top-k's at {ahead} of {len(punt)} thresholds")
+    return f"The KL of PUNT on the chain is, at equal calls and in the mean, {' and '.join(said)}." if said else ""
 
 
 def failures(rows: DataFrame) -> DataFrame:

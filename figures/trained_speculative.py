@@ -48,6 +48,16 @@ def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:
     return figure, drawn.round(6)
 
 
+def findings(table: DataFrame) -> str:
+    """Say how many calls of one token a call the widest window needs on the chain, order by order."""
+    chain = table[(table["task"] == "chain") & (table["part"] == "window")]
+    said = []
+    for order, rows in chain.groupby("order", sort=False):
+        one, wide = rows.loc[rows["parameter"].idxmin()], rows.loc[rows["parameter"].idxmax()]
+        said.append(f"{wide['calls'] / one['calls']:.0%} ({order}, window {wide['parameter']:g})")
+    return f"Speculation on the trained chain takes {', '.join(said)} of the calls of one token a call, at its law."
+
+
 def _calls(axes: Axes, rows: DataFrame, tokens: float) -> None:
     for order, look in ORDERS.items():
         mine = rows[rows["order"] == order].sort_values("parameter")

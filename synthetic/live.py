@@ -18,6 +18,11 @@ def part(store: Store, preset: str = "laptop") -> Any:
     return replace(store.preset(EXPERIMENT, preset), tasks=(TASK,), seeds=(SEED,))
 
 
+def is_due(store: Store) -> bool:
+    """Return whether the record of this run is a published one."""
+    return EXPERIMENT in store.experiments and store.status(EXPERIMENT, part(store)).published
+
+
 def check(store: Store, progress: Progress) -> str:
     """Train the model where that was not done yet, measure it, and say how its numbers agree with the published ones.
 

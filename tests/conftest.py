@@ -80,10 +80,10 @@ class Lab:
     def experiments(self) -> dict[str, str]:
         return {"tiny": f"{self.package}.tiny"}
 
-    def store(self) -> Any:
+    def store(self, folder: str = "records", shared: Path | None = None) -> Any:
         from synthetic.records import Store
 
-        return Store(self.root / "records", experiments=self.experiments, sources=self.root)
+        return Store(self.root / folder, experiments=self.experiments, sources=self.root, shared=shared)
 
     def config(self, **fields: Any) -> Any:
         return importlib.import_module(self.experiments["tiny"]).Config(**fields)

@@ -76,7 +76,7 @@ def figures(command: Figures, store: Store, known: Mapping[str, Entry]) -> None:
     configs = {name: store.preset(name, command.preset) for name in sorted(wanted)}
     announce(store, {n: c for n, c in configs.items() if command.force or not store.status(n, c).fresh}, command.force)
     drawing.draw_all(due, command.preset, out, known, store, Pool(command.jobs), force=command.force)
-    if command.all and command.preset == "laptop" and store.status(live.EXPERIMENT, live.part(store)).published:
+    if command.all and command.preset == "laptop" and live.is_due(store):
         with reporter() as progress:
             print(live.check(store, progress))
 

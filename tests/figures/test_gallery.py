@@ -96,7 +96,7 @@ def test_what_differs_between_machines_is_not_written() -> None:
 
 def test_the_second_run_draws_nothing_and_imports_no_library(lab) -> None:
     args = ("--out", str(lab.root / "out"))
-    assert _in_new_process(lab, *args).splitlines()[-1] == "matplotlib pandas"
+    assert _in_new_process(lab, *args).splitlines()[-1] == "matplotlib pandas torch"
     times = {path: path.stat().st_mtime_ns for path in (lab.root / "out").iterdir()}
     assert _in_new_process(lab, *args) == "picture: up to date\n\n"
     assert times == {path: path.stat().st_mtime_ns for path in (lab.root / "out").iterdir()}
