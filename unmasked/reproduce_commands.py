@@ -63,6 +63,7 @@ def report(store: Store, gallery: Path, preset: str) -> None:
             found = difference(pd.read_csv(path), pd.read_csv(ours / path.name))
         except InvalidInput as error:
             print(f"gallery {path.stem}: {error}")
+            moved += 1
             continue
         moved += bool(found.moved)
         if found.moved:
