@@ -38,14 +38,15 @@ def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:
     record = records["eb"]
     points, gained = plotted(record), gains(record)
     tasks = list(dict.fromkeys(points["task"]))
-    figure, panels = pyplot.subplots(2, len(tasks), figsize=(7.2, 4.3), squeeze=False, sharex="col")
+    figure, panels = pyplot.subplots(2, len(tasks), figsize=(7.2, 4.6), squeeze=False)
     for k, task in enumerate(tasks):
         _panel(panels[0, k], points[points["task"] == task])
         _difference(panels[1, k], gained[gained["task"] == task])
+        panels[1, k].set_xlim(panels[0, k].get_xlim())
         panels[0, k].set_title(task, fontsize=9)
-    panels[0, 0].set_ylabel("quality, ordered by entropy")
-    panels[1, 0].set_ylabel("EB $-$ Top-$k$ at equal calls")
-    figure.supxlabel("mean denoiser calls (NFE)", fontsize=9)
+    panels[0, 0].set_ylabel("order by entropy", fontsize=8)
+    panels[1, 0].set_ylabel("gain of EB over Top-$k$\nat equal calls", fontsize=8)
+    panels[1, len(tasks) // 2].set_xlabel("mean denoiser calls a sequence (NFE)", fontsize=8)
     for row, where in ((panels[0], "outside upper center"), (panels[1], "outside lower center")):
         known = [dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True)) for axes in row]
         handles = {label: handle for each in known for label, handle in each.items()}
@@ -157,7 +158,14 @@ def _panel(axes: Axes, points: DataFrame) -> None:
         axes.errorbar(mine["nfe"], mine["value"], errors, fmt="none", ecolor=look["color"], elinewidth=0.7)
     _calls(axes, points)
     place, side = ((0.97, 0.04), "bottom") if measure == "share solved" else ((0.97, 0.97), "top")
-    axes.annotate(measure.replace(" (", "\n("), place, xycoords="axes fraction", fontsize=7, ha="right", va=side)
+    axes.annotate(
+        measure.replace(" (", "\n(").replace("KL above ", "KL above\n").replace(" per token", "\na token"),
+        place,
+        xycoords="axes fraction",
+        fontsize=6.5,
+        ha="right",
+        va=side,
+    )
     if measure == "share solved":
         axes.set_ylim(0, 1.03)
         plain_ticks(axes.yaxis, [0, 0.2, 0.4, 0.6, 0.8, 1])

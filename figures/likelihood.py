@@ -105,7 +105,7 @@ def _excess(axes: Axes, gaps: DataFrame) -> None:
     axes.set_xscale("symlog", linthresh=0.1, linscale=1.0)
     ticks = [tick for tick in (-1, -0.1, 0, 0.1, 1) if gaps["low"].min() <= tick <= gaps["high"].max() or tick == 0]
     plain_ticks(axes.xaxis, ticks)
-    axes.set(xlabel="NELBO minus entropy (nats a sequence)", title="NELBO, with masks drawn by")
+    axes.set(xlabel="NELBO − entropy (nats)", title="NELBO, with masks drawn by")
     axes.legend(loc="best", fontsize=7, handlelength=1.2, labelspacing=0.3, frameon=True, framealpha=0.9)
     axes.grid(True, axis="x")
 
