@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from synthetic import models, tasks
-from synthetic.denoisers import Architecture, exact
+from synthetic.denoisers import Architecture, ExactDenoiser, exact
 from synthetic.denoisers import preset as architecture
 from synthetic.progress import reporter
 from synthetic.tasks.base import Examples
@@ -41,6 +41,27 @@ class Rows:
     train: Examples
     test: Examples
     world: World | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Answering:
+    """A network's denoiser that is not asked about an empty batch, which attention cannot take."""
+
+    network: ExactDenoiser
+
+    @property
+    def n(self) -> int:
+        return self.network.n
+
+    @property
+    def d(self) -> int:
+        return self.network.d
+
+    def __call__(self, z: Tensor) -> Tensor:
+        return self.network(z) if len(z) else torch.zeros(0, self.n, self.d, dtype=torch.float64)
+
+    def __repr__(self) -> str:
+        return repr(self.network)
 
 
 @dataclass(frozen=True, repr=False)
@@ -81,7 +102,7 @@ class Run(Shown):
     @functools.cached_property
     def denoiser(self) -> Denoiser:
         """Return the model as a denoiser: float64 log-conditionals, exactly normalised."""
-        return exact(self.trained.denoiser)
+        return _Answering(exact(self.trained.denoiser))
 
     @functools.cached_property
     def cross_entropy_by_count(self) -> losses.CrossEntropy:
