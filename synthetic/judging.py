@@ -13,7 +13,7 @@ from synthetic.records import Store
 from synthetic.sweep import Pool, compute, needed_models
 
 SECONDS_A_PETAFLOP = 12_000.0
-"""About what two CPU cores take for 1e15 operations of training: measured on the 47 models of the laptop preset."""
+"""About what two CPU cores take for 1e15 operations of training: measured on the models of the laptop preset."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,47 @@
+"""Everything again in a folder of its own: what it says, what it leaves alone, and repetitions with other seeds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from figures.gallery import FIGURES
+from synthetic import judging
+from synthetic.digest import PROJECT
+from unmasked.command_line import main
+
+
+@pytest.fixture
+def reproduce(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """Run the command on one figure in the smallest preset and return what it printed."""
+    monkeypatch.setenv("UNMASKED_RECORDS", "restored")
+    monkeypatch.setenv("UNMASKED_MODELS", "restored")
+
+    def run(*options: str) -> str:
+        args = ["reproduce", "--preset", "smoke", "--out", str(tmp_path / "own"), *options]
+        assert main(args, figures={"toy": FIGURES["toy"]}) == 0
+        return capsys.readouterr().out
+
+    return run
+
+
+def test_it_says_what_it_computes_and_what_moved_and_leaves_the_gallery_alone(tmp_path, reproduce) -> None:
+    gallery = PROJECT / "figures" / "gallery"
+    before = (gallery / "toy.csv").read_bytes()
+    said = reproduce()
+    assert "to compute: 1 run of toy, and 1 figures to draw" in said
+    assert "tables of the gallery moved" in said and "published verdicts changed" in said
+    assert (gallery / "toy.csv").read_bytes() == before
+    assert sorted(path.name for path in (tmp_path / "own").iterdir()) == ["gallery", "records"]
+    again = reproduce()
+    assert "to compute: nothing" in again and "remove it to start from nothing" in again
+
+
+def test_a_repetition_shares_no_seed() -> None:
+    @dataclass(frozen=True)
+    class Config:
+        seeds: tuple[int, ...] = (0, 1, 2)
+
+    assert judging._shifted(Config(), 1000).seeds == (1000, 1001, 1002)
