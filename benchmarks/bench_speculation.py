@@ -6,7 +6,8 @@ import time
 
 from torch import Generator
 
-from benchmarks.harness import Timing, benchmark, one_thread, ratio
+from benchmarks.harness import Timing, benchmark, ratio
+from synthetic.devices import one_thread
 from theory.speculation.gaussian import TOY, diffusion
 from theory.speculation.sampling import plain, speculate
 

@@ -11,7 +11,8 @@ from collections.abc import Callable
 import numpy as np
 import torch
 
-from benchmarks.harness import Timing, benchmark, one_thread, ratio
+from benchmarks.harness import Timing, benchmark, ratio
+from synthetic.devices import one_thread
 from theory import schedules
 from theory.reference import laws as reference
 from theory.reference import samplers as reference_samplers

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.harness import Timing, benchmark, one_thread, ratio
+from benchmarks.harness import Timing, benchmark, ratio
 from synthetic import tasks, trained
 from synthetic.denoisers import Architecture, exact
+from synthetic.devices import one_thread
 from synthetic.tasks import Examples, unconditional
 from synthetic.training import Run, Training, untrained
 from theory.unmasking.rules.sets import EntropyBounded

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import pkgutil
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import benchmarks
@@ -67,19 +66,6 @@ def ratio(numerator: Callable[[], object], denominator: Callable[[], object], re
     pairs = [(_seconds(numerator), _seconds(denominator)) for _ in range(repeats + 1)][1:]
     above, below = zip(*pairs, strict=True)
     return Timing(statistics.median(above), statistics.median(below))
-
-
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Compute on one thread, as a sweep's workers do; short steps on more wait for each other on a busy machine."""
-    import torch
-
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def discover() -> dict[str, Benchmark]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,7 @@ def difference(one: pd.DataFrame, two: pd.DataFrame) -> Difference:
     """Compare two tables cell by cell; a cell of text may hold several numbers, separated by blanks.
 
     A difference is relative to the larger of the two numbers, and counts as whole where one of them is missing. Raises
-    InvalidInput for tables of other shapes or columns.
+    InvalidInput for tables of other shapes or columns, or with other counts of numbers in one.
     """
     if list(one.columns) != list(two.columns) or len(one) != len(two):
         raise InvalidInput(
@@ -44,7 +45,7 @@ def difference(one: pd.DataFrame, two: pd.DataFrame) -> Difference:
     for name in one.columns:
         mine, theirs = (_numbers(table[name]) for table in (one, two))
         if len(mine) != len(theirs):
-            return Difference(len(mine), abs(len(mine) - len(theirs)), 1.0, name)
+            raise InvalidInput(f"column {name} holds {len(mine)} and {len(theirs)} numbers; expected as many in both")
         apart = _relative(mine, theirs)
         numbers += len(mine)
         moved += int((apart > 0).sum())
@@ -54,7 +55,7 @@ def difference(one: pd.DataFrame, two: pd.DataFrame) -> Difference:
 
 
 def _numbers(column: pd.Series) -> np.ndarray:  # type: ignore[type-arg]  # of any type
-    """Return all numbers in a column; words are told apart by a hash."""
+    """Return all numbers in a column; a word counts as the number that its checksum is."""
     if column.dtype.kind in "fiub":
         return column.to_numpy(dtype=np.float64)
     return np.array([_number(part) for text in column for part in str(text).split()], dtype=np.float64)
@@ -64,7 +65,7 @@ def _number(part: str) -> float:
     try:
         return float(part)
     except ValueError:
-        return float(int.from_bytes(part.encode()[:6]))
+        return float(zlib.crc32(part.encode()))
 
 
 def _relative(one: np.ndarray, two: np.ndarray) -> np.ndarray:

@@ -78,12 +78,12 @@ def judge_all(
 ) -> list[Judgement]:
     """Judge claims from the records of their experiments, computing what is missing.
 
-    `shift` is added to every seed, for a repetition with models that share nothing with the first ones.
+    `shift` is added to every seed, for a repetition with other models on the same data.
     """
     store = store or Store()
     configs = _configs(claims, preset, store)
     if shift:
-        configs = {name: _shifted(config, shift) for name, config in configs.items()}
+        configs = {name: shifted(config, shift) for name, config in configs.items()}
     stale = {name: config for name, config in configs.items() if not store.status(name, config).fresh}
     compute(store, stale, pool, progress)
     records = {name: store.get_or_compute(name, config) for name, config in configs.items()}
@@ -108,7 +108,8 @@ def as_json(judged: Judgement) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _shifted(config: Any, shift: int) -> Any:
+def shifted(config: Any, shift: int) -> Any:
+    """Return a config with `shift` added to every seed."""
     return dataclasses.replace(config, seeds=tuple(seed + shift for seed in config.seeds))
 
 

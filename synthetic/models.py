@@ -37,7 +37,10 @@ CODE = ("synthetic.denoisers", "synthetic.losses", "synthetic.training")
 BOOKKEEPING = ("evaluate_every", "evaluate_rows", "checkpoint_every")
 """Settings that leave the weights as they are."""
 STACKED = 2**19
-"""Numbers in a hidden state (members x batch x n x width) up to which stacking pays on a CPU."""
+"""Numbers in a hidden state (members x batch x n x width) up to which a CPU stacks.
+
+Measured on one core: a stack of 20 takes a third less a seed at n = 6, width 32, one of 4 nothing less at n = 32, 64.
+"""
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from synthetic import published
 from synthetic.claims import registry
 from synthetic.comparing import difference
 from synthetic.digest import PROJECT
-from synthetic.judging import judge_all
+from synthetic.judging import judge_all, shifted
 from synthetic.progress import Silent, reporter
 from synthetic.records import Store
 from synthetic.sweep import Pool
@@ -50,7 +50,7 @@ def reproduce(command: Reproduce, known: Mapping[str, Entry]) -> int:
 
 
 def report(store: Store, gallery: Path, preset: str) -> None:
-    """Say which tables of the gallery moved, which published records, and which verdicts."""
+    """Say which tables of the gallery moved, and which verdicts."""
     import pandas as pd
 
     ours = drawing.default_folder("laptop")
@@ -73,8 +73,12 @@ def report(store: Store, gallery: Path, preset: str) -> None:
 
 
 def repeat(command: Reproduce) -> int:
-    """Judge every claim about trained models with seeds that share nothing with the published ones."""
+    """Judge every claim about trained models with seeds that are none of the published ones, on the same test items."""
     _, store = _apart(command, "repeated")
+    names = sorted({name for claim in registry().values() for name in claim.experiments})
+    wanted = {name: shifted(store.preset(name, command.preset), SHIFT) for name in names}
+    stale = {name: config for name, config in wanted.items() if not store.status(name, config).fresh}
+    print(f"to compute: {cost_of(store, stale) if stale else 'nothing'}")
     with reporter() as progress:
         judged = judge_all(registry(), command.preset, Pool(command.jobs), progress, store, SHIFT)
     compare_verdicts({each.claim.id: each.verdict for each in judged}, store, command.preset)

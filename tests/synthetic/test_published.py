@@ -83,9 +83,21 @@ def test_differences_are_counted_and_sized() -> None:
     assert (found.numbers, found.moved, found.largest, found.where) == (8, 2, 1.0, "value")
     assert difference(table, table.assign(items=["1 2.2 3", "4"])).largest == pytest.approx(0.2 / 2.2)
     assert difference(table, table.assign(name=["a", "c"])).moved == 1
-    assert difference(table, table.assign(items=["1 2", "4"])).largest == 1.0
+    with pytest.raises(InvalidInput, match="column items holds 4 and 3 numbers"):
+        difference(table, table.assign(items=["1 2", "4"]))
+    assert difference(table, table.assign(name=["a", "b-and-more"])).moved == 1
+    long = pd.DataFrame({"name": ["confidence by entropy"]})
+    assert difference(long, pd.DataFrame({"name": ["confidence by margin"]})).moved == 1
     with pytest.raises(InvalidInput, match="expected the same rows and columns"):
         difference(table, table[:1])
+
+
+def test_a_live_table_further_off_than_another_seed_disagrees() -> None:
+    published = pd.DataFrame({"seed": [1, 1], "kl": [0.5, 0.25]})
+    other = pd.DataFrame({"seed": [2, 2], "kl": [0.55, 0.25]})
+    assert live.agreement(published, published, other).startswith("all 4 numbers are equal")
+    assert "1 of 4 numbers moved" in live.agreement(published.assign(kl=[0.5, 0.2500001]), published, other)
+    assert "DISAGREES" in live.agreement(published.assign(kl=[0.5, 0.3]), published, other)
 
 
 def test_the_live_check_is_of_a_published_run() -> None:

@@ -450,7 +450,7 @@ def test_what_is_missing_of_a_kind_is_trained_as_one_stack(tmp_path, monkeypatch
     specs = [replace(SPEC, seed=seed) for seed in (0, 1, 2)]
     alone = models.finished(specs[1], Silent(), "cpu", tmp_path)
     trained: list[list[int]] = []
-    monkeypatch.setattr(models, "train", lambda *a: trained.append(a[3]) or train(*a))  # type: ignore[func-returns-value]
+    monkeypatch.setattr(models, "train", lambda *a: trained.append(a[3]) or train(*a))  # type: ignore[func-returns-value]  # noted, then called
     found = models.together(specs, Silent(), "cpu", tmp_path)
     assert trained == [[0, 2]]
     assert same(found[1], alone)

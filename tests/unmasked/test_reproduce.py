@@ -44,4 +44,4 @@ def test_a_repetition_shares_no_seed() -> None:
     class Config:
         seeds: tuple[int, ...] = (0, 1, 2)
 
-    assert judging._shifted(Config(), 1000).seeds == (1000, 1001, 1002)
+    assert judging.shifted(Config(), 1000).seeds == (1000, 1001, 1002)
