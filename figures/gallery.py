@@ -35,6 +35,9 @@ PUNT = "Azangulov, Pandeva, Prasad, Zazo, Karmalkar, arXiv 2510.21961"
 SPECULATIVE = "De Bortoli, Galashov, Gretton, Doucet, arXiv 2501.05370"
 STAR = "Meshchaninov et al., arXiv 2510.08369"
 REMDM = "Wang, Schiff, Sahoo, Kuleshov, arXiv 2503.00307"
+ORDERS = "Garg, Kohli, Sarawagi, arXiv 2511.19152"
+SOURCES = "Jia, Zhou, Liu, Jiang, Jiang, arXiv 2511.18159"
+VRPO = "Zhu et al., arXiv 2505.19223"
 INFO_GAIN = "Yang, Teoh, Yang, Zhang, Lamb, arXiv 2602.18176"
 
 FIGURES: dict[str, Entry] = {
@@ -153,6 +156,26 @@ FIGURES: dict[str, Entry] = {
     "gstar_trained": Entry(
         "figures.gstar_trained", STAR, "Figs. 2 and 3 and section 4.5, with trained predictors and exact laws",
         "Trained error predictors: how well they rank errors, and what guided refinement gains over masked diffusion.",
+    ),
+    "training_losses": Entry(
+        "figures.training_losses", SOURCES, "the losses of public training code, exactly on three small worlds",
+        "Mean and spread of public training losses as estimates of the NELBO, for perturbed exact conditionals.",
+    ),
+    "training_variance": Entry(
+        "figures.training_variance", SOURCES, "the three sources of variance, P-POTS and MIRROR",
+        "Above, what each masking level adds to the variance of one estimate; below, that variance at equal passes.",
+    ),
+    "decoding_orders": Entry(
+        "figures.decoding_orders", ORDERS, "Eq. 7 and Algorithm 1, with the infimum over weights",
+        "Left, the law over decoding orders for weights 1/2, 2 and 7/10; right, the NELBO on the way to a fixed order.",
+    ),
+    "preference_scores": Entry(
+        "figures.preference_scores", VRPO, "Theorem 1, with sharp bounds",
+        "What an estimated score does to the preference loss, for random laws of the estimate, against both bounds.",
+    ),
+    "preference_draws": Entry(
+        "figures.preference_draws", VRPO, "Propositions 1 and 2",
+        "How the variance of a preference score falls with masks, and what sharing them with the reference gains.",
     ),
 }  # fmt: skip
 

@@ -21,6 +21,8 @@ from theory.errors import InvalidInput, unknown
 from theory.worlds.states import check_states
 
 PARTS = ("head", "block", "full")
+CACHED, FILLING = 2**21, 2**27
+"""Numbers in the widest layer of one evaluation on a CPU (fastest of 2^16 to 2^25 at n = 6 to 64) and on a GPU."""
 
 
 @dataclass(frozen=True)
@@ -169,11 +171,12 @@ def _member(whole: Transformer, k: int) -> Transformer:
 class ExactDenoiser:
     """A network in float64, exactly normalised, without gradients: what rules, engines and samplers are given.
 
-    States are asked about in batches on the network's device, and the answers come back to the states' device.
+    States are asked about in parts on the network's device, and the answers come back to the states' device. A part
+    holds `batch` states; by default as many as keep the widest layer in a CPU's cache, or fill a GPU.
     """
 
     model: Transformer
-    batch: int = 2048
+    batch: int | None = None
 
     @property
     def n(self) -> int:
@@ -188,17 +191,22 @@ class ExactDenoiser:
     @torch.no_grad()
     def __call__(self, z: Int[Tensor, "batch n"]) -> Float[Tensor, "batch n d"]:
         """Return ln p(x_i = v | z). Raises InvalidInput for states that are not of this network."""
-        device = next(self.model.parameters()).device
+        device = self.model.symbols.device
         tokens = check_states(z, self.n, self.d)
-        found = [self.model(part.to(device)).double().log_softmax(-1) for part in torch.split(tokens, self.batch)]
-        return torch.cat(found).to(z.device)
+        size, found = self.model.architecture, torch.empty((*z.shape, self.d), dtype=torch.float64, device=z.device)
+        widest = self.n * size.width * size.expansion
+        part = self.batch or max(1, (CACHED if device.type == "cpu" else FILLING) // widest)
+        for start in range(0, len(tokens), part):
+            rows = tokens[start : start + part].to(device)
+            found[start : start + part] = self.model(rows).double().log_softmax(-1)
+        return found
 
     def __repr__(self) -> str:
         return f"denoiser 'transformer' (n = {self.n}, d = {self.d}, log-probabilities)"
 
 
-def exact(model: Transformer, batch: int = 2048) -> ExactDenoiser:
-    """Return a network as a denoiser of float64 log-conditionals, exactly normalised, asked in batches of states."""
+def exact(model: Transformer, batch: int | None = None) -> ExactDenoiser:
+    """Return a network as a denoiser of float64 log-conditionals, exactly normalised, asked in parts of states."""
     return ExactDenoiser(model, batch)
 
 

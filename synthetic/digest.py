@@ -19,7 +19,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 PLUMBING = (
     "synthetic.catalogue", "synthetic.checkpoints", "synthetic.digest", "synthetic.encoding", "synthetic.experiments",
     "synthetic.loading", "synthetic.models", "synthetic.progress", "synthetic.provenance", "synthetic.sealed",
-    "synthetic.tasks", "theory.errors", "theory.files", "theory.showing",
+    "synthetic.sizes", "synthetic.tasks", "theory.errors", "theory.files", "theory.showing",
 )  # fmt: skip
 """Modules that no number depends on: they keep, name, find and report results. A task's own module counts by itself."""
 

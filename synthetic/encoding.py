@@ -7,8 +7,11 @@ the fewest digits that give the same number back.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import inspect
 import json
 import math
+import types
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -36,12 +39,27 @@ def encode(value: Any, where: str) -> Any:
         return value
     if isinstance(value, list | tuple):
         return [encode(item, where) for item in value]
+    if inspect.isfunction(value):
+        return {"function": value.__qualname__, "code": _code(value)}
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         return {key: encode(item, f"{where}.{key}") for key, item in value.items()}
     raise InvalidInput(
         f"{where} is a {type(value).__name__}; a record keeps numbers, strings, booleans and "
         "lists or string-keyed dicts of them"
     )
+
+
+def _code(function: types.FunctionType) -> str:
+    """Return a digest of what a function computes: bytecode, constants, names, defaults and what it closes over."""
+    held = [cell.cell_contents for cell in function.__closure__ or ()]
+    parts = [_bytecode(function.__code__), repr(function.__defaults__)]
+    parts += [_code(value) if inspect.isfunction(value) else repr(value) for value in held]
+    return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def _bytecode(code: types.CodeType) -> str:
+    constants = [_bytecode(each) if inspect.iscode(each) else repr(each) for each in code.co_consts]
+    return repr((code.co_code.hex(), constants, code.co_names))
 
 
 def decode(value: Any) -> Any:

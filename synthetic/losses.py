@@ -1,12 +1,7 @@
-"""The NELBO of a masked denoiser as an average over masks, by count or by time, in nats per sequence.
+"""The loss of masked tokens and the held-out NELBO of a denoiser, in nats per sequence.
 
-Of a sequence with m free tokens (the rest are given, never masked),
-
-    by count    k uniform on 1..m, a uniform set of k free tokens masked, weight m / k
-    by time     t uniform on (0, 1], every free token masked with probability t, weight 1 / t
-
-times the sum over masked i of -ln p(x_i | z) has the NELBO of theory/reference/nelbo.py as its mean (arXiv 2406.03736,
-section 3). k and t are stratified over the batch: that of each sequence alone is still uniform.
+Masks and weights are drawn by an estimator of `theory.training.estimators`, whose mean is the NELBO of
+theory/reference/nelbo.py.
 """
 
 from __future__ import annotations
@@ -14,50 +9,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Generator, Tensor
+from torch import Tensor
 
-from theory.errors import InvalidInput, unknown
+from theory.errors import InvalidInput
+from theory.training.estimators import BY_COUNT, Estimator, Exactly, draw
 
-Form = Literal["count", "time"]
-Masks = tuple[Bool[Tensor, "batch n"], Float[Tensor, " batch"]]
 Conditionals = Callable[[Int[Tensor, "batch n"]], Float[Tensor, "batch n d"]]
 """States to log-conditionals."""
 
 EXACT_COUNTS = 8
 """Up to this many free tokens a held-out NELBO takes every count, beyond it a stratified sample of them."""
-
-
-def draw_masks(form: str, given: Bool[Tensor, "batch n"], generator: Generator) -> Masks:
-    """Return masked positions and the weight of each sequence, on the CPU. Raises InvalidInput for an unknown form."""
-    if form not in FORMS:
-        raise unknown("loss", form, FORMS)
-    batch = len(given)
-    shuffled = torch.randperm(batch, generator=generator)
-    quantiles = (shuffled + torch.rand(batch, generator=generator, dtype=torch.float64)) / batch
-    return FORMS[form](given, quantiles, generator)
-
-
-def count_masks(given: Bool[Tensor, "batch n"], quantile: Float[Tensor, " batch"], generator: Generator) -> Masks:
-    """Mask k of the m free tokens, k = 1 + floor(m quantile); the weight is m / k (0 where nothing is free)."""
-    free = (~given).sum(-1)
-    count = torch.minimum((quantile * free).long() + 1, free)
-    scores = torch.rand(given.shape, generator=generator).masked_fill(given, 2.0)
-    first = torch.arange(given.shape[-1]) < count[:, None]
-    masked = torch.zeros_like(given).scatter(-1, scores.argsort(-1), first)
-    return masked, (free / count.clamp(min=1)).float()
-
-
-def time_masks(given: Bool[Tensor, "batch n"], quantile: Float[Tensor, " batch"], generator: Generator) -> Masks:
-    """Mask every free token with probability t = 1 - quantile; the weight is 1 / t."""
-    time = (1 - quantile).float()
-    return (torch.rand(given.shape, generator=generator) < time[:, None]) & ~given, 1 / time
-
-
-FORMS: dict[str, Callable[[Tensor, Tensor, Generator], Masks]] = {"count": count_masks, "time": time_masks}
 
 
 def masked_loss(
@@ -120,16 +84,15 @@ def held_out_losses(
     """
     most = int((~given).sum(-1).max())
     repeats = max(1, most if most <= EXACT_COUNTS else draws)
+    estimator = Estimator("held out", Exactly(), BY_COUNT, levels=repeats, strata="draws")
     generator = torch.Generator().manual_seed(seed)
     means = []
     for x, kept in _chunks(tokens, given, max(1, batch // repeats)):
-        x, kept = x.repeat_interleave(repeats, 0), kept.repeat_interleave(repeats, 0)
-        strata = torch.arange(repeats).repeat(len(x) // repeats)
-        quantiles = (strata + torch.rand(len(x), generator=generator, dtype=torch.float64)) / repeats
-        masks = count_masks(kept.cpu(), quantiles, generator)
-        masked, weight = (part.to(x.device) for part in masks)
-        losses = masked_loss(denoise(x.masked_fill(masked, d)), x, masked, weight)
-        means.append(losses.double().view(-1, repeats).mean(-1).cpu())
+        drawn = draw(estimator, kept.cpu(), generator)
+        masked, weight = (part.flatten(0, 1).to(x.device) for part in (drawn.masked, drawn.weight))
+        true = x.repeat(repeats, 1)
+        losses = masked_loss(denoise(true.masked_fill(masked, d)), true, masked, weight)
+        means.append(losses.double().view(repeats, -1).mean(0).cpu())
     return torch.cat(means)
 
 

@@ -32,6 +32,7 @@ from synthetic.experiments import registry
 from synthetic.loading import load
 from synthetic.progress import Progress, Silent
 from synthetic.sealed import Damage, checksum, seal, unseal
+from synthetic.sizes import SIZES, size_of
 from theory.errors import InvalidInput, unknown
 from theory.files import records_folder, write_atomically
 
@@ -65,12 +66,16 @@ class Record:
 
 @dataclass(frozen=True)
 class Status:
-    """Whether the stored record can be used; each reason says precisely why not."""
+    """Whether the stored record can be used; each reason says precisely why not.
+
+    `notes` says what is wrong with a record of one's own where a published one is used in its place.
+    """
 
     reasons: tuple[str, ...]
     checksum: str | None = None
     damaged: bool = False
     published: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def fresh(self) -> bool:
@@ -107,14 +112,12 @@ class Store:
     ) -> Record:
         """Return the stored record where it is fresh, and compute and store it where not."""
         status, payload = self._inspect(experiment, config)
+        used = payload is not None and not force
+        if status.damaged:
+            instead = "the published one is used" if used else "computing it again"
+            warnings.warn(f"{'; '.join(status.reasons or status.notes)}: {instead}", DamagedRecord, stacklevel=2)
         if payload is not None and not force:
             return _record(payload)
-        if status.damaged:
-            warnings.warn(
-                f"{'; '.join(status.reasons)}: computing it again",
-                DamagedRecord,
-                stacklevel=2,
-            )
         payload = self._compute(experiment, config, progress or Silent())
         write_atomically(self.path(experiment, config), seal(payload))
         return _record(payload)
@@ -192,7 +195,8 @@ class Store:
         changes = self._changes(experiment, config, found)
         if changes:
             return Status((*own.reasons, *(f"published record: {change}" for change in changes))), None
-        return Status((), checksum=checksum(found), published=True), found
+        notes = own.reasons if own.damaged else ()
+        return Status((), checksum=checksum(found), published=True, damaged=own.damaged, notes=notes), found
 
     def _own(self, experiment: str, config: Any) -> tuple[Status, dict[str, Any] | None]:
         path = self.path(experiment, config)
@@ -218,7 +222,7 @@ class Store:
         return [
             *([_describe_change(edits)] if edits else []),
             *provenance.changed_modules(payload["modules"], self._code(experiment, config)),
-            *(f"data of {task} changed" for task in now if before.get(task) != now[task]),
+            *(f"{what} changed" for what in now if before.get(what) != now[what]),
         ]
 
     def _code(self, experiment: str, config: Any) -> dict[str, str]:
@@ -276,9 +280,13 @@ def default_root() -> Path:
 
 
 def _data(config: Any) -> dict[str, str]:
-    """Return the digests of data that come from other packages, by task."""
-    found = {task: catalogue.source(task) for task in getattr(config, "tasks", ()) if isinstance(task, str)}
-    return {task: digest for task, digest in found.items() if digest}
+    """Return what a result rests on beside code and config: data from other packages, the sizes of trained models."""
+    tasks = [task for task in getattr(config, "tasks", ()) if isinstance(task, str)]
+    found = {f"data of {task}": catalogue.source(task) for task in tasks}
+    scale = getattr(config, "scale", None)
+    if scale in SIZES:
+        found |= {f"models of {task}": size_of(task, scale).described() for task in tasks}
+    return {name: digest for name, digest in found.items() if digest}
 
 
 def _device() -> str:

@@ -6,8 +6,10 @@ One table of models, so that experiments that ask the same task at the same scal
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from synthetic.sizes import size_of
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,48 +20,6 @@ if TYPE_CHECKING:
     from theory.denoisers import Denoiser
 
 C = TypeVar("C")
-
-
-@dataclass(frozen=True)
-class Size:
-    """An architecture, how long and fast it is trained, and for how many seeds at most."""
-
-    width: int
-    depth: int
-    steps: int
-    rate: float = 2e-3
-    batch: int = 64
-    ema: float = 0.99
-    heads: int = 4
-    seeds: int = 20
-
-
-SIZES: dict[str, dict[str, Size]] = {
-    "smoke": {"": Size(16, 1, 40, batch=16)},
-    "laptop": {
-        "": Size(64, 3, 800, seeds=4),
-        "small": Size(32, 2, 800, rate=3e-3, seeds=12),
-        "small/a x b = c": Size(32, 2, 2000, rate=3e-3, seeds=12),
-        "sudoku4": Size(64, 3, 800, rate=3e-3, batch=32, seeds=6),
-        "maze3x4": Size(64, 3, 1800, rate=3e-3, heads=8, seeds=4),
-        "digits": Size(64, 3, 800, rate=3e-3, batch=32, seeds=4),
-        "text": Size(64, 3, 1200, rate=3e-3, batch=32, seeds=4),
-    },
-    "h100": {
-        "": Size(128, 4, 4000, batch=256, seeds=10),
-        "small": Size(32, 2, 2000, rate=3e-3, batch=256),
-        "sudoku9": Size(256, 8, 8000, rate=1e-3, batch=256, ema=0.999, heads=8, seeds=2),
-        "maze10": Size(192, 8, 4000, rate=1e-3, batch=64, ema=0.999, heads=8, seeds=2),
-    },
-    "gpu": {"": Size(256, 8, 50_000, rate=5e-4, batch=256, ema=0.9995), "small": Size(64, 3, 10_000, batch=256)},
-}
-"""By scale, then by task or its family (the name before a slash); "" is the rest."""
-
-
-def size_of(task: str, scale: str) -> Size:
-    """Return the size of a task's models at a scale."""
-    sizes = SIZES[scale]
-    return sizes.get(task) or sizes.get(task.split("/")[0]) or sizes[""]
 
 
 def seeds_of(config: Any, task: str) -> tuple[int, ...]:

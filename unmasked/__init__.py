@@ -5,6 +5,7 @@
     um.fit(rows, d)                       a small masked diffusion model of one's own data, trained and measured
     um.trained(task, preset)              a small model that the figures use, found on disk or trained
     um.denoiser(model, ...)               a network, function or table as the denoiser of all of these
+    um.training.losses(world, denoiser)   bias and variance of public training losses, exactly; also of one's own
     um.claim(statement)                   an inequality of one's own, checked on drawn worlds, with a shrunk witness
     um.claims(paper=..., refuted=True)    a table of the claims of the papers, with their verdicts
     um.explore.rules(world, rules)        tables of what the notebooks show: rules, schedules' errors, remasking, rounds
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from theory.worlds import information as information
     from unmasked import exploring as explore
     from unmasked import strategies as strategies
+    from unmasked import training as training
     from unmasked.entry import world as world
     from unmasked.fitting import fit as fit
     from unmasked.fitting import trained as trained
@@ -116,6 +118,7 @@ _PLACES: dict[str, tuple[str, str]] = {
     "figures": ("figures.drawing", ""),
     "schedules": ("theory.schedules", ""),
     "strategies": ("unmasked.strategies", ""),
+    "training": ("unmasked.training", ""),
     "worlds": ("theory.worlds", ""),
     "Denoiser": ("theory.denoisers", "Denoiser"),
     "InfoGain": ("theory.unmasking.rules.info_gain", "InfoGain"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,19 @@ import torch
 from torch import Tensor
 
 from synthetic import models, tasks
-from synthetic.denoisers import Architecture, ExactDenoiser, exact
+from synthetic.denoisers import Architecture, exact
 from synthetic.denoisers import preset as architecture
+from synthetic.encoding import encode
 from synthetic.progress import reporter
+from synthetic.sizes import SIZES
 from synthetic.tasks.base import Examples
-from synthetic.trained import SIZES, spec
+from synthetic.trained import spec
 from synthetic.training import Trained, Training, train
 from theory.denoisers import Denoiser
 from theory.errors import InvalidInput, unknown
 from theory.schedules import Schedule
 from theory.showing import Shown
+from theory.training.estimators import Estimator
 from theory.unmasking import losses, sampling
 from theory.worlds import World
 from unmasked.entry import sampler
@@ -41,27 +44,6 @@ class Rows:
     train: Examples
     test: Examples
     world: World | None
-
-
-@dataclass(frozen=True, eq=False)
-class _Answering:
-    """A network's denoiser that is not asked about an empty batch, which attention cannot take."""
-
-    network: ExactDenoiser
-
-    @property
-    def n(self) -> int:
-        return self.network.n
-
-    @property
-    def d(self) -> int:
-        return self.network.d
-
-    def __call__(self, z: Tensor) -> Tensor:
-        return self.network(z) if len(z) else torch.zeros(0, self.n, self.d, dtype=torch.float64)
-
-    def __repr__(self) -> str:
-        return repr(self.network)
 
 
 @dataclass(frozen=True, repr=False)
@@ -102,7 +84,7 @@ class Run(Shown):
     @functools.cached_property
     def denoiser(self) -> Denoiser:
         """Return the model as a denoiser: float64 log-conditionals, exactly normalised."""
-        return _Answering(exact(self.trained.denoiser))
+        return exact(self.trained.denoiser)
 
     @functools.cached_property
     def cross_entropy_by_count(self) -> losses.CrossEntropy:
@@ -137,6 +119,7 @@ def fit(
     *,
     steps: int = 600,
     model: Architecture | str = "small",
+    loss: str | Estimator = "count",
     given: Any = None,
     world: World | None = None,
     seed: int = 0,
@@ -148,6 +131,8 @@ def fit(
 
     `rows` is an integer array (rows, n), `given` marks positions that are conditioned on and never masked, `model` a
     size ("tiny", "small", "medium", "large") or an Architecture, `world` the exact law of the rows where it is known.
+    `loss` draws masks and weights: "count", "time", or an estimator of `um.training`; one with several draws passes
+    each row of a batch as often.
     The run is kept on disk by what determines it: the same call finds it again, and one that was interrupted goes on
     where it was. Raises InvalidInput.
 
@@ -160,7 +145,7 @@ def fit(
     data = _rows(rows, d, given, name, world)
     size = architecture(model) if isinstance(model, str) else model
     training = Training(
-        steps=steps, warmup=max(1, steps // 20), ema=0.99 if steps < 5000 else 0.999,
+        steps=steps, loss=loss, warmup=max(1, steps // 20), ema=0.99 if steps < 5000 else 0.999,
         evaluate_every=max(1, steps // 4), checkpoint_every=max(1, steps // 4),
     )  # fmt: skip
     with reporter() as progress:
@@ -204,7 +189,8 @@ def _rows(rows: Any, d: int | None, given: Any, name: str, world: World | None) 
 
 def _digest(data: Rows, size: Architecture, training: Training, seed: int) -> str:
     parts: list[Tensor] = [data.train.tokens, data.train.given, data.test.tokens, data.test.given]
-    digest = hashlib.sha256(repr((data.shape, data.d, size, training, seed)).encode())
+    settings = encode(asdict(training), "training")  # functions of one's own by what they compute
+    digest = hashlib.sha256(repr((data.shape, data.d, size, settings, seed)).encode())
     for part in parts:
         digest.update(part.numpy().tobytes())
     return digest.hexdigest()

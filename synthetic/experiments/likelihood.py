@@ -51,10 +51,10 @@ class Config:
     )  # fmt: skip
     seeds: tuple[int, ...] = tuple(range(20))
     items: int = 300
-    tokens: int = 2560
+    tokens: int = 3840
     blocks: tuple[int, ...] = (1, 2, 4)
     budgets: tuple[float, ...] = (0.3, 1.0, 3.0)
-    draws: int = 48
+    draws: int = 40
 
 
 PRESETS = {

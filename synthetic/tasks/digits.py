@@ -17,14 +17,14 @@ from synthetic.tasks.base import Success, Task, strict, unconditional
 from synthetic.tasks.draws import streams
 from theory.errors import InvalidInput
 
-REFERENCE, TEST = 550, 300
+REFERENCE, TEST = 450, 512
 THRESHOLD = 8.0
 FLIP = 0.1
 TAIL = 0.1
 
 
 def build(seed: int = 0) -> Task:
-    """Return the task: 1750 different images in three parts, about 900 to train on, 550 to score with, 300 to test.
+    """Return the task: 1750 different images in three parts, about 790 to train on, 450 to score with, 512 to test.
 
     Identical images count once, so no test image occurs in training or in the reference. Writers are not
     recorded in this data set; one writer's digits may be on both sides.

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import itertools
-import math
 
 import numpy as np
 import pytest
 import torch
 
 from synthetic import losses
-from synthetic.losses import FORMS, count_masks, draw_masks, held_out_losses, held_out_nelbo, masked_loss, time_masks
+from synthetic.losses import held_out_losses, held_out_nelbo, masked_loss
 from theory import denoisers, worlds
 from theory.errors import InvalidInput
-from theory.ledger import hoeffding_margin
 from theory.reference import nelbo as reference_nelbo
+from theory.training.estimators import BY_COUNT, BY_LEVEL, Exactly
 from theory.worlds.tree import sticky_chain
 
 N, D = 3, 2
@@ -47,9 +46,10 @@ def counted(table: np.ndarray, law: np.ndarray, plant: float = 0.0) -> float:
     """The mean over every count and every set, with the weights that the code gives."""
     total = 0.0
     for k in range(1, N + 1):
-        quantile = torch.tensor([(k - 0.5) / N], dtype=torch.float64)
-        masked, weight = count_masks(torch.zeros(1, N, dtype=torch.bool), quantile, torch.Generator().manual_seed(k))
+        level = torch.tensor([(k - 0.5) / N], dtype=torch.float64)
+        masked = Exactly().draw(level, torch.rand(1, N), torch.zeros(1, N, dtype=torch.bool))
         assert int(masked.sum()) == k
+        weight = BY_COUNT.of(level, masked.sum(-1), torch.tensor([N]), torch.ones(1))
         sets = [shown for shown in itertools.product((0, 1), repeat=N) if N - sum(shown) == k]
         total += sum(mean_loss(table, law, s, weight * k / (k + plant)) for s in sets) / len(sets) / N
     return total
@@ -60,8 +60,7 @@ def timed(table: np.ndarray, law: np.ndarray, power: float = 1.0) -> float:
     nodes, shares = np.polynomial.legendre.leggauss(N)
     total = 0.0
     for t, share in zip((nodes + 1) / 2, shares / 2, strict=True):
-        given = torch.zeros(1, N, dtype=torch.bool)
-        _, weight = time_masks(given, torch.tensor([1 - t]), torch.Generator())
+        weight = BY_LEVEL.of(torch.tensor([t]), torch.tensor([0]), torch.tensor([N]), torch.ones(1))
         for shown in itertools.product((0, 1), repeat=N):
             chance = t ** (N - sum(shown)) * (1 - t) ** sum(shown)
             total += share * chance * mean_loss(table, law, shown, weight**power)
@@ -71,7 +70,7 @@ def timed(table: np.ndarray, law: np.ndarray, power: float = 1.0) -> float:
 def test_both_forms_have_the_nelbo_as_their_mean(table, law) -> None:
     model = denoisers.denoiser(table, outputs="probabilities")
     claimed = reference_nelbo.nelbo_by_count(model, worlds.TableWorld(law))
-    rounding = N * 2.0**-23  # the weights are float32; one relative rounding in each, doubled in 1 - (1 - t)
+    rounding = N * 2.0**-23  # the weights of the form by count are float32; one relative rounding in each
     for found in (counted(table, law), timed(table, law)):
         assert abs(found - claimed) <= claimed * rounding
 
@@ -81,50 +80,6 @@ def test_a_wrong_weight_is_refuted(table, law) -> None:
     claimed = reference_nelbo.nelbo_by_count(model, worlds.TableWorld(law))
     for found in (counted(table, law, plant=1.0), counted(table, law, plant=0.01), timed(table, law, power=0.99)):
         assert abs(found - claimed) > 1e-3 * claimed
-
-
-def test_sets_of_a_count_are_equally_likely() -> None:
-    rows = 60_000
-    given = torch.zeros(rows, 5, dtype=torch.bool)
-    given[:, 1] = True
-    masked, weight = draw_masks("count", given, torch.Generator().manual_seed(3))  # rows independent within strata
-    assert not masked[:, 1].any()
-    assert torch.equal(weight, 4 / masked.sum(-1))
-    sets = (masked * torch.tensor([1, 2, 4, 8, 16])).sum(-1)
-    margin = hoeffding_margin(rows, 1)
-    for shown in itertools.product((0, 1), repeat=5):
-        code, k = sum(s << i for i, s in enumerate(shown)), sum(shown)
-        expected = 0.0 if shown[1] or not k else 1 / (4 * math.comb(4, k))
-        assert abs(float((sets == code).double().mean()) - expected) <= margin
-
-
-def test_positions_of_a_time_are_masked_alone() -> None:
-    rows = 60_000
-    given = torch.zeros(rows, 3, dtype=torch.bool)
-    quantile = torch.full((rows,), 0.3, dtype=torch.float64)
-    masked, weight = time_masks(given, quantile, torch.Generator().manual_seed(4))
-    assert float(weight[0]) == pytest.approx(1 / 0.7, rel=2.0**-22)
-    sets = (masked * torch.tensor([1, 2, 4])).sum(-1)
-    for code in range(8):
-        k = bin(code).count("1")
-        share = float((sets == code).double().mean())
-        assert abs(share - 0.7**k * 0.3 ** (3 - k)) <= hoeffding_margin(rows, 1)
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_given_tokens_are_never_masked_and_a_row_without_free_ones_weighs_nothing(form) -> None:
-    given = torch.rand(64, 9, generator=torch.Generator().manual_seed(0)) < 0.5
-    given[0] = True
-    for seed in range(20):
-        masked, weight = draw_masks(form, given, torch.Generator().manual_seed(seed))
-        assert not (masked & given).any()
-        assert weight.isfinite().all()
-        assert not masked[0].any()
-
-
-def test_counts_are_stratified_over_the_batch() -> None:
-    masked, _ = draw_masks("count", torch.zeros(64, 8, dtype=torch.bool), torch.Generator().manual_seed(0))
-    assert masked.sum(-1).bincount(minlength=9).tolist() == [0] + [8] * 8
 
 
 @pytest.mark.parametrize("n", [4, 24])
@@ -172,8 +127,6 @@ def test_all_counts_are_taken_where_they_are_few(table) -> None:
 
 def test_mistakes() -> None:
     given = torch.zeros(2, 3, dtype=torch.bool)
-    with pytest.raises(InvalidInput, match="did you mean count"):
-        draw_masks("counts", given, torch.Generator())
     with pytest.raises(InvalidInput, match="at least two"):
         held_out_nelbo(lambda z: torch.zeros(*z.shape, 2), torch.zeros(1, 3).long(), given[:1], 2)
     assert losses.EXACT_COUNTS >= 2

@@ -50,6 +50,14 @@ def test_a_damaged_one_is_said_and_computed_again(lab, shared, damage) -> None:
     assert lab.runs() == 2
 
 
+def test_a_damaged_record_of_ones_own_before_a_whole_published_one_is_said(lab, shared) -> None:
+    store, config = lab.store("records", shared), lab.config()
+    store.path("tiny", config).write_bytes(b"{")
+    with pytest.warns(DamagedRecord, match=r"cannot be used.*the published one is used"):
+        store.get_or_compute("tiny", config)
+    assert lab.runs() == 1
+
+
 def test_one_that_was_edited_is_never_used(lab, shared) -> None:
     import lzma
 

@@ -324,11 +324,10 @@ def test_an_error_of_the_batch_itself_is_raised(monkeypatch) -> None:
         optimiser.step(0, z, z + 99, nothing, torch.ones(4))
 
 
-def test_long_runs_compile() -> None:
-    cpu = torch.device("cpu")
-    small, large = Transformer(preset("tiny"), (16,), 2), Transformer(preset("medium"), (9, 9), 9)
-    assert not training._worth_compiling(stacked([small] * 3), Training(steps=2000), cpu)
-    assert training._worth_compiling(stacked([large]), Training(steps=2000), cpu)
+def test_only_long_runs_on_a_gpu_compile() -> None:
+    short, long = Training(steps=2000), Training(steps=20_000)
+    found = [training._worth_compiling(run, torch.device(kind)) for kind in ("cpu", "cuda") for run in (short, long)]
+    assert found == [False, False, False, True]
 
 
 def test_a_stack_comes_apart_again() -> None:

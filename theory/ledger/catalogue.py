@@ -14,6 +14,7 @@ SUBJECTS = (
     "theory.unmasking.claims",
     "theory.speculation.claims",
     "theory.remasking.claims",
+    "theory.training.claims",
 )
 
 

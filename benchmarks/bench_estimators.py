@@ -1,0 +1,56 @@
+"""Speed of the exact moments of training losses, as ratios within one run."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import torch
+
+from benchmarks.bench_theory import random_law
+from benchmarks.harness import Timing, benchmark, ratio
+from synthetic import tasks, trained
+from synthetic.denoisers import Architecture
+from synthetic.devices import one_thread
+from synthetic.training import Run
+from theory.denoisers import TableDenoiser
+from theory.training.estimators import BY_COUNT, Estimator, Exactly
+from theory.training.loss_table import loss_table
+from theory.training.moments import moments
+from theory.training.pairs import disjoint_products
+from theory.unmasking.kernels import conditionals
+from theory.worlds import TableWorld, states
+
+COUNT = Estimator("m/k", Exactly(), BY_COUNT)
+
+
+@benchmark(at_most=4)
+def split_of_the_variance() -> Timing:
+    """loss table, mean and variance split at n = 8, d = 3, over a denoiser's conditionals at all states (one thread)"""
+    with one_thread():
+        world = TableWorld(random_law(8, 3), 8, 3)
+        z = states.all_states(8, 3)
+        table = TableDenoiser(world(z))
+        return ratio(
+            lambda: moments(COUNT, loss_table(world, table)),
+            lambda: conditionals(world)(z),
+        )
+
+
+@benchmark(at_most=60)
+def pairs_of_masks() -> Timing:
+    """products of all disjoint pairs of masks at n = 12, d = 2, over one clone of the loss table (one thread)"""
+    with one_thread():
+        table = loss_table(TableWorld(random_law(12, 2), 12, 2))
+        return ratio(lambda: disjoint_products(table), table.values.clone, repeats=3)
+
+
+@benchmark(at_most=2.5)
+def ten_seeds() -> Timing:
+    """a step of ten seeds of a small task as one stack, over a step of one seed (one thread)"""
+    with one_thread(), tempfile.TemporaryDirectory() as folder:
+        spec = trained.spec("small/Markov chain", "laptop", 0)
+        task, sizes, where = tasks.task(spec.task), spec.architecture, Path(folder)
+        assert isinstance(sizes, Architecture)
+        one, ten = (Run(task, sizes, spec.training, range(k), where, torch.device("cpu")) for k in (1, 10))
+        return ratio(ten.advance, one.advance, repeats=25)

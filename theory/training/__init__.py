@@ -1,0 +1,1 @@
+"""How masked diffusion models are trained: estimators of the negative ELBO, their variance, orders, preferences."""
