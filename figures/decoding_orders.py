@@ -46,13 +46,13 @@ def _orders(axes: Axes, rows: DataFrame, draws: float) -> None:
 
 def _paths(axes: Axes, rows: DataFrame) -> None:
     wide = rows.pivot(index="table", columns="c", values="nelbo").div(rows.groupby("table")["spread"].first(), axis=0)
-    rise = wide.max(axis=1) - wide.iloc[:, 0]
+    rise = wide.diff(axis=1).iloc[:, 1:].max(axis=1).clip(lower=0)
     ranked = rise.sort_values(ascending=False).index
     for k, number in enumerate([*ranked[:SHOWN], *ranked[-SHOWN:]]):
         rises = rise[number] > 0
         axes.plot(wide.columns, wide.loc[number], linewidth=0.8, linestyle="-" if rises else ":", alpha=0.8,
                   color="#D55E00" if rises else "0.55",
-                  label={0: "rises first", 2 * SHOWN - 1: "only falls"}.get(k))  # fmt: skip
+                  label={0: "rises somewhere", 2 * SHOWN - 1: "only falls"}.get(k))  # fmt: skip
     axes.plot(
         wide.columns, wide.median(), color="black", linewidth=2, linestyle="-", label=f"median of {len(wide)} tables"
     )

@@ -165,6 +165,10 @@ FIGURES: dict[str, Entry] = {
         "figures.training_variance", SOURCES, "the three sources of variance, P-POTS and MIRROR",
         "Above, what each masking level adds to the variance of one estimate; below, that variance at equal passes.",
     ),
+    "trained_losses": Entry(
+        "figures.trained_losses", SOURCES, "P-POTS and MIRROR at equal passes, on small trained models",
+        "Masks and weights drawn in other ways, at equal passes: variance of loss and gradient, and the final NELBO.",
+    ),
     "decoding_orders": Entry(
         "figures.decoding_orders", ORDERS, "Eq. 7 and Algorithm 1, with the infimum over weights",
         "Left, the law over decoding orders for weights 1/2, 2 and 7/10; right, the NELBO on the way to a fixed order.",

@@ -22,7 +22,7 @@ METHODS = {
     "standard": ("#000000", "-", "o"), "standard, mirrored masks": ("#000000", "--", "s"),
     "P-POTS": ("#0072B2", "-", "o"), "P-POTS, mirrored masks": ("#0072B2", "--", "s"),
     "by count": ("#D55E00", "-", "o"), "by count, strata": ("#D55E00", "-.", "^"),
-    "by count, strata, complements": ("#D55E00", ":", "D"),
+    "by count, strata, opposite": ("#D55E00", ":", "D"),
 }  # fmt: skip
 
 
@@ -86,7 +86,7 @@ def findings(table: DataFrame) -> str:
     shares = noise.div(noise["standard"], axis=0)
     said = [
         f"{name} leaves {shares[name].min():.0%} to {shares[name].max():.0%}"
-        for name in ("P-POTS", "by count", "by count, strata, complements")
+        for name in ("P-POTS", "by count", "by count, strata, opposite")
         if name in shares
     ]
     return f"Of the standard loss's mask and level noise at {most['passes'].max():g} passes {', '.join(said)}."

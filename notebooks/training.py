@@ -107,7 +107,8 @@ pd.DataFrame(drawn).set_index("loss").join(losses[["share", "variance"]]).round(
 # ## 3. Build an estimator and watch its variance
 #
 # Move the parts. `gamma` is the exponent of a level density $t^{-\gamma}$, with weight $1/(t\,p(t))$; anything strictly
-# between 0 and 1 keeps the variance finite. Counts beat every density of levels, and strata of counts beat both.
+# between 0 and 1 keeps the variance finite. On these worlds counts beat every density of levels, and strata of counts
+# beat both.
 
 
 # %%
@@ -149,7 +150,7 @@ sliders = interact(
     build,
     world=Dropdown(options=list(WORLDS), value="Markov chain", description="world"),
     masks=Dropdown(options=["independent", "exactly k"], value="independent", description="masks"),
-    gamma=FloatSlider(0.5, min=0, max=0.95, step=0.05, description="gamma"),
+    gamma=FloatSlider(0.5, min=0, max=0.9, step=0.05, description="gamma"),
     draws=IntSlider(4, min=1, max=16, description="passes"),
     strata=Checkbox(False, description="strata"),
     partner=Dropdown(options=["none", "mirrored mask", "mirrored level", "complement"], description="partner"),
@@ -190,12 +191,12 @@ axes.legend()
 pyplot.show()
 
 # %% [markdown]
-# ## 5. Preferences: are 128 draws enough?
+# ## 5. Preferences: how many draws are enough?
 #
 # The score of a preference pair is a difference of four ELBOs. Estimated with $V$ as its variance, it makes the loss
 # too large by at most $\ln\cosh(\sqrt{s^2 + V}/2) - \ln\cosh(s/2)$, which is below $V/8$. Masks shared with the
-# reference estimate the difference itself, and one mask a level is best: so many masks a response bring the deviation
-# of the score below a tenth of a nat.
+# reference estimate the difference itself, and one mask a level is best. The table gives the number of masks that a
+# response needs for a deviation of the score below 0.1 nats.
 
 # %%
 preferences = um.training.preferences

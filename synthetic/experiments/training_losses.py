@@ -96,7 +96,7 @@ def methods(table: LossTable, passes: tuple[int, ...]) -> Iterator[tuple[str, Es
         "standard": (level, "none", "none"), "standard, mirrored masks": (level, "none", "mirrored mask"),
         "P-POTS": (potts, "none", "none"), "P-POTS, mirrored masks": (potts, "none", "mirrored mask"),
         "by count": (count, "none", "none"), "by count, strata": (count, "draws", "none"),
-        "by count, strata, complements": (count, "draws", "complement"),
+        "by count, strata, opposite": (count, "draws", "complement"),
     }  # fmt: skip
     for name, (estimator, strata, partner) in kinds.items():
         for total in passes:

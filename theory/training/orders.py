@@ -31,20 +31,22 @@ Order = tuple[int, ...]
 Terms = Float[Tensor, "cells sets n"]
 HALVINGS = 240
 """Panels towards t = 0: with w >= 0.2 what lies below is under 2^-48 of any probability."""
+LEAST, MOST = 0.19, 50.0
+"""The smallest and the largest weight that the quadrature resolves to rounding; 1/5 with room for differences."""
 
 
 @dataclass(frozen=True)
 class Schedules:
     """Masking probabilities F(t), (..., n) for times (...); the rates F' / F; and masking times, F(T) = u entrywise.
 
-    F rises from 0 at t = 0 to 1 at t = 1; rates are apart since F itself underflows near 0. Raises InvalidInput for
-    schedules that miss an end.
+    F rises from 0 at t = 0 to 1 at t = 1; rates are apart since F itself underflows near 0. `times` is needed to draw
+    orders only. Raises InvalidInput for schedules that miss an end, fall, or are not inverted by their times.
     """
 
     name: str
     chance: Callable[[Tensor], Tensor]
     rate: Callable[[Tensor], Tensor]
-    times: Callable[[Tensor], Tensor]
+    times: Callable[[Tensor], Tensor] | None
     n: int
 
     def __post_init__(self) -> None:
@@ -54,12 +56,22 @@ class Schedules:
                 f"schedules {self.name}: masking probabilities {ends.tolist()} at times 0 and 1; expected 0 and 1 at "
                 f"each of {self.n} positions: a schedule that misses an end leaves tokens out or masks them for ever"
             )
+        t = torch.linspace(0.05, 1, 20, dtype=torch.float64)
+        chance = self.chance(t)
+        if bool((chance.diff(dim=0) < 0).any()):
+            raise InvalidInput(f"schedules {self.name}: a masking probability falls with t; expected rising ones")
+        if self.times is not None and float((self.times(chance) - t[:, None]).abs().max()) > 1e-6:
+            raise InvalidInput(f"schedules {self.name}: `times` does not invert `chance`; expected F(T) = u")
 
 
 def polynomial(w: Sequence[float] | Tensor) -> Schedules:
-    """Return F_l(t) = t^(w_l); a larger weight is decoded earlier. Raises InvalidInput for weights that are not > 0."""
+    """Return F_l(t) = t^(w_l); a larger weight is decoded earlier.
+
+    Raises InvalidInput for weights that are not > 0, and for those outside [.19, 50], which the quadrature does not
+    resolve: the order law depends on their ratios only, so a common factor may bring them there.
+    """
     weights = torch.as_tensor(w, dtype=torch.float64)
-    _check_weights(weights.tolist())
+    _check_weights(weights.tolist(), LEAST)
     return Schedules(
         "t^w", lambda t: t[..., None] ** weights, lambda t: weights / t[..., None], lambda u: u ** (1 / weights),
         len(weights),
@@ -67,9 +79,9 @@ def polynomial(w: Sequence[float] | Tensor) -> Schedules:
 
 
 def reversed_polynomial(a: Sequence[float] | Tensor) -> Schedules:
-    """Return F_l(t) = 1 - (1 - t)^(a_l), the family in which a larger weight is decoded later."""
+    """Return F_l(t) = 1 - (1 - t)^(a_l), a_l >= 1, the family in which a larger weight is decoded later."""
     weights = torch.as_tensor(a, dtype=torch.float64)
-    _check_weights(weights.tolist())
+    _check_weights(weights.tolist(), 1.0)
 
     def chance(t: Tensor) -> Tensor:
         return -torch.expm1(weights * torch.log1p(-t[..., None]))
@@ -86,9 +98,10 @@ def plackett_luce(w: Sequence[Any]) -> dict[Order, Any]:
     _check_weights(w)
     found = {}
     for order in itertools.permutations(range(len(w))):
-        left, chance = sum(w), 1
-        for position in order:
-            chance, left = chance * w[position] / left, left - w[position]
+        chance, left = 1, w[order[-1]]
+        for position in reversed(order[:-1]):  # what is left is added up from its end: no cancellation
+            left = left + w[position]
+            chance = chance * w[position] / left
         found[order] = chance
     return found
 
@@ -108,6 +121,8 @@ def order_law(schedules: Schedules) -> dict[Order, float]:
 
 def sample_orders(schedules: Schedules, count: int, generator: Generator) -> Tensor:
     """Return drawn decoding orders, (count, n): masking times from uniform numbers, positions by descending time."""
+    if schedules.times is None:
+        raise InvalidInput(f"schedules {schedules.name} have no `times`; give the inverse of `chance` to draw orders")
     u = 1 - torch.rand((count, schedules.n), generator=generator, dtype=torch.float64)
     return schedules.times(u).argsort(-1, descending=True)
 
@@ -213,12 +228,11 @@ def gradient_by_orders(terms: Float[Tensor, "sets n"], w: Sequence[float] | Tens
     weights = [float(v) for v in w]
     total = torch.zeros(len(weights), dtype=torch.float64)
     for order, chance in plackett_luce(weights).items():
-        score, left = [0.0] * len(weights), sum(weights)
-        for k, position in enumerate(order):
-            score[position] += 1 / weights[position]
+        score = [1 / weight for weight in weights]
+        for k in range(len(order)):
+            left = math.fsum(weights[later] for later in order[k:])
             for later in order[k:]:
                 score[later] -= 1 / left
-            left -= weights[position]
         loss = -float(along(terms[None], torch.tensor(order))[0])
         total += chance * loss * torch.tensor(score, dtype=torch.float64)
     return total
@@ -233,14 +247,14 @@ def second_moment(
     """
     weights = torch.as_tensor(w, dtype=torch.float64)
     halvings = HALVINGS if least == 0 else max(1, math.ceil(-math.log2(least)))
-    whole = halving(halvings)
-    grid = whole if least == 0 else _clipped(least, halvings)
+    grid = halving(halvings) if least == 0 else _clipped(least, halvings)
     chance, f, sets = _draws(terms, weights, grid)
     squares = (chance * f**2).sum(1)
     heavy = (sets * weights).sum(-1)[(terms * sets).abs().sum(-1) > 0]
     if least == 0 and len(heavy) and float(heavy.min()) <= 1:
         return math.inf, math.inf if float(heavy.min()) < 1 else float(squares[0] * grid.t[0])
-    return float(grid.integral(squares)) / (1 - least), float(squares[0] * grid.t[0])
+    whole = grid.from_zero(squares) if least == 0 else float(grid.integral(squares))
+    return whole / (1 - least), float(squares[0] * grid.t[0])
 
 
 def _draws(
@@ -272,6 +286,10 @@ def _subsets(members: frozenset[int]) -> Iterator[frozenset[int]]:
         yield from map(frozenset, itertools.combinations(listed, size))
 
 
-def _check_weights(w: Sequence[Any]) -> None:
+def _check_weights(w: Sequence[Any], least: float = 0.0) -> None:
     if not len(w) or not all(v > 0 and (isinstance(v, int | Fraction) or math.isfinite(v)) for v in w):
         raise InvalidInput(f"weights {list(w)}; expected finite numbers > 0, one a position")
+    if least and not (min(w) >= least and max(w) <= MOST):
+        raise InvalidInput(
+            f"weights {list(w)}; expected {least:g} to {MOST:g} for quadrature: multiply all by one factor"
+        )

@@ -17,6 +17,7 @@ from torch import Tensor
 from theory.errors import InvalidInput
 from theory.training.estimators import Estimator, Exactly, Independent
 from theory.training.loss_table import LossTable, masked_sets
+from theory.training.quadrature import Rule
 
 
 class Products(NamedTuple):
@@ -48,47 +49,66 @@ def subset_sums(values: Float[Tensor, "sets cells"], n: int) -> Float[Tensor, "s
     return found.reshape(values.shape)
 
 
-def pair_moments(
+def pair_coefficients(
     estimator: Estimator,
     n: int,
-    products: Products,
+    grid: Rule,
     first: tuple[Float[Tensor, " nodes"], Float[Tensor, "nodes counts"]],
     second: tuple[Float[Tensor, " nodes"], Float[Tensor, "nodes counts"]],
-) -> Float[Tensor, "nodes cells"]:
-    """Return E[loss_1 loss_2 | x, levels] at nodes with two levels each, both with the weights of all counts 0..n."""
+) -> Products:
+    """Return what the sums over disjoint sets are to be multiplied with: E[loss_1 loss_2] is the sum of the products.
+
+    `first` and `second` hold the levels of both masks at the nodes of a rule, and the weights of all counts 0..n.
+    """
+    found = [pair_chances(estimator, n, first, second, visible) for visible in (False, True)]
+    masked, visible = (grid.from_zero(each) for each in found)
+    return Products(masked, visible)
+
+
+def pair_chances(
+    estimator: Estimator,
+    n: int,
+    first: tuple[Float[Tensor, " nodes"], Float[Tensor, "nodes counts"]],
+    second: tuple[Float[Tensor, " nodes"], Float[Tensor, "nodes counts"]],
+    visible: bool,
+) -> Float[Tensor, "nodes sizes sizes"]:
+    """Return the chance of each pair of disjoint sets of two sizes times both weights, at each node.
+
+    The sets are the masked ones where the levels add up to at most one, else the visible ones; the other kind has no
+    chance. Raises InvalidInput for a mask law other than independent or fixed-count.
+    """
     (t, w), (s, v) = first, second
     law = estimator.mask
     if isinstance(law, Independent):
-        apart = _independent(t, s, products.masked, w, v, n)
-        joined = _independent(1 - t, 1 - s, products.visible, w.flip(-1), v.flip(-1), n)
-        return torch.where((t + s <= 1)[:, None], apart, joined)
+        found = _independent(1 - t, 1 - s, w.flip(-1), v.flip(-1)) if visible else _independent(t, s, w, v)
+        return torch.where(((t + s <= 1) != visible)[:, None, None], found, 0.0)
     if isinstance(law, Exactly):
         full = torch.full_like(t, n)
         j, k = law.count(t, full).long(), law.count(s, full).long()
         weight = w.gather(1, j[:, None])[:, 0] * v.gather(1, k[:, None])[:, 0]
-        apart, joined = _shares(products.masked, n)[j, k], _shares(products.visible, n)[n - j, n - k]
-        return weight[:, None] * torch.where((j + k <= n)[:, None], apart, joined)
+        rows, columns = (n - j, n - k) if visible else (j, k)
+        found = t.new_zeros(len(t), n + 1, n + 1)
+        found[torch.arange(len(t)), rows, columns] = torch.where((j + k <= n) != visible, weight, 0.0)
+        return found * _shares(n)
     raise InvalidInput(f"partners of mask law {law.name}; expected independent or fixed-count masks")
 
 
 def _independent(
     t: Float[Tensor, " nodes"],
     s: Float[Tensor, " nodes"],
-    products: Float[Tensor, "sizes sizes cells"],
     w: Float[Tensor, "nodes counts"],
     v: Float[Tensor, "nodes counts"],
-    n: int,
-) -> Float[Tensor, "nodes cells"]:
-    """Return the sum over disjoint sets of t^|S| s^|S'| (1 - t - s)^rest times losses and weights."""
-    size = torch.arange(n + 1)
-    rest = (n - size[:, None] - size).clamp(min=0)
-    chance = (1 - t - s).clamp(min=0)[:, None, None] ** rest
+) -> Float[Tensor, "nodes sizes sizes"]:
+    """Return t^|S| s^|S'| (1 - t - s)^rest times both weights; 0 where sizes add up to more than all."""
+    size = torch.arange(w.shape[-1])
+    rest = (w.shape[-1] - 1) - size[:, None] - size
+    chance = (1 - t - s).clamp(min=0)[:, None, None] ** rest.clamp(min=0)
     left = torch.where(w.isfinite(), w, 0.0) * t[:, None] ** size
     right = torch.where(v.isfinite(), v, 0.0) * s[:, None] ** size
-    return (left[:, :, None] * right[:, None] * chance).flatten(1) @ products.flatten(0, 1)
+    return torch.where(rest >= 0, left[:, :, None] * right[:, None] * chance, 0.0)
 
 
-def _shares(products: Float[Tensor, "sizes sizes cells"], n: int) -> Float[Tensor, "sizes sizes cells"]:
-    """Return means over pairs of disjoint sets of two sizes, in place of sums."""
-    pairs = torch.tensor([[math.comb(n, j) * math.comb(n - j, k) for k in range(n + 1)] for j in range(n + 1)])
-    return products / pairs.clamp(min=1)[..., None]  # no sets, no sum
+def _shares(n: int) -> Float[Tensor, "sizes sizes"]:
+    """Return one over the number of pairs of disjoint sets of two sizes, 0 where there is none."""
+    pairs = [[math.comb(n, j) * math.comb(n - j, k) for k in range(n + 1)] for j in range(n + 1)]
+    return torch.tensor([[1 / m if m else 0.0 for m in row] for row in pairs], dtype=torch.float64)

@@ -39,6 +39,8 @@ def bias_bounds(score: float, variance: float) -> dict[str, float]:
     The last is attained for every score and variance, by two points whose squares are equal: score +- as far apart as
     the variance asks, weighted so that the mean is the score.
     """
+    if variance < 0:
+        raise InvalidInput(f"variance {variance}; expected one >= 0")
     root = math.sqrt(variance)
     return {
         "printed": root, "V / 8": variance / 8, "sqrt(V) / 2": root / 2,
@@ -98,6 +100,8 @@ class Pair:
 
 def allocations(total: int) -> list[Estimator]:
     """Return the count estimators with n_t levels of n_y masks, n_t n_y = total, from one level to one mask each."""
+    if total < 1:
+        raise InvalidInput(f"{total} masks; expected at least one")
     divisors = [k for k in range(1, total + 1) if total % k == 0]
     return [replace(COUNT, name=f"{k} x {total // k}", levels=k, masks=total // k) for k in divisors]
 

@@ -20,7 +20,7 @@ from torch import Tensor
 from theory.errors import InvalidInput
 from theory.training.estimators import Estimator, Independent, Level
 from theory.training.loss_table import LossTable, masked_sets
-from theory.training.pairs import disjoint_products, pair_moments
+from theory.training.pairs import disjoint_products, pair_chances
 from theory.training.quadrature import Rule, halving, rule
 
 STANDARD = Estimator("1/t")
@@ -80,9 +80,19 @@ def at_levels(
     chance = Independent().law(t, torch.arange(table.n) < count[:, None]) * sizes
     g, second = chance @ mean, chance @ square
     if mirrored:
-        ones = torch.ones(len(t), table.n + 1, dtype=torch.float64)
-        second = (second + pair_moments(STANDARD, table.n, disjoint_products(table), (t, ones), (t, ones))) / 2
+        second = (second + mirrored_products(table, t)) / 2
     return g / t[:, None], (second - g**2) / t[:, None] ** 2
+
+
+def mirrored_products(table: LossTable, t: Float[Tensor, " levels"]) -> Float[Tensor, "levels cells"]:
+    """Return E[L(S, x) L(S', x)] for the masks S = {u < t} and S' = {u > 1 - t} of each sequence."""
+    products = disjoint_products(table)
+    ones = torch.ones(len(t), table.n + 1, dtype=torch.float64)
+    found = t.new_zeros(len(t), len(table.law))
+    for visible, sums in ((False, products.masked), (True, products.visible)):
+        chance = pair_chances(STANDARD, table.n, (t, ones), (t, ones), visible)
+        found += chance.flatten(1) @ sums.flatten(0, 1)
+    return found
 
 
 def split(found: Curves, density: Float[Tensor, " nodes"]) -> Split:
@@ -119,15 +129,15 @@ class Tabulated(Level):
 
 
 def tabulated(edges: Any, heights: Any) -> Tabulated:
-    """Return the law on (edges[0], 1] whose square root r = sqrt(t) has density proportional to `heights`.
+    """Return the law on (0, 1] whose square root r = sqrt(t) has density proportional to `heights`.
 
     `edges` are levels; between two of them p(t) falls as t^-1/2, so that with the weight 1 / (t p) the variance stays
     finite down to t = 0, where a constant density would not keep it. Raises InvalidInput for edges that do not rise
-    from 0 (or above) to 1, and for heights that are not positive: levels that are never drawn bias the estimate.
+    from 0 to 1, and for heights that are not positive: levels that are never drawn bias the estimate.
     """
     ends, tall = (torch.as_tensor(part, dtype=torch.float64) for part in (edges, heights))
-    if len(ends) != len(tall) + 1 or not bool((ends.diff() > 0).all()) or ends[0] < 0 or ends[-1] != 1:
-        raise InvalidInput(f"{len(ends)} edges of {len(tall)} heights; expected rising edges from >= 0 to 1, one more")
+    if len(ends) != len(tall) + 1 or not bool((ends.diff() > 0).all()) or ends[0] != 0 or ends[-1] != 1:
+        raise InvalidInput(f"{len(ends)} edges of {len(tall)} heights; expected rising edges from 0 to 1, one more")
     if not bool((tall > 0).all() and tall.isfinite().all()):
         raise InvalidInput("a height that is not positive: levels there are never drawn and the estimate is biased")
     roots = ends.sqrt()
@@ -137,19 +147,21 @@ def tabulated(edges: Any, heights: Any) -> Tabulated:
     def at(t: Tensor) -> Tensor:
         root = t.sqrt().contiguous()
         place = (torch.searchsorted(roots, root) - 1).clamp(0, len(density) - 1)
-        return torch.where((t > ends[0]) & (t <= 1), density[place] / (2 * root), 0.0)
+        return torch.where((t > 0) & (t <= 1), density[place] / (2 * root), 0.0)
 
     def quantile(u: Tensor) -> Tensor:
         place = (torch.searchsorted(below, u.contiguous()) - 1).clamp(0, len(density) - 1)
         return (roots[place] + (u - below[place]) / density[place]).clamp(max=1.0) ** 2
 
-    return Tabulated("tabulated", at, quantile, float(ends[0]), tuple(ends.tolist()))
+    return Tabulated("tabulated", at, quantile, edges=tuple(ends[1:-1].tolist()))
 
 
 def best_level(table: LossTable, bins: int = 64) -> Tabulated:
     """Return p*, proportional to sqrt(m2), tabulated over `bins` equal parts of sqrt(t)."""
     edges = (torch.arange(bins + 1, dtype=torch.float64) / bins) ** 2
     found = curves(table, also=edges[1:-1])
+    if not bool((found.second > 0).all()):
+        raise InvalidInput("all losses are zero: every density of levels is as good as any other")
     mass = torch.zeros(bins, dtype=torch.float64)
     mass.index_add_(0, torch.searchsorted(edges, found.rule.t) - 1, found.rule.share * found.second.sqrt())
     return tabulated(edges, mass / edges.sqrt().diff())
@@ -166,8 +178,11 @@ def mean_with_raised_rates(
 ) -> Float[Tensor, " cells"]:
     """Return the mean of ISAD's loss: delimiters masked with q(t) = min(1, t + shift), every token weighted 1 / q.
 
-    With `proper`, the unbiased relative: q(t) = t + shift t (1 - t), a schedule from 0 to 1, weighted q' / q.
+    With `proper`, the unbiased relative: q(t) = t + shift t (1 - t), a schedule from 0 to 1, weighted q' / q. Raises
+    InvalidInput for a shift outside (0, 1].
     """
+    if not 0 < shift <= 1:
+        raise InvalidInput(f"shift {shift}; expected a shift of the masking rate in (0, 1]")
     edges = halving(HALVINGS).edges
     grid = rule(edges if proper else _rising(torch.cat((edges, edges.new_tensor([1 - shift])))))
     sets = masked_sets(terms.shape[-1])

@@ -32,7 +32,6 @@ from theory.training.claims.inputs import (
 from theory.training.estimators import power
 from theory.training.loss_table import loss_table
 from theory.training.moments import moments
-from theory.training.pairs import disjoint_products, pair_moments
 from theory.worlds import TableWorld
 
 ROOT = replace(variance.STANDARD, level=power(0.5))
@@ -43,8 +42,7 @@ def pairs(values: Sequence[Sequence[int]], t: Fraction, factor: float = 1.0) -> 
     """Compare E[L L'] of mirrored masks by subset sums with all pairs of masks, and the mean with that of one mask."""
     table, _ = whole_table(values, [1] * len(values))
     n, level = table.n, torch.tensor([float(t)], dtype=torch.float64)
-    ones = torch.ones(1, n + 1, dtype=torch.float64)
-    found = pair_moments(variance.STANDARD, n, disjoint_products(table), (level, ones), (level, ones))[0]
+    found = variance.mirrored_products(table, level)[0]
     for c, losses in exact_losses(values).items():
         single, together = reference.mirrored(losses, n, t)
         alone = sum((t ** len(s) * (1 - t) ** (n - len(s)) * v for s, v in losses.items()), NONE)

@@ -63,9 +63,15 @@ def consequences(w: Weights, reverse: bool = False) -> Iterator[Evidence]:
 
 
 def sampled_orders(w: Weights, seed: int, backward: bool = False) -> Iterator[Evidence]:
-    """Draw masking times, sort them in descending order and compare every order's frequency."""
+    """Draw masking times, sort them in descending order and compare every order's frequency; invert the times."""
     count = 50_000
-    drawn = orders.sample_orders(orders.polynomial([float(v) for v in w]), count, torch.Generator().manual_seed(seed))
+    schedules, levels = orders.polynomial([float(v) for v in w]), torch.linspace(0.01, 0.99, 99, dtype=torch.float64)
+    every = levels[:, None].expand(-1, len(w))
+    assert schedules.times is not None
+    times = schedules.times(every)
+    back = torch.stack([schedules.chance(times[:, l])[:, l] for l in range(len(w))], -1)
+    yield equal("closed form", back, every, 1e-13, note="F(T) = u")
+    drawn = orders.sample_orders(schedules, count, torch.Generator().manual_seed(seed))
     n, law = len(w), orders.plackett_luce(w)
     codes = (drawn * n ** torch.arange(n)).sum(-1)
     for order, chance in law.items():
@@ -110,7 +116,7 @@ CLAIMS = (
         id="orders.3c",
         statement="With masking probabilities 1 - (1 - t)^(a_l) the decoding order has the same law read backwards.",
         source=f"{OURS}, orders.3", quantifier="for all", kind="equality", routes=("quadrature",), check=other_family,
-        tolerance="2^-40: as the others, and (1 - t)^a for a below one is not smooth at t = 1",
+        tolerance="2^-40: rounding of 1 - (1 - t)^a near t = 0",
         inputs=lambda: strategies.paired(w=weight_lists(whole=True)), examples=6,
         fixtures=({"w": [Fraction(1), Fraction(2), Fraction(4)]},), variants={"read forwards": partial(other_family, forward=True)},
     ),
@@ -119,7 +125,7 @@ CLAIMS = (
         statement=(
             "Drawing U_l uniformly, setting T_l = U_l^(1/w_l) and sorting in descending order samples decoding orders."
         ),
-        source=f"{ORDERS}, Algorithm 1", quantifier="for all", kind="equality", status="reading", routes=("monte-carlo",),
+        source=f"{ORDERS}, Algorithm 1", quantifier="for all", kind="equality", status="reading", routes=("monte-carlo", "closed form"),
         check=sampled_orders, tolerance="Hoeffding margin at the ledger's rate for each frequency of 50,000 draws",
         inputs=lambda: strategies.paired(w=weight_lists(n=(3, 3)), seed=seeds()), examples=3, fixtures=({"w": UNEQUAL, "seed": 0},),
         variants={"ascending": partial(sampled_orders, backward=True)},

@@ -94,10 +94,9 @@ def count_and_time(values: Rows, weights: Sequence[int], factor: float = 1.0) ->
 def single_mask_losses(length: int) -> Iterator[Evidence]:
     """Let a token cost one nat where it alone is masked: the variance by count against that by time above 1/1000."""
     n = length
-    mean = (1 - CLIP) ** (n - 1)
-    square = integrate.quad(lambda t: n * (1 - t) ** (n - 1) / t, CLIP, 1, epsabs=0, epsrel=1e-10, limit=400)[0] / (
-        1 - CLIP
-    )
+    mean = (1 - CLIP) ** n
+    alone = integrate.quad(lambda t: n * (1 - t) ** (n - 1) / t, CLIP, 1, epsabs=0, epsrel=1e-10, limit=400)[0]
+    square = alone * (1 - CLIP)
     yield at_most("quadrature", n - 1.0, float(square) - mean**2, 1e-6)
 
 
@@ -181,7 +180,7 @@ CLAIMS = (
             "The form by count and the form by time have the same mean. The second moment by count is n times the sum over k of "
             "mean squared k-token losses over k^2, and for two or three tokens its variance is below that by time above 1/1000."
         ),
-        source=f"{VRPO}, Eqs. 13 and 14", quantifier="for all", kind="upper", status="reading",
+        source=f"{OURS}, vrpo.6", quantifier="for all", kind="upper",
         routes=("quadrature", "enumeration"), check=count_and_time, tolerance="1e-9 relative", inputs=loss_tables, examples=10,
         fixtures=({"values": [[1, 2, 3]], "weights": [1]},), variants={"one per cent more": partial(count_and_time, factor=1.01)},
     ),
@@ -205,7 +204,7 @@ CLAIMS = (
     Claim(
         id="vrpo.8",
         statement="On shared masks by count the losses of policy and reference never have a negative covariance.",
-        source=f"{VRPO}, the assumption of Proposition 2", quantifier="for all", kind="lower", status="reading",
+        source=f"{OURS}, vrpo.8", quantifier="for all", kind="lower",
         routes=("enumeration",), check=always_positive, tolerance="none", expected="refuted",
         fixtures=({"policy": POLICY, "other": REFERENCE},), see="vrpo.7",
     ),

@@ -179,7 +179,7 @@ CLAIMS = (
             "For a score estimate X of mean s and variance V the loss -ln sigma differs from that at s by at most sqrt(V) in "
             "mean, and its variance is at most V."
         ),
-        source=f"{VRPO}, Theorem 1, with V for 4 V", quantifier="for all", kind="upper", status="reading",
+        source=f"{OURS}, vrpo.1", quantifier="for all", kind="upper",
         routes=("enumeration",), check=deviation, tolerance="1e-12: rounding of a few terms of size at most ten",
         inputs=points, examples=20, fixtures=(STEEP, CLOSE),
         variants={"99 % of V": partial(deviation, factor=0.99), "99 % of sqrt(V)": partial(deviation, root=0.99)},
@@ -211,7 +211,7 @@ CLAIMS = (
             "E|X - s| is at least sqrt(V / kappa), kappa the kurtosis, which is at least the printed c sqrt(V) / kappa, c = "
             "sqrt(.2) .8^2."
         ),
-        source=f"{VRPO}, Lemma 4, and ours", quantifier="for all", kind="lower", status="reading",
+        source=f"{OURS}, vrpo.3", quantifier="for all", kind="lower",
         routes=("enumeration", "closed form"), check=kurtosis, tolerance="1e-12 relative", inputs=points, examples=20,
         fixtures=(CLOSE, STEEP), variants={"one per cent more": partial(kurtosis, factor=1.01)},
         sharp=Sharp("1: equality for two symmetric points, and for {-a, 0, a}", CLOSE, 1 - 1e-9),
@@ -222,7 +222,7 @@ CLAIMS = (
             "For score gradients G of norm at most C, tr Var of the loss gradient is at most c C^2 V + tr Var G with c = (5 "
             "sqrt(5) - 11) / 2 = .0902, where 1/8 is printed; its mean deviation is at most C sqrt(V) / 4 + sqrt(tr Var G)."
         ),
-        source=f"{VRPO}, Theorem 4, and ours", quantifier="for all", kind="upper", status="reading",
+        source=f"{OURS}, vrpo.4", quantifier="for all", kind="upper",
         routes=("enumeration",), check=gradient_noise, tolerance="1e-12 of C^2 V",
         inputs=lambda: points(vectors=2), examples=25, fixtures=(GOLDEN, APART),
         variants={"99 % of the constant": partial(gradient_noise, constant=0.99 * preferences.GRADIENT_SHARP)},
