@@ -53,8 +53,13 @@ def _code(function: types.FunctionType) -> str:
     """Return a digest of what a function computes: bytecode, constants, names, defaults and what it closes over."""
     held = [cell.cell_contents for cell in function.__closure__ or ()]
     parts = [_bytecode(function.__code__), repr(function.__defaults__)]
-    parts += [_code(value) if inspect.isfunction(value) else repr(value) for value in held]
+    parts += [_code(value) if inspect.isfunction(value) else _shown(value) for value in held]
     return hashlib.sha256(repr(parts).encode()).hexdigest()
+
+
+def _shown(value: Any) -> str:
+    """Return a value in all its digits, a tensor too."""
+    return repr(value.tolist() if hasattr(value, "tolist") else value)
 
 
 def _bytecode(code: types.CodeType) -> str:

@@ -8,6 +8,7 @@ passes of the denoiser a step. Variances are mask and level noise; data noise is
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -59,11 +60,12 @@ def specs(task: str, scale: str, seed: int) -> dict[str, ModelSpec]:
     }
 
 
+@functools.cache
 def methods(task: str) -> dict[str, Estimator]:
     """Return the ways to draw, as estimates of one or, where masks come in pairs, two passes.
 
     P-POTS draws levels from the density that is best for the exact conditionals of the task's law: fitted once, before
-    training.
+    training. Cached, so that models which differ in the seed alone are seen to and trained together.
     """
     from synthetic.tasks import task as build
     from theory.training import variance
