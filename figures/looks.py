@@ -37,10 +37,18 @@ def logarithmic(axes: Axes, ticks: Sequence[float]) -> None:
 
 
 def plain_ticks(axis: Any, ticks: Sequence[float]) -> None:
-    """Put ticks at the given values of one axis, written as plain numbers, and none between."""
-    axis.set_major_locator(FixedLocator(ticks))
+    """Put ticks at those of the given values that the axis shows, written as plain numbers, and none between."""
+    axis.set_major_locator(_Shown(ticks))
     axis.set_major_formatter("{x:g}")
     axis.set_minor_locator(NullLocator())
+
+
+class _Shown(FixedLocator):
+    """The ticks that lie within the view, whatever it is when the figure is drawn."""
+
+    def __call__(self) -> Any:
+        low, high = sorted(self.axis.get_view_interval())
+        return [tick for tick in self.locs if low <= tick <= high]
 
 
 def shortened(table: DataFrame, *columns: str) -> DataFrame:

@@ -4,7 +4,7 @@ Table: part and numbers, nan where a part has none. Parts: "law", a random law o
 loss), spread (variance of the loss), kind ("two points", "several points", "nearly normal"); "draws", variance of the
 score of a pair of responses with `budget` masks over `levels` levels, these without strata or in strata (kind);
 "distance", the variance with shared masks (1) and with own ones (0), the policy at a distance from the reference: the
-standard deviation, in nats, of the change of its log-conditionals.
+standard deviation, in nats, of the change of its log-conditionals. Scalars: beta, the temperature.
 """
 
 from __future__ import annotations

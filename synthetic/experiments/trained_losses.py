@@ -3,7 +3,7 @@
 Table: task, seed, method, passes (of the denoiser, an estimate); for the seed's model that was trained by count,
 exactly: loss (variance of an estimate of the loss, nats squared) and gradient (trace of the covariance matrix of its
 gradient in all weights); nelbo, exact, in nats, of a model trained with that method from the same seed at as many
-passes of the denoiser a step. Variances are mask and level noise; data noise is the same for all.
+passes of the denoiser a step. Variances are mask and level noise; data noise is the same for all. Scalars: none.
 """
 
 from __future__ import annotations

@@ -145,7 +145,8 @@ def _level_rule(estimator: Estimator, n: int, strata: int) -> Rule:
     if estimator.partner in ("mirrored level", "complement"):
         edges |= {1 - u for u in edges}
     ends = torch.tensor(sorted(u for u in edges if u == 1 or 0 < u <= 1 - 2.0**-CLOSE), dtype=torch.float64)
-    return rule(ends[quantile(ends) >= LOWEST])
+    lowest = quantile(ends)
+    return rule(ends[(lowest >= LOWEST) | (lowest <= 0)])  # levels that are not positive are refused later
 
 
 def _places(quantile: Callable[[Tensor], Tensor], levels: Sequence[float]) -> list[float]:

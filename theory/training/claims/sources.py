@@ -25,7 +25,7 @@ from theory.training.claims.inputs import (
     uneven,
     whole_table,
 )
-from theory.training.estimators import BY_COUNT, Estimator, Exactly, clipped, power
+from theory.training.estimators import BY_COUNT, Estimator, Exactly, Level, clipped, power
 from theory.training.loss_table import loss_table
 from theory.training.moments import moments
 from theory.unmasking.claims.rule_inputs import THREE_BITS
@@ -33,6 +33,9 @@ from theory.worlds import TableWorld
 
 COUNT = Estimator("m/k", Exactly(), BY_COUNT)
 ROOT = Estimator("1/(t p)", level=power(0.5))
+ABOVE = Level(
+    "uniform above 1/1000", lambda t: torch.full_like(t, 1 / (1 - 1e-3)), lambda u: 1e-3 + (1 - 1e-3) * u, 1e-3
+)
 Rows = Sequence[Sequence[int]]
 
 
@@ -113,7 +116,7 @@ def gap_of_tables(denoiser: TableDenoiser, world: TableWorld, factor: float = 1.
     uniform, best = variance.split(found, ones), variance.split(found, found.second.sqrt())
     slack = 1e-10 * uniform.total
     yield equal("quadrature", uniform.total - best.total, factor * variance.gain_of_best(found), slack)
-    engine = moments(Estimator("uniform", level=clipped(1e-3)), loss_table(world, denoiser))
+    engine = moments(Estimator("uniform", level=ABOVE), loss_table(world, denoiser))
     pairs = ((engine.mask, uniform.mask), (engine.level, uniform.level), (engine.data, uniform.data))
     for mine, other in pairs:
         yield equal("quadrature", mine, factor * other, slack, note="uniform levels, by size of the masked set")
