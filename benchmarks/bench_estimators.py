@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
-from pathlib import Path
-
-import torch
-
 from benchmarks.bench_theory import random_law
 from benchmarks.harness import Timing, benchmark, ratio
-from synthetic import tasks, trained
-from synthetic.denoisers import Architecture
 from synthetic.devices import one_thread
-from synthetic.training import Run
 from theory.denoisers import TableDenoiser
 from theory.training.estimators import BY_COUNT, Estimator, Exactly
 from theory.training.loss_table import loss_table
@@ -43,14 +35,3 @@ def pairs_of_masks() -> Timing:
     with one_thread():
         table = loss_table(TableWorld(random_law(12, 2), 12, 2))
         return ratio(lambda: disjoint_products(table), table.values.clone, repeats=3)
-
-
-@benchmark(at_most=2.5)
-def ten_seeds() -> Timing:
-    """a step of ten seeds of a small task as one stack, over a step of one seed (one thread)"""
-    with one_thread(), tempfile.TemporaryDirectory() as folder:
-        spec = trained.spec("small/Markov chain", "laptop", 0)
-        task, sizes, where = tasks.task(spec.task), spec.architecture, Path(folder)
-        assert isinstance(sizes, Architecture)
-        one, ten = (Run(task, sizes, spec.training, range(k), where, torch.device("cpu")) for k in (1, 10))
-        return ratio(ten.advance, one.advance, repeats=25)

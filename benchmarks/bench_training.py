@@ -52,12 +52,13 @@ def training_step_eager() -> Timing:
 @benchmark(at_most=3.0)
 def twenty_seeds() -> Timing:
     """a step of twenty seeds of a small task as one stack, over a step of one seed (one thread)"""
-    with one_thread(), tempfile.TemporaryDirectory() as folder:
-        spec = trained.spec("small/Markov chain", "laptop", 0)
-        task, sizes, where = tasks.task(spec.task), spec.architecture, Path(folder)
-        assert isinstance(sizes, Architecture)
-        one, twenty = (Run(task, sizes, spec.training, range(k), where, torch.device("cpu")) for k in (1, 20))
-        return ratio(twenty.advance, one.advance, repeats=25)
+    return stack_against_one(20)
+
+
+@benchmark(at_most=2.5)
+def ten_seeds() -> Timing:
+    """a step of ten seeds of a small task as one stack, over a step of one seed (one thread)"""
+    return stack_against_one(10)
 
 
 @benchmark(at_most=1.5)
@@ -74,6 +75,16 @@ def evaluation() -> Timing:
             lambda: sample(EntropyBounded(3.0), denoiser, blank, seed=0),
             lambda: [denoiser(blank) for _ in range(calls)],
         )
+
+
+def stack_against_one(seeds: int) -> Timing:
+    """Time a step of a stack of seeds and of one seed alone."""
+    with one_thread(), tempfile.TemporaryDirectory() as folder:
+        spec = trained.spec("small/Markov chain", "laptop", 0)
+        task, sizes, where = tasks.task(spec.task), spec.architecture, Path(folder)
+        assert isinstance(sizes, Architecture)
+        one, stack = (Run(task, sizes, spec.training, range(k), where, torch.device("cpu")) for k in (1, seeds))
+        return ratio(stack.advance, one.advance, repeats=25)
 
 
 def step_against_products(compiled: bool) -> Timing:

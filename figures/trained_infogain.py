@@ -58,7 +58,8 @@ def findings(table: DataFrame) -> str:
     case = table[(table["part"] == "case") & (table["form"] == "mean") & (table["candidates"] > 0)]
     if case.empty:
         return text
-    row = case.iloc[0]
+    row = case.iloc[0].copy()
+    row["factors_low"] = max(0.0, row["factors_low"])  # an interval of exact zeros may end at minus zero
     return (
         f"{text} Of a x b = c the mean form with {row['candidates']:g} candidates decodes the product before any "
         f"factor with probability {row['product']:.2f} [{row['product_low']:.2f}, {row['product_high']:.2f}], both "

@@ -45,7 +45,7 @@ def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:
         label.set_fontweight("normal" if biased[name] else "bold")
     share.invert_yaxis()
     share.axvline(1, color="black", linewidth=1, linestyle="--", zorder=1)
-    share.set(xlabel="mean over the NELBO", xlim=(0, 1.05 * max(1.0, losses["share"].max())))
+    share.set(xlabel="mean over the NELBO", xlim=(-0.05, 1.05 * max(1.0, losses["share"].max())))
     spread.set(xlabel="standard deviation (nats)", xscale="log")
     plain_ticks(spread.xaxis, [0.5, 1, 2, 5, 10])
     for axes in (share, spread):

@@ -13,6 +13,8 @@ import pytest
 from synthetic.intervals import Estimate, crossed, nested, of_seeds
 
 KINDS = ("normal", "skewed", "zero-inflated")
+BEFORE = [(3, 128), (5, 128), (3, 512), (20, 512), (4, 300), (6, 256), (6, 512), (12, 256)]
+"""Seeds and items of earlier tables, and of some of today's."""
 
 
 def noise(kind: str, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
@@ -48,9 +50,7 @@ def test_one_value_a_seed(seeds: int, kinds: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("spread", [0.0, 0.1, 1.0])
-@pytest.mark.parametrize(
-    ("seeds", "items"), [(3, 128), (5, 128), (3, 512), (20, 512), (4, 300), (6, 256), (6, 512), (12, 256)]
-)
+@pytest.mark.parametrize(("seeds", "items"), [*BEFORE, (6, 32), (6, 96), (6, 192)])
 def test_items_of_each_seed(seeds: int, items: int, spread: float, kind: str) -> None:
     rng = np.random.default_rng(seeds * items)
     count, slack = tables(seeds, items)
@@ -64,7 +64,8 @@ def test_items_of_each_seed(seeds: int, items: int, spread: float, kind: str) ->
     [(1, 0, 0), (0, 1, 0), (0.05, 1, 1), (0.1, 1, 1), (0.3, 1, 1), (0.1, 0, 1), (0.05, 0, 1)],
 )
 @pytest.mark.parametrize(
-    ("seeds", "items"), [(3, 128), (5, 128), (3, 512), (20, 512), (4, 300), (6, 256), (6, 512), (12, 256)]
+    ("seeds", "items"),
+    [*BEFORE, (20, 256), (5, 120), (6, 120), (6, 128), (6, 240), (6, 300), (4, 256), (4, 512)],
 )
 def test_items_shared_by_all_seeds(
     seeds: int, items: int, of_seed: float, of_item: float, of_both: float, kind: str
@@ -99,10 +100,18 @@ def test_successes_of_few_items_of_each_seed(items: int, chance: float) -> None:
     assert 0.94 - 0.0044 < coverage(nested(values - chance)) < 0.98
 
 
-def test_where_the_level_is_not_held() -> None:
-    """Known limits, kept in sight: few seeds or items that are mostly exactly zero, and few shared items that differ
-    in noise alone. The suite has such sizes (12 seeds on small tasks, 4 seeds on 20 to 80 shared items)."""
+@pytest.mark.parametrize(("items", "share"), [(4, 0.848), (12, 0.919), (16, 0.921), (24, 0.936)])
+def test_few_items_of_each_seed_that_are_mostly_zero_miss_their_level(items: int, share: float) -> None:
+    """A known limit, kept in sight: with 4 to 24 items of each of six seeds, as sampled rules have, they cover less."""
+    values = noise("zero-inflated", np.random.default_rng(6 * items), (10_000, 6, items))
+    assert coverage(nested(values)) == pytest.approx(share, abs=0.011)  # four standard errors of a share of .92
+
+
+def test_where_else_the_level_is_not_held() -> None:
+    """Known limits, kept in sight: few seeds that are mostly exactly zero, and few shared items that differ in noise
+    alone, where intervals are too wide. The suite has 6 seeds on 24 to 64 shared items, and 5 on 60."""
     rng = np.random.default_rng(12)
     assert coverage(of_seeds(noise("zero-inflated", rng, (10_000, 12)))) < 0.90
-    assert coverage(crossed(noise("zero-inflated", rng, (10_000, 1, 20)) + np.zeros((10_000, 4, 1)))) < 0.935
-    assert coverage(crossed(noise("normal", rng, (10_000, 4, 20)))) > 0.98
+    for seeds, items in ((5, 60), (6, 24)):
+        small = 0.05 * rng.normal(size=(10_000, seeds, 1))
+        assert 0.975 < coverage(crossed(small + noise("zero-inflated", rng, (10_000, seeds, items)))) < 0.99
