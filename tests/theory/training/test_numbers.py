@@ -93,7 +93,7 @@ def test_the_bias_of_a_gaussian_score() -> None:
     ("s", "p", "v", "ratio"), [(0, 0.02, 0.19, 0.76), (3, 0.95, 0.19, 1.78), (-3, 0.01, 0.1996, 3.11)]
 )
 def test_two_point_laws_miss_the_expansion_of_the_bias(s: float, p: float, v: float, ratio: float) -> None:
-    """Chance p of the upper of two points; the expansion is sigma(s) sigma(-s) V / 2. At s = -3 the notes give 2.87 for another p."""
+    """Chance p of the upper of two points, against sigma(s) sigma(-s) V / 2. (The notes' 2.87 is of another p.)"""
     x = np.array([s + math.sqrt(v * (1 - p) / p), s - math.sqrt(v * p / (1 - p))])
     chances = np.array([p, 1 - p])
     found = float(chances @ np.logaddexp(0, -x) - np.logaddexp(0, -s)) / (v / 2 / (2 + 2 * math.cosh(s)))
@@ -107,7 +107,7 @@ def test_printed_and_sharp_constants() -> None:
 
 
 def test_single_mask_losses_at_three_hundred_tokens() -> None:
-    """299 by count. By time, levels uniform above 1/1000: 271.1 with the weight 1 / (t p), 271.7 with 1 / t (the notes)."""
+    """299 by count. By time, levels uniform above 1/1000: 271.1 with the weight 1 / (t p), 271.7 with 1 / t."""
     (evidence,) = preference_claims.single_mask_losses(300)
     assert evidence.computed == 299
     assert evidence.claimed == pytest.approx(271.1, abs=0.05)
