@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from theory.training import order_gradients as order_gradients
 from theory.training import orders as orders
 from theory.training import preferences as preferences
 from theory.training import variance as variance

@@ -24,7 +24,7 @@ from torch import Generator, Tensor
 
 from theory.errors import InvalidInput
 from theory.training.loss_table import masked_sets
-from theory.training.quadrature import Rule, halving, rule
+from theory.training.quadrature import halving
 from theory.unmasking.likelihood import along
 
 Order = tuple[int, ...]
@@ -144,6 +144,27 @@ def decoded_before(schedules: Schedules) -> Float[Tensor, "sets n"]:
     return found
 
 
+def decoded_before_by_steps(w: Sequence[float] | Tensor) -> Float[Tensor, "sets n"]:
+    """Return omega[s, l] for t^w by decoding one position after the other: n 2^n operations, whatever the weights.
+
+    From the masked set s, reached with some probability, the next position is l with probability w_l / w(s). The sum
+    over l is the probability that exactly s is masked when its size is.
+    """
+    weights = torch.as_tensor(w, dtype=torch.float64)
+    _check_weights(weights.tolist())
+    n, sets = len(weights), masked_sets(len(weights))
+    size, here = sets.sum(-1), torch.where(sets, weights, 0.0)
+    share = here / here.sum(-1, keepdim=True).clamp(min=torch.finfo(torch.float64).tiny)
+    after = torch.arange(2**n)[:, None] - 2 ** torch.arange(n - 1, -1, -1)
+    reached, omega = torch.zeros(2**n, dtype=torch.float64), torch.zeros(2**n, n, dtype=torch.float64)
+    reached[-1] = 1
+    for count in range(n, 0, -1):
+        now = size == count
+        omega[now] = reached[now, None] * share[now]
+        reached.index_add_(0, after[now][sets[now]], omega[now][sets[now]])
+    return omega
+
+
 def decoded_before_by_inclusion(w: Sequence[Any]) -> dict[tuple[int, frozenset[int]], Any]:
     """Return omega(l, S), the probability that exactly S is decoded before l, for t^w: exact for fractions.
 
@@ -191,87 +212,6 @@ def mixture(terms: Terms, law: dict[Order, Any]) -> Float[Tensor, " cells"]:
     """Return ln p_mix = ln of the mean over orders of exp of the log-likelihood: what the sampler generates."""
     logs = torch.stack([math.log(p) + along(terms, torch.tensor(order)) for order, p in law.items() if p > 0])
     return logs.logsumexp(0)
-
-
-@dataclass(frozen=True, eq=False)
-class Gradient:
-    """The gradient of the mean NELBO in w: the part that differentiates the loss, and the part that moves the masks."""
-
-    explicit: Float[Tensor, " n"]
-    score: Float[Tensor, " n"]
-
-    @property
-    def whole(self) -> Float[Tensor, " n"]:
-        """Return the gradient."""
-        return self.explicit + self.score
-
-
-def gradient(terms: Float[Tensor, "sets n"], w: Sequence[float] | Tensor) -> Gradient:
-    """Return both parts of the gradient in w of the NELBO under t^w, by enumeration of masks and quadrature in t.
-
-    `terms` are means over the data. A draw is f = sum over masked l of (w_l / t)(-ln q_l) at a uniform t, with score
-    d ln P(mask | t) / d w_l = ln t for a masked l, and -t^(w_l) ln t / (1 - t^(w_l)) for a visible one.
-    """
-    weights = torch.as_tensor(w, dtype=torch.float64)
-    grid = halving(HALVINGS)
-    chance, f, sets = _draws(terms, weights, grid)
-    t = grid.t[:, None, None]
-    rate = t**weights
-    log_t = t.log()
-    score = torch.where(sets, log_t, -rate * log_t / (1 - rate))
-    explicit = grid.integral((chance[..., None] * torch.where(sets, -terms / t, 0.0)).sum(1))
-    return Gradient(explicit, grid.integral(((chance * f)[..., None] * score).sum(1)))
-
-
-def gradient_by_orders(terms: Float[Tensor, "sets n"], w: Sequence[float] | Tensor) -> Float[Tensor, " n"]:
-    """Return the same gradient from whole orders: E[-log-likelihood x d ln P(order) / d w], Plackett-Luce's score."""
-    weights = [float(v) for v in w]
-    total = torch.zeros(len(weights), dtype=torch.float64)
-    for order, chance in plackett_luce(weights).items():
-        score = [1 / weight for weight in weights]
-        for k in range(len(order)):
-            left = math.fsum(weights[later] for later in order[k:])
-            for later in order[k:]:
-                score[later] -= 1 / left
-        loss = -float(along(terms[None], torch.tensor(order))[0])
-        total += chance * loss * torch.tensor(score, dtype=torch.float64)
-    return total
-
-
-def second_moment(
-    terms: Float[Tensor, "sets n"], w: Sequence[float] | Tensor, least: float = 0.0
-) -> tuple[float, float]:
-    """Return E[f^2] with t uniform on [least, 1], and its growth for each unit of log(1 / least) near `least`.
-
-    With least = 0 the moment is infinite where some masked set M with a loss has weights that sum to at most one.
-    """
-    weights = torch.as_tensor(w, dtype=torch.float64)
-    halvings = HALVINGS if least == 0 else max(1, math.ceil(-math.log2(least)))
-    grid = halving(halvings) if least == 0 else _clipped(least, halvings)
-    chance, f, sets = _draws(terms, weights, grid)
-    squares = (chance * f**2).sum(1)
-    heavy = (sets * weights).sum(-1)[(terms * sets).abs().sum(-1) > 0]
-    if least == 0 and len(heavy) and float(heavy.min()) <= 1:
-        return math.inf, math.inf if float(heavy.min()) < 1 else float(squares[0] * grid.t[0])
-    whole = grid.from_zero(squares) if least == 0 else float(grid.integral(squares))
-    return whole / (1 - least), float(squares[0] * grid.t[0])
-
-
-def _draws(
-    terms: Float[Tensor, "sets n"], w: Float[Tensor, " n"], grid: Rule
-) -> tuple[Float[Tensor, "nodes sets"], Float[Tensor, "nodes sets"], Tensor]:
-    """Return the probability of each masked set at each node, the loss f there, and the sets."""
-    sets = masked_sets(len(w))
-    rate = (grid.t[:, None] ** w)[:, None]
-    chance = torch.where(sets, rate, 1 - rate).prod(-1)
-    f = -(terms * torch.where(sets, w, 0.0)).sum(-1) / grid.t[:, None]
-    return chance, f, sets
-
-
-def _clipped(least: float, halvings: int) -> Rule:
-    edges = halving(halvings).edges
-    inner = edges[edges > least]
-    return rule(torch.cat((torch.tensor([least], dtype=torch.float64), inner)))
 
 
 def _pairs(n: int) -> Iterator[tuple[int, frozenset[int]]]:

@@ -14,7 +14,7 @@ from theory.denoisers import TableDenoiser
 from theory.ledger import Claim, Evidence, at_least, at_most, equal
 from theory.reference import laws as reference
 from theory.reference import orders as reference_orders
-from theory.training import orders
+from theory.training import order_gradients, orders
 from theory.training.claims.inputs import (
     NONE,
     ORDERS,
@@ -64,7 +64,7 @@ def consistent(world: TableWorld, w: Weights, denoiser: TableDenoiser | None = N
     slack = rounding_of(terms[possible])
     yield equal("quadrature", found, -world.law()[possible].log(), slack)
     mean = (terms[possible] * world.law()[possible, None, None]).sum(0)
-    whole = orders.gradient(mean, [float(v) for v in w]).whole
+    whole = order_gradients.gradient(mean, [float(v) for v in w]).whole
     yield equal("quadrature", whole, torch.zeros_like(whole), slack * 1000, note="gradient in w")
 
 
@@ -141,10 +141,10 @@ def gradients(
     """Compare both parts together with the score over whole orders and with central differences; Euler's identities."""
     terms = (terms_of(denoiser) * world.law()[:, None, None]).sum(0)
     values = torch.tensor([float(v) for v in w], dtype=torch.float64)
-    found = orders.gradient(terms, values)
+    found = order_gradients.gradient(terms, values)
     whole = explicit * found.explicit + score * found.score
     slack = 1e-10 * max(1.0, float(terms.abs().sum())) / float(values.min())
-    by_orders = orders.gradient_by_orders(terms, values)
+    by_orders = order_gradients.gradient_by_orders(terms, values)
     yield equal("quadrature", whole, by_orders, slack, note="orders' score")
     step, differences = 1e-4, []
     for l in range(len(w)):
@@ -173,7 +173,7 @@ def tails(denoiser: TableDenoiser, world: TableWorld, factor: float = 1.0) -> It
     size = max(float(terms.abs().sum()) for _, terms in possible)
 
     def moment(weight: float, least: float) -> float:
-        return math.fsum(q * orders.second_moment(terms, [weight] * n, least)[0] for q, terms in possible)
+        return math.fsum(q * order_gradients.second_moment(terms, [weight] * n, least)[0] for q, terms in possible)
 
     rate = (moment(1.0, 2.0**-44) - moment(1.0, 2.0**-40)) / (4 * math.log(2))
     yield equal("quadrature", rate, factor * alone, 1e-6 * max(1.0, alone), effective=alone > 0)
@@ -186,7 +186,7 @@ def common_weight(denoiser: TableDenoiser, small: float, large: float) -> Iterat
     """Compare E[f^2] at two common weights above one: the reading that larger weights lower it."""
     terms = terms_of(denoiser).mean(0)
     n = terms.shape[-1]
-    first, second = (orders.second_moment(terms, [v] * n, 1e-3)[0] for v in (small, large))
+    first, second = (order_gradients.second_moment(terms, [v] * n, 1e-3)[0] for v in (small, large))
     yield at_most("quadrature", second, first, 0.0)
 
 
