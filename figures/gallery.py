@@ -181,6 +181,17 @@ FIGURES: dict[str, Entry] = {
         "figures.preference_scores", VRPO, "Theorem 1, with sharp bounds",
         "What an estimated score does to the preference loss, for random laws of the estimate, against both bounds.",
     ),
+    "learned_orders": Entry(
+        "figures.learned_orders", ORDERS, "Table of results: learned weights against equal ones",
+        "Left, the exact NELBO of small models with a learned decoding order less that with every order alike, paired "
+        "by seed; right, the likeliest learned order among random fixed orders, a model trained for each alone.",
+    ),
+    "trained_preferences": Entry(
+        "figures.trained_preferences", VRPO, "Table 2: levels and masks, shared or not",
+        "Policies trained with estimated scores on answers whose best scores are known: how near to the least loss they "
+        "come, over steps and at the end over the variance of the score. \"Own\": policy and reference look at "
+        "different masks.",
+    ),
     "preference_draws": Entry(
         "figures.preference_draws", VRPO, "Propositions 1 and 2",
         "How the variance of a preference score falls with masks, and what sharing them with the reference gains.",
