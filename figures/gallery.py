@@ -188,8 +188,8 @@ FIGURES: dict[str, Entry] = {
     ),
     "trained_preferences": Entry(
         "figures.trained_preferences", VRPO, "Table 2: levels and masks, shared or not",
-        "Policies trained with estimated scores on answers whose best scores are known: how near to the least loss they "
-        "come, over steps and at the end over the variance of the score. \"Own\": policy and reference look at "
+        "Policies trained with estimated scores on answers whose best scores are known: how near to the least loss "
+        "they come, over steps and at the end over the variance of the score. \"Own\": policy and reference look at "
         "different masks.",
     ),
     "preference_draws": Entry(

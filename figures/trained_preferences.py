@@ -63,7 +63,8 @@ def _grid(axes: Axes) -> None:
 def findings(table: DataFrame) -> str:
     """Say how the ways end."""
     last = table[table["step"] == table["step"].max()].set_index("way")["mean"]
+    eight, four, own, one = (last[way] for way in ("8 x 1, shared", "4 x 1, shared", "4 x 1, own", "1 x 1, shared"))
     return (
-        f"Eight shared masks end {last['8 x 1, shared']:.2g} nats above the least loss, four {last['4 x 1, shared']:.2g}, "
-        f"four of their own {last['4 x 1, own']:.2g}, one {last['1 x 1, shared']:.2g}. Bars are 95 % intervals over seeds."
+        f"Eight shared masks end {eight:.2g} nats above the least loss, four {four:.2g}, four of their own {own:.2g}, "
+        f"one {one:.2g}. Bars are 95 % intervals over seeds."
     )

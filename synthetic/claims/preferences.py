@@ -79,8 +79,8 @@ CLAIMS = (
     ),
     Empirical(
         "vrpo.13.trained", SOURCES,
-        "Under trained policies the bias of the loss is within a tenth of sigma(s) sigma(-s) V / 2 for pairs with V below "
-        ".2.",
+        "Under trained policies the bias of the loss is within a tenth of sigma(s) sigma(-s) V / 2 for pairs with V "
+        "below .2.",
         ("trained_preferences",), near,
     ),
     Empirical(

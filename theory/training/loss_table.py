@@ -20,21 +20,26 @@ class LossTable:
     """L(S, x) = sum over i in S of -ln q(x_i | the tokens of x outside S), in nats, and the law of x.
 
     `values[s, c]` belongs to set s of `masked_sets(n)` and to the c-th sequence of positive probability, `law[c]`.
-    The difference of two tables on one law is a table again: of the losses' difference, as in preference scores.
+    A table of one sequence alone (`at`) keeps its number in `cell`. The difference of two tables on one law is a table
+    again: of the losses' difference, as in preference scores.
     """
 
     n: int
     values: Float[Tensor, "sets cells"]
     law: Float[Tensor, " cells"]
+    cell: int | None = None
 
     def __sub__(self, other: LossTable) -> LossTable:
-        if self.n != other.n or not torch.equal(self.law, other.law):
-            raise InvalidInput("two loss tables on different worlds; compare two denoisers on one world")
-        return LossTable(self.n, self.values - other.values, self.law)
+        if (self.n, self.cell) != (other.n, other.cell) or not torch.equal(self.law, other.law):
+            raise InvalidInput(
+                f"two loss tables on different worlds or sequences ({self.cell} and {other.cell}); compare two "
+                "denoisers on one world, or on one sequence of it"
+            )
+        return LossTable(self.n, self.values - other.values, self.law, self.cell)
 
     def at(self, cell: int) -> LossTable:
-        """Return the table of one sequence alone."""
-        return LossTable(self.n, self.values[:, cell : cell + 1], torch.ones(1, dtype=torch.float64))
+        """Return the table of one sequence alone, which `cell` names."""
+        return LossTable(self.n, self.values[:, cell : cell + 1], torch.ones(1, dtype=torch.float64), cell)
 
     def by_count(self) -> tuple[Float[Tensor, "counts cells"], Float[Tensor, "counts cells"]]:
         """Return the mean and the mean square of L(S, x) over the sets of each size 0..n."""

@@ -28,17 +28,19 @@ class Products(NamedTuple):
 
 
 def disjoint_products(table: LossTable) -> Products:
-    """Return the products of a loss table: n subset-sum transforms of it, each n passes over its 2^n rows."""
+    """Return the products of a loss table: n / 2 subset-sum transforms of it, each n passes over its 2^n rows."""
     return Products(_disjoint(table.values, table.n), _disjoint(table.values.flip(0), table.n))
 
 
 def _disjoint(values: Float[Tensor, "sets cells"], n: int) -> Float[Tensor, "sizes sizes cells"]:
-    count = masked_sets(n).sum(-1)
-    found = values.new_zeros(n + 1, n + 1, values.shape[-1])
-    for size in range(n + 1):
+    """Return the products by both sizes; the smaller of two disjoint sets has at most n / 2 positions."""
+    count, half = masked_sets(n).sum(-1), n // 2 + 1
+    products = values.new_zeros(n + 1, n + 1, values.shape[-1])
+    for size in range(half):
         inside = subset_sums(torch.where((count == size)[:, None], values, 0.0), n)
-        found[size].index_add_(0, count, values * inside.flip(0))  # flipping takes the complement
-    return found
+        products[size].index_add_(0, count, values * inside.flip(0))  # flipping takes the complement
+    products[half:, :half] = products[:half, half:].transpose(0, 1)
+    return products
 
 
 def subset_sums(values: Float[Tensor, "sets cells"], n: int) -> Float[Tensor, "sets cells"]:
