@@ -31,9 +31,9 @@ FIXED = 60.0
 
 @dataclass(frozen=True)
 class Config:
-    """Tasks, seeds, training steps, fixed orders to compare with."""
+    """Laws and tables, seeds, training steps, fixed orders to compare with."""
 
-    tasks: tuple[str, ...] = ("chain", "tree", "wine", "breast cancer", FLEXIBLE)
+    problems: tuple[str, ...] = ("chain", "tree", "wine", "breast cancer", FLEXIBLE)
     seeds: tuple[int, ...] = tuple(range(12))
     steps: int = 500
     orders: int = 60
@@ -49,7 +49,7 @@ PRESETS = {
 
 def parts(config: Config) -> tuple[Config, ...]:
     """Return one run for each task: its seeds are trained together."""
-    return tuple(replace(config, tasks=(task,)) for task in config.tasks) if len(config.tasks) > 1 else ()
+    return tuple(replace(config, problems=(task,)) for task in config.problems) if len(config.problems) > 1 else ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +68,7 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     import pandas as pd
     import torch
 
-    (task,) = config.tasks
+    (task,) = config.problems
     data = [data_of(task, seed) for seed in config.seeds]
     n, count = data[0].train.shape[1], len(config.seeds)
     learned = torch.arange(2 * count) >= count
