@@ -2,7 +2,8 @@
 
 `losses(world, denoiser)` is the table to begin with. An estimator of one's own is an `Estimator` made of a law of the
 masking level, a law of the mask, a weight and a number of draws; `moments` gives its mean and variance exactly, and
-`um.fit(rows, d, loss=estimator)` trains with it.
+`um.fit(rows, d, loss=estimator)` trains with it. `learned_orders` trains any denoiser with the weights of its decoding
+order; a `PreferenceRun` trains denoisers to prefer responses with estimated scores.
 """
 
 from __future__ import annotations
@@ -10,6 +11,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from synthetic import learned_orders as learned_orders
+from synthetic.preferences import Preference as Preference
+from synthetic.preferences import PreferenceRun as PreferenceRun
+from synthetic.preferences import Preferring as Preferring
 from theory.training import order_gradients as order_gradients
 from theory.training import orders as orders
 from theory.training import preferences as preferences

@@ -33,7 +33,7 @@ def other_family(w: Weights, forward: bool = False) -> Iterator[Evidence]:
 
 
 def decoded_sets(w: Weights, by: Fraction = NONE) -> Iterator[Evidence]:
-    """Compare omega by inclusion and exclusion, by adding up orders and by quadrature; for each l they sum to one."""
+    """Compare omega by inclusion and exclusion, by adding up orders, by steps and by quadrature; its sums are one."""
     law = orders.plackett_luce(w)
     added = orders.decoded_before_by_orders(law)
     found = orders.decoded_before_by_inclusion([w[0] * (1 + by), *w[1:]])
@@ -46,6 +46,9 @@ def decoded_sets(w: Weights, by: Fraction = NONE) -> Iterator[Evidence]:
     rows = {frozenset(range(n)) - set(s.nonzero()[:, 0].tolist()): k for k, s in enumerate(masked_sets(n))}
     numbers = [float(integrals[rows[before], l]) for l, before in added]
     yield equal("quadrature", numbers, [float(p) for p in added.values()], 2.0**-44)
+    steps = orders.decoded_before_by_steps([float(v) for v in w])
+    numbers = [float(steps[rows[before], l]) for l, before in added]
+    yield equal("closed form", numbers, [float(p) for p in added.values()], 2.0**-44, note="by steps")
 
 
 def consequences(w: Weights, reverse: bool = False) -> Iterator[Evidence]:
@@ -98,7 +101,7 @@ CLAIMS = (
             "The probability omega(l, S) that exactly S is decoded before l is the sum over A in S of (-1)^|A| w_l / "
             "(w_l + w(R) + w(A)), R what comes after l; it is what adding up orders gives and what the integral over t gives."
         ),
-        source=f"{OURS}, orders.3", quantifier="for all", kind="equality", routes=("rational", "quadrature"),
+        source=f"{OURS}, orders.3", quantifier="for all", kind="equality", routes=("rational", "quadrature", "closed form"),
         check=decoded_sets, tolerance="none in fractions; " + QUADRATURE, inputs=lambda: strategies.paired(w=weight_lists()),
         examples=8, fixtures=({"w": UNEQUAL},), variants={"a weight off by one per cent": partial(decoded_sets, by=Fraction(1, 100))},
     ),
