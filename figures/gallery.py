@@ -173,6 +173,11 @@ FIGURES: dict[str, Entry] = {
         "Masks and weights drawn in other ways, at equal passes: variance of loss and gradient, and the final NELBO. "
         "Opposite masks are the k first and the m + 1 - k last of m tokens in one random order.",
     ),
+    "stale_levels": Entry(
+        "figures.stale_levels", SOURCES, "P-POTS, whose density is fitted once",
+        "Variance of one estimate with levels from densities fitted at other stages of training, over that of the "
+        "density fitted to the model itself; bars are 95 % intervals over seeds.",
+    ),
     "decoding_orders": Entry(
         "figures.decoding_orders", ORDERS, "Eq. 7 and Algorithm 1, with the infimum over weights",
         "Left, the law over decoding orders for weights 1/2, 2 and 7/10; right, the NELBO on the way to a fixed order.",

@@ -26,7 +26,7 @@ def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:
     rows = differences(table)
     fixed = table[table["part"] == "order"]
     tasks = [task for task in dict.fromkeys(table["task"]) if task != FLEXIBLE]
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(7.0, 2.9), width_ratios=(1.25, 1))
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(7.0, 2.9), width_ratios=(1.25, 1), sharey=True)
     _differences(left, rows)
     _ranks(right, table, tasks)
     kept = fixed.assign(part="fixed order")[["part", "task", "seed", "weights", "order", "value"]]
@@ -76,13 +76,12 @@ def _ranks(axes: Axes, table: DataFrame, tasks: list[str]) -> None:
     for k, task in enumerate(tasks):
         ranks = np.sort(shares(table[table["task"] == task]))
         spread = np.linspace(-0.25, 0.25, len(ranks))
-        axes.plot(ranks, k + spread, "o", color=LEARNED, markersize=4, label="the mode of one seed" if k == 0 else None)
-    axes.axvspan(0, 0.1, color=GREY, alpha=0.35, label="the best tenth of fixed orders")
-    axes.set_yticks(range(len(tasks)), tasks)
-    axes.invert_yaxis()
-    axes.set_xlim(0, 1)
+        label = "likeliest order of one seed" if k == 0 else None
+        axes.plot(ranks, k + spread, "o", color=LEARNED, markersize=4, label=label)
+    axes.axvspan(-0.03, 0.1, color=GREY, alpha=0.35, label="the best tenth of fixed orders")
+    axes.set_xlim(-0.03, 1.03)
     axes.grid(True, axis="x")
-    axes.set_xlabel("share of fixed orders with a lower NELBO")
+    axes.set_xlabel("share of fixed orders that are better")
     axes.legend(loc="lower center", bbox_to_anchor=(0.45, 1.0), fontsize=7)
 
 

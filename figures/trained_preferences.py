@@ -31,15 +31,16 @@ def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:
     for way, (color, marker, face) in LOOKS.items():
         mine = rows[rows["way"] == way]
         look = {"color": color, "marker": marker, "markerfacecolor": face, "markersize": 5}
-        left.plot(mine["step"], mine["mean"], label=way, linewidth=1.2, **look)
+        left.plot(mine["step"], mine["mean"], label=way, linewidth=1.2, linestyle="-", **look)
         end = mine[mine["step"] == last]
         around = [end["mean"] - end["low"].clip(lower=1e-4), end["high"] - end["mean"]]
-        right.errorbar(end["variance"], end["mean"], yerr=around, capsize=2, **look)
+        right.errorbar(end["variance"], end["mean"], yerr=around, capsize=2, linestyle="none", **look)
     left.set(xlabel="training steps", ylabel="loss above the least one (nats)")
     logarithmic(right, [0.003, 0.01, 0.03, 0.1, 0.5, 1, 2, 5, 10, 20])
     right.set_xlabel("variance of a pair's score")
     left.set_xticks(sorted(rows["step"].unique()))
-    _grid(left), _grid(right)
+    for axes in (left, right):
+        _grid(axes)
     figure.legend(*left.get_legend_handles_labels(), loc="outside right center", title="levels x masks,\nand whose")
     return figure, shortened(rows, "mean", "low", "high", "variance")
 

@@ -103,7 +103,10 @@ def publish(store: Store, gallery: Path, preset: str) -> None:
         if path.is_file():
             write_atomically(target / path.name, path.read_bytes())
     names = sorted({experiment for claim in registry().values() for experiment in claim.experiments})
-    paths = [store.path(name, part) for name in names for part in store.parts(name, store.preset(name, preset))]
+    configs = {name: store.preset(name, preset) for name in names}
+    paths = [
+        store.path(name, run) for name, config in configs.items() for run in store.parts(name, config) or (config,)
+    ]
     size = published.publish(published.FOLDER, paths)
     shutil.rmtree(store.root.parent / "published", ignore_errors=True)
     print(f"published {len(paths)} records of trained models, {size / 2**20:.1f} MB, and the gallery")

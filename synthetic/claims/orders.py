@@ -60,8 +60,8 @@ def control(records: Records) -> tuple[Finding, ...]:
     table = records["learned_orders"].table
     gain = nelbo(table[table["task"] == FLEXIBLE], ("equal", "equal"), ("learned", "learned"))
     return (
-        Finding(f"{FLEXIBLE}: NELBO, equal - learned weights", gain, NO_GAIN, "at most"),
-        Finding(f"{FLEXIBLE}: NELBO, equal - learned weights", gain, -NO_GAIN, "at least"),
+        Finding(f"{FLEXIBLE}: NELBO, equal - learned weights, gain", gain, NO_GAIN, "at most"),
+        Finding(f"{FLEXIBLE}: NELBO, equal - learned weights, loss", gain, -NO_GAIN, "at least"),
     )
 
 

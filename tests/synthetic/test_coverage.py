@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from synthetic.claims.training import jackknifed
 from synthetic.intervals import Estimate, crossed, nested, of_seeds
 
 KINDS = ("normal", "skewed", "zero-inflated")
@@ -115,3 +116,10 @@ def test_where_else_the_level_is_not_held() -> None:
     for seeds, items in ((5, 60), (6, 24)):
         small = 0.05 * rng.normal(size=(10_000, seeds, 1))
         assert 0.975 < coverage(crossed(small + noise("zero-inflated", rng, (10_000, seeds, items)))) < 0.99
+
+
+def test_jackknifed_ratios_of_variances() -> None:
+    """ln of the variance between twenty seeds of one method over that of another: normal seeds, both independent."""
+    rng = np.random.default_rng(0)
+    first, second = (np.stack([jackknifed(row) for row in rng.normal(size=(4000, 20))]) for _ in range(2))
+    assert 0.94 - 2 * (0.95 * 0.05 / 4000) ** 0.5 < coverage(of_seeds(first - second)) < 0.98
