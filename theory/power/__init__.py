@@ -1,0 +1,1 @@
+"""What masked diffusion can compute: any-process generation, planners and predictors, rounds against steps."""

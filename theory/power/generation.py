@@ -1,0 +1,124 @@
+"""Generation by repeated steps: it ends at a fixed point, in a cycle, or at a cap; steps and symbols are counted.
+
+A *process* maps a batch of strings to the edit of their next step. It sees the strings alone, so a state of a
+deterministic process that occurs twice occurs for ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from theory.errors import InvalidInput
+from theory.power.transition import Edit, Strings, apply
+
+Process = Callable[[Strings], Edit]
+Ending = Literal["fixed point", "cycle", "cap"]
+ENDINGS: tuple[Ending, ...] = ("fixed point", "cycle", "cap")
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """A batch's states, from the first to the last, and how each string ended.
+
+    `steps` counts the steps that changed a string: up to its fixed point, up to the first state that repeats an earlier
+    one, or the cap. Strings that have ended stay as they are in later `states`. `context` is the longest length on the
+    way, `parallel` the most places changed in one step (the other symbol or length), `written` the tokens written.
+    """
+
+    states: tuple[Strings, ...]
+    steps: Int[Tensor, " batch"]
+    ending: Int[Tensor, " batch"]
+    context: Int[Tensor, " batch"]
+    written: Int[Tensor, " batch"]
+    parallel: Int[Tensor, " batch"]
+
+    @property
+    def last(self) -> Strings:
+        """Return the states at the end."""
+        return self.states[-1]
+
+    def endings(self) -> list[Ending]:
+        """Return how each string ended."""
+        return [ENDINGS[k] for k in self.ending.tolist()]
+
+    def of(self, row: int) -> list[list[int]]:
+        """Return the states of one string, from its first to its last."""
+        count = int(self.steps[row]) + 1
+        return [state.tokens[row, : int(state.length[row])].tolist() for state in self.states[:count]]
+
+
+def run(process: Process, start: Strings, cap: int, deterministic: bool = True) -> Run:
+    """Repeat a process until every string has ended.
+
+    A stochastic process ends at the cap alone, since it may stay where it is for once. Raises InvalidInput for a cap
+    below one, and as `apply` does for what the process asks.
+    """
+    if cap < 1:
+        raise InvalidInput(f"cap {cap}; expected at least one step")
+    states, count = [start], len(start.length)
+    going = torch.arange(count, device=start.length.device)
+    zero = torch.zeros_like(start.length)
+    steps, ending, written, parallel = zero.clone(), torch.full_like(zero, 2), zero.clone(), zero.clone()
+    context = start.length.clone()
+    seen = [_hash(start)]
+    for step in range(1, cap + 1):
+        before = states[-1].rows(going)
+        edit = process(before)
+        after = apply(before, edit)
+        fixed = before.same(after) if deterministic else torch.zeros_like(going, dtype=torch.bool)
+        moving = going[~fixed]
+        ending[going[fixed]] = 0
+        steps[moving] = step
+        writes = before.masked & before.inside & ~edit.remask & ~edit.delete
+        written[moving] += writes.sum(-1)[~fixed]
+        changed = writes | (edit.remask & before.inside & ~before.masked) | (edit.insert | edit.delete) & before.inside
+        parallel[moving] = torch.maximum(parallel[moving], changed.sum(-1)[~fixed])
+        states.append(_replaced(states[-1], going, after))
+        context = torch.maximum(context, states[-1].length)
+        if deterministic:
+            now = _hash(states[-1])
+            again = _repeated(states, seen, now, moving)
+            ending[moving[again]] = 1
+            moving = moving[~again]
+            seen.append(now)
+        going = moving
+        if not len(going):
+            break
+    return Run(tuple(states[: int(steps.max()) + 1] if count else states), steps, ending, context, written, parallel)
+
+
+def _replaced(whole: Strings, index: Tensor, part: Strings) -> Strings:
+    """Return a batch with some of its strings replaced."""
+    if len(index) == len(whole.length):
+        return part
+    width = max(whole.tokens.shape[1], part.tokens.shape[1])
+    tokens = torch.nn.functional.pad(whole.tokens, (0, width - whole.tokens.shape[1]), value=-1)
+    tokens[index] = torch.nn.functional.pad(part.tokens, (0, width - part.tokens.shape[1]), value=-1)
+    length = whole.length.clone()
+    length[index] = part.length
+    return Strings(tokens, length, whole.d)
+
+
+def _hash(state: Strings) -> Int[Tensor, " batch"]:
+    """Return a number for each string that different strings hardly share; padding counts nothing."""
+    generator = torch.Generator().manual_seed(0)
+    width = state.tokens.shape[1]
+    factors = torch.randint(-(2**62), 2**62, (max(width, 1),), generator=generator)[:width].to(state.tokens.device)
+    return ((state.tokens + 1) * (factors | 1)).sum(-1)
+
+
+def _repeated(states: list[Strings], seen: list[Tensor], now: Tensor, rows: Tensor) -> Tensor:
+    """Return which of the given strings are in a state in which they have been before: compared, not only hashed."""
+    found = torch.zeros(len(rows), dtype=torch.bool, device=rows.device)
+    if not len(rows):
+        return found
+    matches = torch.stack(seen)[:, rows] == now[rows]
+    for step in matches.any(-1).nonzero()[:, 0].tolist():
+        found |= matches[step] & states[step].rows(rows).same(states[-1].rows(rows))
+    return found
