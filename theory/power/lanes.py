@@ -97,7 +97,9 @@ class TuringMachine:
             if not (0 <= state < self.states and 0 <= after < self.states and move in (-1, 0, 1)):
                 raise InvalidInput(f"rule {state}, {symbol} -> {after}, {write}, {move}; expected moves -1, 0, 1")
             if not (0 <= symbol < self.symbols and 0 <= write < self.symbols):
-                raise InvalidInput(f"rule {state}, {symbol} -> {after}, {write}; expected symbols 0..{self.symbols - 1}")
+                raise InvalidInput(
+                    f"rule {state}, {symbol} -> {after}, {write}; expected symbols 0..{self.symbols - 1}"
+                )
 
     @property
     def d(self) -> int:

@@ -37,7 +37,9 @@ def transition(x: String, edits: Sequence[PositionEdit], d: int) -> String:
     return tuple(itertools.chain.from_iterable(position(s, e, d) for s, e in zip(x, edits, strict=True)))
 
 
-def generate(process: Callable[[String], Sequence[PositionEdit]], x: String, d: int, cap: int) -> tuple[list[String], str]:
+def generate(
+    process: Callable[[String], Sequence[PositionEdit]], x: String, d: int, cap: int
+) -> tuple[list[String], str]:
     """Return the states of a deterministic process from x on, and how it ended: fixed point, cycle or cap."""
     states, seen = [x], {x}
     for _ in range(cap):
@@ -51,7 +53,9 @@ def generate(process: Callable[[String], Sequence[PositionEdit]], x: String, d: 
     return states, "cap"
 
 
-def automaton(cells: Sequence[int], rule: Callable[[int, int, int], int], outside: int | None, steps: int) -> list[String]:
+def automaton(
+    cells: Sequence[int], rule: Callable[[int, int, int], int], outside: int | None, steps: int
+) -> list[String]:
     """Return a cellular automaton's rows; `outside` is what stands beyond the ends, None for a ring."""
     rows, n = [tuple(cells)], len(cells)
     for _ in range(steps):
@@ -173,3 +177,32 @@ def shortest(edges: set[tuple[int, int]], source: int, target: int) -> list[int]
                 seen.add(b)
                 heapq.heappush(queue, (length + 1, [*path, b]))
     return None
+
+
+def greatest_flow(edges: set[tuple[int, int]], source: int, target: int) -> int:
+    """Return the largest number of paths without a common edge, by turning round the edges of shortest paths."""
+    residual, flow = set(edges), 0
+    while path := shortest(residual, source, target):
+        steps = set(itertools.pairwise(path))
+        residual = (residual - steps) | {(b, a) for a, b in steps}
+        flow += 1
+    return flow
+
+
+def any_order(
+    policy: Callable[[String], tuple[Sequence[int], Sequence[bool]]], x: String, d: int, cap: int
+) -> Iterator[String]:
+    """Yield the states of masked diffusion: chosen masks become the policy's tokens."""
+    for _ in range(cap):
+        tokens, chosen = policy(x)
+        x = tuple(t if c and s == d else s for s, t, c in zip(x, tokens, chosen, strict=True))
+        yield x
+
+
+def left_to_right(following: Callable[[String], int], x: String, end: int, cap: int) -> String:
+    """Return what autoregression writes behind a prompt: up to the token `end`, or `cap` tokens."""
+    for _ in range(cap):
+        x = (*x, following(x))
+        if x[-1] == end:
+            break
+    return x
