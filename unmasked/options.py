@@ -101,6 +101,22 @@ class Evaluate:
 
 
 @dataclass(frozen=True)
+class Trace:
+    """Run an any-process program on a text: print its states, how it ended, and the steps and symbols that it took."""
+
+    program: tyro.conf.Positional[str]
+    """A built-in program, or FILE:NAME of one, or of a function that says what every position of a string becomes."""
+    text: tyro.conf.Positional[str]
+    """The string to begin with, in the program's characters; _ is the mask."""
+    alphabet: str = "01"
+    """The characters of the tokens, for a function."""
+    cap: int = 1000
+    """The most steps."""
+    states: int = 60
+    """How many states to print."""
+
+
+@dataclass(frozen=True)
 class Run:
     """Compute records of experiments where they are not fresh; without a name, list the experiments."""
 
@@ -164,6 +180,7 @@ Command = (
     | Annotated[Explain, tyro.conf.subcommand("explain")]
     | Annotated[Tightest, tyro.conf.subcommand("tightest")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+    | Annotated[Trace, tyro.conf.subcommand("trace")]
     | Annotated[Run, tyro.conf.subcommand("run")]
     | Annotated[Figures, tyro.conf.subcommand("figures")]
     | Annotated[Reproduce, tyro.conf.subcommand("reproduce")]

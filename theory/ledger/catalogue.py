@@ -15,6 +15,7 @@ SUBJECTS = (
     "theory.speculation.claims",
     "theory.remasking.claims",
     "theory.training.claims",
+    "theory.power.claims",
 )
 
 

@@ -6,12 +6,13 @@ deterministic process that occurs twice occurs for ever.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from theory.errors import InvalidInput
@@ -66,7 +67,7 @@ def run(process: Process, start: Strings, cap: int, deterministic: bool = True) 
     zero = torch.zeros_like(start.length)
     steps, ending, written, parallel = zero.clone(), torch.full_like(zero, 2), zero.clone(), zero.clone()
     context = start.length.clone()
-    seen = [_hash(start)]
+    seen = _Seen(start, states)
     for step in range(1, cap + 1):
         before = states[-1].rows(going)
         edit = process(before)
@@ -82,11 +83,9 @@ def run(process: Process, start: Strings, cap: int, deterministic: bool = True) 
         states.append(_replaced(states[-1], going, after))
         context = torch.maximum(context, states[-1].length)
         if deterministic:
-            now = _hash(states[-1])
-            again = _repeated(states, seen, now, moving)
+            again = seen.before(moving)
             ending[moving[again]] = 1
             moving = moving[~again]
-            seen.append(now)
         going = moving
         if not len(going):
             break
@@ -105,20 +104,33 @@ def _replaced(whole: Strings, index: Tensor, part: Strings) -> Strings:
     return Strings(tokens, length, whole.d)
 
 
-def _hash(state: Strings) -> Int[Tensor, " batch"]:
-    """Return a number for each string that different strings hardly share; padding counts nothing."""
+class _Seen:
+    """The states of a run so far, by a number for each that different strings hardly share."""
+
+    def __init__(self, start: Strings, states: list[Strings]) -> None:
+        self._states, self._count = states, 1
+        self._numbers = _number(start)[None]
+
+    def before(self, rows: Int[Tensor, " rows"]) -> Bool[Tensor, " rows"]:
+        """Add the newest state, and return which of the rows have been in it before: compared, not only by number."""
+        now = _number(self._states[-1])
+        if self._count == len(self._numbers):
+            self._numbers = torch.cat((self._numbers, torch.zeros_like(self._numbers)))
+        matches = self._numbers[: self._count, rows] == now[rows]
+        self._numbers[self._count] = now
+        self._count += 1
+        again = torch.zeros_like(rows, dtype=torch.bool)
+        for step in matches.any(-1).nonzero()[:, 0].tolist():
+            again |= matches[step] & self._states[step].rows(rows).same(self._states[-1].rows(rows))
+        return again
+
+
+def _number(state: Strings) -> Int[Tensor, " batch"]:
+    """Return a weighted sum of symbols for each string, by fixed odd weights; padding counts nothing."""
+    return ((state.tokens + 1) * _weights(state.tokens.shape[1]).to(state.tokens.device)).sum(-1)
+
+
+@functools.lru_cache(maxsize=256)
+def _weights(width: int) -> Int[Tensor, " width"]:
     generator = torch.Generator().manual_seed(0)
-    width = state.tokens.shape[1]
-    factors = torch.randint(-(2**62), 2**62, (max(width, 1),), generator=generator)[:width].to(state.tokens.device)
-    return ((state.tokens + 1) * (factors | 1)).sum(-1)
-
-
-def _repeated(states: list[Strings], seen: list[Tensor], now: Tensor, rows: Tensor) -> Tensor:
-    """Return which of the given strings are in a state in which they have been before: compared, not only hashed."""
-    found = torch.zeros(len(rows), dtype=torch.bool, device=rows.device)
-    if not len(rows):
-        return found
-    matches = torch.stack(seen)[:, rows] == now[rows]
-    for step in matches.any(-1).nonzero()[:, 0].tolist():
-        found |= matches[step] & states[step].rows(rows).same(states[-1].rows(rows))
-    return found
+    return torch.randint(-(2**62), 2**62, (max(width, 1),), generator=generator)[:width] | 1

@@ -1,0 +1,52 @@
+"""The command on any-process programs: trace."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from rich.markup import escape
+
+from theory.errors import InvalidInput
+from theory.power import programs
+from theory.power.programs import Program
+from unmasked.claim_commands import console
+from unmasked.entry import named
+from unmasked.options import Trace
+
+
+def trace(command: Trace) -> int:
+    """Run the program and print its states, one a line, then what it took."""
+    if command.states < 2:
+        raise InvalidInput(f"--states {command.states}; expected at least two, the first and the last")
+    found = programs.trace(program_at(command.program, command.alphabet), command.text, command.cap)
+    width = len(str(found.steps))
+    left_out = len(found.states) - command.states
+    for number, state in enumerate(found.states):
+        if left_out > 0 and command.states - 1 <= number < len(found.states) - 1:
+            continue
+        if left_out > 0 and number == len(found.states) - 1:
+            console.print(f"{'...':>{width}}  {left_out} states between; --states shows more")
+        console.print(f"{number:>{width}}  {escape(state) or '(empty)'}", soft_wrap=True, highlight=False)
+    for label, value in found.facts().items():
+        console.print(f"{label}: {value}", highlight=False)
+    return 0
+
+
+def program_at(name: str, alphabet: str) -> Program:
+    """Return a built-in program, or the program or function FILE:NAME."""
+    if ":" not in name:
+        return programs.named(name)
+    found = named(name, "program", may_be_program)
+    if isinstance(found, Program):
+        return found
+    if not callable(found):
+        raise InvalidInput(f"{name} is {type(found).__name__}; expected a program or a function of a string")
+    return programs.program(found, alphabet)
+
+
+def may_be_program(value: Any) -> bool:
+    """Return whether an object may be meant as a program: one, or a function of one argument."""
+    if isinstance(value, Program):
+        return True
+    return inspect.isfunction(value) and len(inspect.signature(value).parameters) == 1
