@@ -34,7 +34,6 @@ class Config:
 PRESETS = {
     "smoke": Config(("copied pairs",), (0, 1), (0, 10)),
     "laptop": Config(),
-    "h100": Config(seeds=tuple(range(40)), steps=(0, 30, 120, 480, 1920)),
     "gpu": Config(seeds=tuple(range(40)), steps=(0, 30, 120, 480, 1920)),
 }
 

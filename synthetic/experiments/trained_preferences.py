@@ -47,7 +47,6 @@ class Config:
 PRESETS = {
     "smoke": Config(3, (0, 1), 16, pairs=4),
     "laptop": Config(),
-    "h100": Config(6, tuple(range(40)), 800, pairs=200),
     "gpu": Config(6, tuple(range(40)), 800, pairs=200),
 }
 
