@@ -38,6 +38,7 @@ REMDM = "Wang, Schiff, Sahoo, Kuleshov, arXiv 2503.00307"
 ORDERS = "Garg, Kohli, Sarawagi, arXiv 2511.19152"
 SOURCES = "Jia, Zhou, Liu, Jiang, Jiang, arXiv 2511.18159"
 VRPO = "Zhu et al., arXiv 2505.19223"
+ANY_PROCESS = "Yang et al., arXiv 2510.06190; Svete and Sabharwal, arXiv 2510.13117"
 INFO_GAIN = "Yang, Teoh, Yang, Zhang, Lamb, arXiv 2602.18176"
 
 FIGURES: dict[str, Entry] = {
@@ -196,6 +197,10 @@ FIGURES: dict[str, Entry] = {
         "Policies trained with estimated scores on answers whose best scores are known: how near to the least loss "
         "they come, over steps and at the end over the variance of the score. \"Own\": policy and reference look at "
         "different masks.",
+    ),
+    "space_time": Entry(
+        "figures.space_time", ANY_PROCESS, "the constructions of Theorems 4 and 5, and Theorem 3.2",
+        "One row a step, one column a position. The search has its digits in the left half and parked ones in the right.",
     ),
     "preference_draws": Entry(
         "figures.preference_draws", VRPO, "Propositions 1 and 2",
