@@ -200,7 +200,12 @@ FIGURES: dict[str, Entry] = {
     ),
     "space_time": Entry(
         "figures.space_time", ANY_PROCESS, "the constructions of Theorems 4 and 5, and Theorem 3.2",
-        "One row a step, one column a position. The search has its digits in the left half and parked ones in the right.",
+        "One row a step, one column a position. The search has digits in the left half, parked ones in the right.",
+    ),
+    "rounds": Entry(
+        "figures.rounds", ANY_PROCESS, "Theorems 1, 3.2 and 4, counted",
+        "Steps and symbols that each model takes for one input of length n, counted on runs (marks), beside formulas "
+        "(lines).",
     ),
     "preference_draws": Entry(
         "figures.preference_draws", VRPO, "Propositions 1 and 2",

@@ -35,11 +35,13 @@ def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:
         axes.set_ylabel("step")
     for axes in panels[1]:
         axes.set_xlabel("position")
+    plain = {"token": FACES["kept"], "written": FACES["written"], "mask": MASK}
     looks = [
-        *(_patch(label, face) for label, face in (("token", FACES["kept"]), ("written", FACES["written"]), ("mask", MASK))),
-        _patch("remasked", FACES["remasked"], hatch="////"), _point("inserted", "+"), _point("deleted next", "x"),
-    ]  # fmt: skip
-    figure.legend(handles=looks, loc="outside lower center", ncol=6, handlelength=1.2, columnspacing=1.2)
+        *(_patch(label, face) for label, face in plain.items()),
+        _patch("remasked", FACES["remasked"], hatch="////"),
+    ]
+    signs = [_point("inserted", "+"), _point("deleted next", "x")]
+    figure.legend(handles=[*looks, *signs], loc="outside lower center", ncol=6, handlelength=1.2, columnspacing=1.2)
     return figure, table
 
 
@@ -79,6 +81,6 @@ def findings(table: DataFrame) -> str:
     longest = table[table["mark"] != "deleted"].groupby(["program", "step"]).size().groupby("program").max()
     steps = table.groupby("program")["step"].max()
     return (
-        f"Two lanes hold {longest['two lanes']} symbols for {steps['two lanes']} steps; a log of half as many cells takes "
-        f"{longest['log']} for {steps['log']}. The search fills 12 blanks in {steps['search']} steps."
+        f"Two lanes hold {longest['two lanes']} symbols for {steps['two lanes']} steps; a log of half as many cells "
+        f"takes {longest['log']} for {steps['log']}. The search fills 12 blanks in {steps['search']} steps."
     )

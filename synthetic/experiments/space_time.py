@@ -2,9 +2,9 @@
 
 Sources: arXiv 2510.06190 (rewriting in two lanes, two-sided Dyck words, depth-first search, erasing brackets) and
 2510.13117 (products on a balanced tree); a write-once log of the same automaton beside the two lanes.
-Table: program, step, place, token (1 where a token stands, 0 for a mask), mark: "start", "kept", "written" (a mask became
-a token), "remasked" (a token became a mask), "inserted" (a new mask); a mask that the next step deletes has a second row
-with the mark "deleted". Scalars: none.
+Table: program, step, place, token (1 where a token stands, 0 for a mask), mark: "start", "kept", "written" (a mask that
+became a token), "remasked" (a token that became a mask), "inserted" (a new mask); a mask that the next step deletes has
+a second row with the mark "deleted". Scalars: none.
 """
 
 from __future__ import annotations
