@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from theory.denoisers import denoiser as denoiser
     from theory.energy import closed_forms as energies
     from theory.errors import InvalidInput as InvalidInput
+    from theory.power import programs as programs
     from theory.reference import laws as reference
     from theory.reference import remasking as reference_remasking
     from theory.remasking import chain as remasking
@@ -100,6 +101,7 @@ _MODULES = {
     "losses": "theory.unmasking.losses",
     "optimal": "theory.unmasking.optimal",
     "posteriors": "theory.remasking.posterior",
+    "programs": "theory.power.programs",
     "reference": "theory.reference.laws",
     "reference_remasking": "theory.reference.remasking",
     "remasking": "theory.remasking.chain",

@@ -1,0 +1,158 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # What masked diffusion can compute
+#
+# Ordinary masked diffusion writes each token once. *Any-process generation* (arXiv 2510.06190) may also mask a token
+# again, insert a mask, and delete one. A step gives four answers at every position: a token to write, and the bits
+# *remask*, *insert*, *delete*. A token `a` thus becomes `a`, `_`, `a_` or `__`; a mask `_` becomes any token `y`,
+# `_`, `y_`, `__`, or nothing. Only masks can be deleted, so that erasing a token takes two steps.
+#
+# Set `UNMASKED_PRESET=smoke` for a quick run.
+
+# %%
+import itertools
+import os
+
+import sympy as sp
+from matplotlib import pyplot
+
+import unmasked as um
+
+PRESET = os.environ.get("UNMASKED_PRESET", "laptop")
+um.figures.style()
+
+# %% [markdown]
+# ## 1. Derive: how often seven rules leave a zero
+#
+# Parity by seven rules looks at the first two bits: `01` and `10` lose their zero, `00` and `11` both. Read from the
+# left, what is left of the bits so far is nothing, `0` or `1`. With uniform bits the shares $e$ (nothing) and $z$ (a
+# zero) obey $e' = (1 - e)/2$ and $z' = e/2$.
+
+# %%
+n = sp.symbols("n", integer=True, positive=True)
+e = sp.Function("e")
+nothing = sp.rsolve(e(n + 1) - (1 - e(n)) / 2, e(n), {e(1): 0})
+zero = sp.simplify(nothing.subs(n, n - 1) / 2)
+sp.Eq(sp.Symbol("P(0 is left)"), sp.expand(zero))
+
+# %% [markdown]
+# ## 2. Check: all strings of some lengths
+
+# %%
+SEVEN = um.programs.named("parity by seven rules")
+for length in (3, 4, 5, 6):
+    words = ["".join(bits) for bits in itertools.product("01", repeat=length)]
+    ends = [um.programs.trace(SEVEN, word).states[-1] for word in words]
+    share = sp.Rational(ends.count("0"), len(words))
+    print(length, share, zero.subs(n, length))
+    assert share == zero.subs(n, length)
+    assert all((end == "1") == (word.count("1") % 2 == 1) for word, end in zip(words, ends, strict=True))
+
+# %% [markdown]
+# Two steps are enough, whatever the length: mask everything and insert after every zero; then delete all masks, but
+# write a one at the last of an odd length. Moving together what is left counts, which attention of constant precision
+# in a string of fixed length cannot do.
+
+# %%
+print("\n".join(um.programs.trace(um.programs.named("parity in two steps"), "0110100").states))
+
+# %% [markdown]
+# ## 3. Explore: a program, state by state
+
+# %%
+EXAMPLES = {
+    "parity by seven rules": "0110100", "parity in four steps": "0110100", "parity in two steps": "0110100",
+    "brackets": "([][()])[]", "rule 110": "0000000000000001", "counter": "=00a=",
+}  # fmt: skip
+
+
+def show(program, text, step):
+    """Draw the states up to a step: tokens dark, masks light."""
+    trace = um.programs.trace(um.programs.named(program), text, cap=80)
+    states = trace.states[: step + 1]
+    figure, axes = pyplot.subplots(figsize=(6, 0.22 * len(states) + 0.6))
+    for row, state in enumerate(states):
+        for place, symbol in enumerate(state):
+            light = symbol == "_"
+            axes.text(
+                place, row, symbol, ha="center", va="center", color="#999999" if light else "black", family="monospace"
+            )
+    axes.set_xlim(-1, max(map(len, trace.states)))
+    axes.set_ylim(len(states), -1)
+    axes.set_axis_off()
+    axes.set_title(f"{program}: step {len(states) - 1} of {trace.steps}, ends by {trace.ending}", loc="left")
+    return figure
+
+
+try:
+    import ipywidgets
+
+    choice = ipywidgets.Dropdown(options=list(EXAMPLES), description="program")
+    text = ipywidgets.Text(value=EXAMPLES[choice.value], description="input")
+    choice.observe(lambda change: setattr(text, "value", EXAMPLES[change["new"]]), "value")
+    steps = ipywidgets.IntSlider(value=4, min=0, max=60, description="step")
+    display(ipywidgets.interactive(show, program=choice, text=text, step=steps))
+except ImportError:
+    show("brackets", EXAMPLES["brackets"], 6)
+
+# %%
+show("counter", "=00a=", 12)
+
+# %% [markdown]
+# ## 4. A rule set of your own
+#
+# A program is a function from a string to what each position becomes. This one erases every letter that repeats its
+# left neighbour: it masks it first, and deletes the masks in the next step. An answer that no edit gives is refused,
+# and said.
+
+
+# %%
+def step(x):
+    """Erase what repeats its left neighbour, in two steps."""
+    if "_" in x:
+        return ["" if symbol == "_" else symbol for symbol in x]
+    return ["_" if x[i - 1 : i] == symbol else symbol for i, symbol in enumerate(x)]
+
+
+um.programs.trace(um.programs.program(step, alphabet="ab"), "aabbbaba")
+
+# %%
+try:
+    um.programs.trace(um.programs.program(lambda x: ["b" for _ in x], alphabet="ab"), "ab")
+except um.InvalidInput as error:
+    print(error)
+
+# %% [markdown]
+# ## 5. Steps against symbols
+#
+# The same problems by a chain of thought, by planner and predictor on a tree (arXiv 2510.13117), written once or
+# again. Every count is from a run whose answer was checked.
+
+# %%
+table = um.record("rounds", PRESET).table
+longest = table[table["n"] == table["n"].max()]
+longest.pivot(index="model", columns="problem", values="steps").fillna("").astype(str)
+
+# %%
+longest.pivot(index="model", columns="problem", values="symbols").fillna("").astype(str)
+
+# %%
+um.figures.draw("rounds", PRESET)
+
+# %% [markdown]
+# And as they go: one row a step, one column a position.
+
+# %%
+um.figures.draw("space_time", PRESET)
