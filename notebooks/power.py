@@ -103,7 +103,7 @@ try:
     text = ipywidgets.Text(value=EXAMPLES[choice.value], description="input")
     choice.observe(lambda change: setattr(text, "value", EXAMPLES[change["new"]]), "value")
     steps = ipywidgets.IntSlider(value=4, min=0, max=60, description="step")
-    display(ipywidgets.interactive(show, program=choice, text=text, step=steps))
+    ipywidgets.interact(show, program=choice, text=text, step=steps)
 except ImportError:
     show("brackets", EXAMPLES["brackets"], 6)
 
@@ -143,10 +143,10 @@ except um.InvalidInput as error:
 # %%
 table = um.record("rounds", PRESET).table
 longest = table[table["n"] == table["n"].max()]
-longest.pivot(index="model", columns="problem", values="steps").fillna("").astype(str)
+longest.pivot(index="model", columns="problem", values="steps").astype("Int64")
 
 # %%
-longest.pivot(index="model", columns="problem", values="symbols").fillna("").astype(str)
+longest.pivot(index="model", columns="problem", values="symbols").astype("Int64")
 
 # %%
 um.figures.draw("rounds", PRESET)
