@@ -106,29 +106,31 @@ def apply(state: Strings, edit: Edit) -> Strings:
     Raises InvalidInput for parts of another shape or type, and where a mask, or anything but a token, would be written.
     """
     _check(state, edit)
-    x, inside, masked = state.tokens, state.inside, state.masked
+    inside, masked = state.inside, state.masked
     kept = inside & ~(edit.delete & masked)
-    first = torch.where(edit.remask, state.d, torch.where(masked, edit.write, x))
+    mask = torch.tensor(state.d, device=state.tokens.device)
+    first = torch.where(edit.remask, mask, torch.where(masked, edit.write, state.tokens))
     more = edit.insert & kept
-    if not bool(more.any()) and bool((kept == inside).all()):
-        return Strings(torch.where(inside, first, PADDING), state.length, state.d)
-    return _moved(state, first, kept, more)
+    if not bool(more.any()) and torch.equal(kept, inside):
+        return Strings(first.masked_fill_(~inside, PADDING), state.length, state.d)
+    return _moved(state.d, first, kept, more)
 
 
 def _moved(
-    state: Strings, first: Tensor, kept: Bool[Tensor, "batch width"], more: Bool[Tensor, "batch width"]
+    d: int, first: Int[Tensor, "batch width"], kept: Bool[Tensor, "batch width"], more: Bool[Tensor, "batch width"]
 ) -> Strings:
-    """Return the strings with what is kept moved together, and a mask behind each place in `more`."""
-    size = kept.to(torch.int32) + more
+    """Return the strings with what is kept moved together, and a mask behind each place in `more`.
+
+    The new strings are all masks at first, so that only what is kept has to be put in its place.
+    """
+    size = kept.to(torch.uint8) + more.to(torch.uint8)
     end = size.cumsum(-1)
-    length = end[:, -1]
-    width = int(length.max()) if len(length) else 0
-    found = torch.full((len(first), width + 1), PADDING, dtype=torch.int64, device=first.device)
-    start = (end - size).long()
-    found.scatter_(1, torch.where(kept, start, width), first)
-    found.scatter_(1, torch.where(more, start + 1, width), state.d)
-    found = found[:, :width]
-    return Strings(found, length.long(), state.d)
+    length = end[:, -1].clone()
+    width = int(length.max())
+    start = end.sub_(size).masked_fill_(~kept, width)
+    moved = torch.full((len(first), width + 1), d, dtype=torch.int64, device=first.device).scatter_(1, start, first)
+    behind = (torch.arange(width, device=first.device) >= length[:, None]).long()
+    return Strings(moved[:, :width] | behind.neg_(), length, d)  # any number or -1 is -1, PADDING
 
 
 def label(before: Strings, after: Strings) -> Edit:
@@ -164,6 +166,13 @@ def _check(state: Strings, edit: Edit) -> None:
         kind = torch.int64 if name == "write" else torch.bool
         if part.shape != shape or part.dtype != kind:
             raise InvalidInput(f"{name} {tuple(part.shape)} of {part.dtype}; expected {tuple(shape)} of {kind}")
+    if edit.write.numel():
+        least, most = (int(end) for end in edit.write.aminmax())
+        if least < 0 or most >= state.d:  # what is not written may be anything
+            _check_written(state, edit)
+
+
+def _check_written(state: Strings, edit: Edit) -> None:
     written = edit.write[state.masked & ~edit.remask & ~edit.delete]
     if written.numel() and not (int(written.min()) >= 0 and int(written.max()) < state.d):
         raise InvalidInput(
