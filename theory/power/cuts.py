@@ -47,7 +47,7 @@ def minimum_cut(n: int, source: int, target: int) -> Process:
         if state.tokens.shape[1] < 2 * n * n + n or not bool((state.length == 2 * n * n + n).any()):
             return hold(state)
         whole = state.length == 2 * n * n + n
-        graph, residual, labels = state.tokens.split([n * n, n * n, n], -1)
+        graph, residual, labels = torch.split(state.tokens, [n * n, n * n, n], -1)
         cutting = whole & (graph == state.d).any(-1)
         edge = (residual == n).unflatten(-1, (n, n))
         reached = labels < n
@@ -90,6 +90,6 @@ def cut(states: tuple[Strings, ...], n: int) -> Matrix:
     for state in states:
         whole = state.length == 2 * n * n + n
         if bool(whole.any()):
-            masked = state.masked[:, : n * n].unflatten(-1, (n, n))
+            masked = state.masked[:, : n * n].reshape(-1, n, n)
             found |= masked & whole[:, None, None]
     return found

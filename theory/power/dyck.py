@@ -70,7 +70,7 @@ def inserted(words: Strings, kinds: int) -> Strings:
     state = words.rows(choices[:, 0])
     for _ in range(3):
         state = apply(state, inserting(state, kinds, choices[:, 1], choices[:, 2]))
-    unique = state.tokens.unique(dim=0)
+    unique = torch.unique(state.tokens, dim=0)
     return Strings(unique, state.length[: len(unique)], state.d)
 
 
