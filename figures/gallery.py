@@ -198,6 +198,11 @@ FIGURES: dict[str, Entry] = {
         "they come, over steps and at the end over the variance of the score. \"Own\": policy and reference look at "
         "different masks.",
     ),
+    "learned_products": Entry(
+        "figures.learned_products", ANY_PROCESS, "Theorem 3.2, with a learned predictor",
+        "Products of S5 by small networks in training, composed on the balanced tree: ten seeds, nine moments (marks), "
+        "p^(n - 1) (lines); right, after training, the answer guessed where the rounds do not reach it.",
+    ),
     "space_time": Entry(
         "figures.space_time", ANY_PROCESS, "the constructions of Theorems 4 and 5, and Theorem 3.2",
         "One row a step, one column a position. The search has digits in the left half, parked ones in the right.",

@@ -49,7 +49,7 @@ def minimum_cut(n: int, source: int, target: int) -> Process:
         whole = state.length == 2 * n * n + n
         graph, residual, labels = torch.split(state.tokens, [n * n, n * n, n], -1)
         cutting = whole & (graph == state.d).any(-1)
-        edge = (residual == n).unflatten(-1, (n, n))
+        edge = (residual == n).reshape(-1, n, n)
         reached = labels < n
         candidates = edge & reached[..., None] & ~reached[:, None]
         fresh = candidates.any(1)
@@ -57,7 +57,7 @@ def minimum_cut(n: int, source: int, target: int) -> Process:
         growing = whole & ~cutting & ~found & fresh.any(-1)
         standing = whole & ~cutting & ~found & ~growing
         path = _path(labels, source, target) & found[:, None, None]
-        leaving = (graph == n).unflatten(-1, (n, n)) & reached[..., None] & ~reached[:, None]
+        leaving = (graph == n).reshape(-1, n, n) & reached[..., None] & ~reached[:, None]
         new = fresh & growing[:, None]
         wiped = reached & found[:, None] & (torch.arange(n, device=labels.device) != source)
         written = torch.cat((torch.zeros_like(graph, dtype=torch.bool), path.mT.flatten(1), new), -1)

@@ -134,7 +134,7 @@ COUNTER = TuringMachine(3, 3, {
     (ADD, 1): (ADD, 0, -1), (ADD, 0): (BACK, 1, 1), (ADD, BLANK): (HALT, BLANK, 0),
     (BACK, 0): (BACK, 0, 1), (BACK, 1): (BACK, 1, 1), (BACK, BLANK): (ADD, BLANK, -1),
 })  # fmt: skip
-"""Counts from zero: adds one at the right end, walks back to the blank there, halts when it carries into the left one."""
+"""Counts from zero: adds one at the right end, walks back to the blank there, halts when it carries into the left."""
 
 
 def counter(n: int) -> Memory:
