@@ -211,7 +211,7 @@ def solvable(monoid: Monoid) -> bool:
     return all(derived_series(monoid, group)[-1] == 1 for group in subgroups(monoid))
 
 
-def _generated(products: Tensor, members: Int[Tensor, " some"]) -> Int[Tensor, " all"]:
+def _generated(products: Tensor, members: Int[Tensor, " members"]) -> Int[Tensor, " closure"]:
     """Return the closure of elements of a group under products."""
     while True:
         more = torch.unique(torch.cat((members, products[members][:, members].flatten())))

@@ -34,6 +34,7 @@ from theory.power.trees import (
     success_probability,
 )
 
+
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
     before = torch.get_num_threads()
@@ -175,7 +176,10 @@ def test_all_prefixes(n: int) -> None:
     assert symbols[1] < 4 * n and symbols[2:] == [n, n + 1, 2 * n, 2 * n + 1]
 
 
-def test_symbols_of_prefixes_at_1024() -> None:
+def test_symbols_of_prefixes() -> None:
+    for n in range(1, 301):
+        circuit = ladner_fischer(n)
+        assert circuit.nodes < 4 * n and circuit.depth == halvings(n)
     assert (write_once_prefixes(1024).nodes, ladner_fischer(1024).nodes) == (9217, 3487)
 
 
