@@ -193,7 +193,7 @@ FIGURES: dict[str, Entry] = {
         "by seed; right, the likeliest learned order among random fixed orders, a model trained for each alone.",
     ),
     "trained_preferences": Entry(
-        "figures.trained_preferences", VRPO, "Table 2: levels and masks, shared or not",
+        "figures.trained_preferences", VRPO, "the ablation of levels and masks, shared or not",
         "Policies trained with estimated scores on answers whose best scores are known: how near to the least loss "
         "they come, over steps and at the end over the variance of the score. \"Own\": policy and reference look at "
         "different masks.",

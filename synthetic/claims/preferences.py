@@ -11,7 +11,7 @@ from synthetic.intervals import of_seeds
 
 SOURCES = "Zhu et al., VRPO (LLaDA 1.5), arXiv 2505.19223"
 SETTING = (
-    "Table 2: benchmark scores of an 8-billion-parameter model, which the variance of the score does not order. We ask "
+    "The ablation of draws: benchmark scores of an 8-billion-parameter model, which the variance of the score does not order. We ask "
     "it of the exact loss on answers whose best scores are known, a model of 13,000 parameters."
 )
 SMALL_V, TENTH = 0.2, 0.1
@@ -75,7 +75,7 @@ CLAIMS = (
         "vrpo.12.trained", SOURCES,
         "Under trained policies shared masks give the score less variance than masks of their own.",
         ("trained_preferences",), shared,
-        reported="Table 2 has 2.2 against 2184 (four masks, sampled, on 128 pairs). We compute both exactly.",
+        reported="The ablation has 2.2 against 2184 (four masks, sampled, on 128 pairs). We compute both exactly.",
     ),
     Empirical(
         "vrpo.13.trained", SOURCES,

@@ -71,7 +71,7 @@ def tables(name: str, steps: int, config: Config, progress: Progress) -> list[Lo
         rows = world.sample(8192, torch.Generator().manual_seed(0))
         alike = Ordered(whole, world.d, torch.zeros(count, world.n), torch.zeros(count, dtype=torch.bool))
         label = f"{name}, {count} models, {steps} steps"
-        whole = fit(alike, [rows] * count, config.seeds, Fit(steps), progress, label).denoiser  # type: ignore[assignment]
+        whole = fit(alike, [rows] * count, config.seeds, Fit(steps), progress, label).denoiser  # type: ignore[assignment]  # a stack again
     return [loss_table(world, exact(one.eval())) for one in members(whole)]
 
 

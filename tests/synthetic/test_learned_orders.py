@@ -126,7 +126,7 @@ def test_members_of_a_stack_are_trained_as_alone() -> None:
     for k in range(2):
         alone = trained((k,))
         assert torch.allclose(alone.log_weights()[0], both.log_weights()[k], atol=1e-4)
-        assert torch.allclose(alone.denoiser.head.weight[0], both.denoiser.head.weight[k], atol=1e-4)  # type: ignore[union-attr,index]
+        assert torch.allclose(alone.denoiser.head.weight[0], both.denoiser.head.weight[k], atol=1e-4)  # type: ignore[union-attr,index]  # transformers
 
 
 @pytest.mark.parametrize(

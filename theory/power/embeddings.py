@@ -1,4 +1,4 @@
-"""Other models as any-process ones: any-order masked diffusion and autoregression (arXiv 2510.06190, section 3)."""
+"""Other models as any-process ones: any-order masked diffusion and autoregression (arXiv 2510.06190)."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ CLAIMS = (
             "Pointer jumping ranks a linked list of n elements in ceil(log2(n - 1)) rounds, n >= 2, in a context of 2 n "
             "pairs of pointer and rank."
         ),
-        source=f"{ANY_PROCESS}, Theorem 1 and 4", quantifier="for all", kind="equality", status="reading",
+        source=f"{ANY_PROCESS}, Theorems 1 and 4", quantifier="for all", kind="equality", status="reading",
         routes=("enumeration", "closed form"), check=ranking, tolerance="none: symbols", inputs=lists, examples=25,
         fixtures=({"order": list(range(9))},), variants={"one round more": partial(ranking, late=1)},
     ),

@@ -132,7 +132,7 @@ CLAIMS = (
             "The step on a batch of strings of different lengths does at every position what the printed table of sixteen "
             "cases says."
         ),
-        source=f"{ANY_PROCESS}, section 3, the transition", quantifier="for all", kind="equality", status="printed",
+        source=f"{ANY_PROCESS}, definition of the transition", quantifier="for all", kind="equality", status="printed",
         routes=("enumeration",), check=table, tolerance="none: symbols", inputs=edited, examples=60,
         fixtures=({"rows": [row[0] for row in EVERY_CASE], "d": 1},), variants={"insert and delete swapped": partial(table, swap=True)},
     ),
@@ -149,14 +149,14 @@ CLAIMS = (
     Claim(
         id="process.1.composed",
         statement="Executing remask, then delete, then insert on a position gives the printed table.",
-        source=f"{ANY_PROCESS}, section 3, the transition", quantifier="for all", kind="equality", status="reading",
+        source=f"{ANY_PROCESS}, definition of the transition", quantifier="for all", kind="equality", status="reading",
         routes=("enumeration",), check=one_after_the_other, tolerance="none: symbols", expected="refuted", see="process.1",
         fixtures=({"rows": [row[0] for row in EVERY_CASE], "d": 1},),
     ),
     Claim(
         id="process.1label",
         statement="Applying the label of two strings of one length, where no token becomes another one, gives the second.",
-        source=f"{ANY_PROCESS}, section on training", quantifier="for all", kind="equality", status="reading",
+        source=f"{ANY_PROCESS}, supervised training", quantifier="for all", kind="equality", status="reading",
         routes=("enumeration",), check=labels, tolerance="none: symbols", examples=40,
         inputs=lambda: strategies.paired(
             before=st.lists(st.integers(0, 2), min_size=1, max_size=8), after=st.lists(st.integers(0, 2), min_size=1, max_size=8)
@@ -167,7 +167,7 @@ CLAIMS = (
     Claim(
         id="process.2",
         statement="Any-order masked diffusion is the process without insert and delete whose unselected masks are remasked.",
-        source=f"{ANY_PROCESS}, section 3", quantifier="for all", kind="equality", status="reading", routes=("enumeration",),
+        source=f"{ANY_PROCESS}, definition of the process", quantifier="for all", kind="equality", status="reading", routes=("enumeration",),
         check=masked_diffusion, tolerance="none: symbols", examples=30,
         inputs=lambda: strategies.paired(length=st.integers(1, 6), keys=KEYS),
         fixtures=({"length": 5, "keys": [3, 7, 2, 9, 4, 1]},),
@@ -176,7 +176,7 @@ CLAIMS = (
     Claim(
         id="process.2left",
         statement="Autoregression is the process that writes the trailing mask and inserts the next one behind it.",
-        source=f"{ANY_PROCESS}, section 3", quantifier="for all", kind="equality", status="reading", routes=("enumeration",),
+        source=f"{ANY_PROCESS}, definition of the process", quantifier="for all", kind="equality", status="reading", routes=("enumeration",),
         check=autoregression, tolerance="none: symbols", examples=30,
         inputs=lambda: strategies.paired(prompt=st.lists(st.integers(0, 1), max_size=3), keys=KEYS),
         fixtures=({"prompt": [0, 1], "keys": [1, 1, 1, 1, 1, 1]}, {"prompt": [1], "keys": [2, 5, 1, 4, 3, 1]}),
