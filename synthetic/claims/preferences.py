@@ -11,8 +11,8 @@ from synthetic.intervals import of_seeds
 
 SOURCES = "Zhu et al., VRPO (LLaDA 1.5), arXiv 2505.19223"
 SETTING = (
-    "The ablation of draws: benchmark scores of an 8-billion-parameter model, which the variance of the score does not order. We ask "
-    "it of the exact loss on answers whose best scores are known, a model of 13,000 parameters."
+    "The ablation of draws: benchmark scores of an 8-billion-parameter model, not ordered by the score's variance. We "
+    "ask it of the exact loss on answers whose best scores are known, a model of 13,000 parameters."
 )
 SMALL_V, TENTH = 0.2, 0.1
 
