@@ -5,8 +5,6 @@ Boards are rows of 16 digits 1..4, read line by line; 0 is a blank.
 
 from __future__ import annotations
 
-import functools
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,12 +16,14 @@ from synthetic.denoisers import Architecture, Transformer, members, stacked
 from synthetic.edits import Transitions, labelled, seeded
 from synthetic.optimisation import Optimiser, Schedule
 from synthetic.progress import Progress
+from synthetic.tasks.sudoku4 import random_sets
 from synthetic.training import nelbo_objective, step_generator
 from theory.errors import InvalidInput
 from theory.power import generation, sudoku
 from theory.power.generation import Process, Run
 from theory.power.transition import apply
 from theory.training.estimators import draw, named
+from theory.worlds import sudoku4
 
 SIDE, CELLS = 4, 16
 CLUES = (4, 5, 6)
@@ -31,15 +31,9 @@ LONGEST = 3000
 """More steps than any depth-first search of such a puzzle takes."""
 
 
-@functools.cache
 def solved() -> Int[Tensor, "288 16"]:
-    """Return all solved boards: four permutations as lines, whose columns and boxes are permutations too."""
-    lines = torch.tensor(list(itertools.permutations(range(1, SIDE + 1))))
-    rows = torch.cartesian_prod(*[torch.arange(len(lines))] * SIDE)
-    boards = lines[rows]
-    boxes = boards.view(-1, 2, 2, 2, 2).transpose(2, 3).reshape(-1, SIDE, SIDE)
-    right = [(part.sort(-1).values == lines[0]).flatten(1).all(-1) for part in (boards.mT, boxes)]
-    return boards[right[0] & right[1]].flatten(1)
+    """Return all solved boards."""
+    return sudoku4().support + 1
 
 
 def puzzles(
@@ -52,12 +46,12 @@ def puzzles(
     """
     if not clues or min(clues) < SIDE or max(clues) > CELLS:
         raise InvalidInput(f"clues {tuple(clues)}; expected numbers from 4 to 16")
-    kept, found = [], 0
+    kept, found, everything = [], 0, solved()
     while found < count:
         number = torch.tensor(clues)[torch.randint(len(clues), (count,), generator=generator)]
-        shown = torch.rand(count, CELLS, generator=generator).argsort(-1).argsort(-1) < number[:, None]
+        shown = random_sets(number, CELLS, generator)
         boards = solutions[torch.randint(len(solutions), (count,), generator=generator)]
-        agreeing = ((solved() == boards[:, None]) | ~shown[:, None]).all(-1).sum(-1)
+        agreeing = ((everything == boards[:, None]) | ~shown[:, None]).all(-1).sum(-1)
         kept.append(torch.stack((torch.where(shown, boards, 0), boards))[:, agreeing == 1])
         found += kept[-1].shape[1]
     drawn = torch.cat(kept, 1)[:, :count]
@@ -94,7 +88,8 @@ class Puzzles:
 def divided(seed: int, counts: tuple[int, int]) -> tuple[Puzzles, Puzzles]:
     """Return so many puzzles to train on and to test with; a random third of the 288 solutions is for tests alone."""
     generator = Generator().manual_seed(seed)
-    boards = solved()[torch.randperm(len(solved()), generator=generator)]
+    boards = solved()
+    boards = boards[torch.randperm(len(boards), generator=generator)]
     first, second = boards[: 2 * len(boards) // 3], boards[2 * len(boards) // 3 :]
     return Puzzles(*puzzles(first, counts[0], generator)), Puzzles(*puzzles(second, counts[1], generator))
 
