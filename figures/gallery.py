@@ -35,6 +35,7 @@ PUNT = "Azangulov, Pandeva, Prasad, Zazo, Karmalkar, arXiv 2510.21961"
 SPECULATIVE = "De Bortoli, Galashov, Gretton, Doucet, arXiv 2501.05370"
 STAR = "Meshchaninov et al., arXiv 2510.08369"
 REMDM = "Wang, Schiff, Sahoo, Kuleshov, arXiv 2503.00307"
+REASONING = "Svete, Sabharwal, arXiv 2510.13117"
 ORDERS = "Garg, Kohli, Sarawagi, arXiv 2511.19152"
 SOURCES = "Jia, Zhou, Liu, Jiang, Jiang, arXiv 2511.18159"
 VRPO = "Zhu et al., arXiv 2505.19223"
@@ -202,6 +203,28 @@ FIGURES: dict[str, Entry] = {
         "figures.learned_products", ANY_PROCESS, "Theorem 3.2, with a learned predictor",
         "Products of S5 by small networks in training, composed on the balanced tree: ten seeds, nine moments (marks), "
         "p^(n - 1) (lines); right, after training, the answer guessed where the rounds do not reach it.",
+    ),
+    "single_pass": Entry(
+        "figures.single_pass", REASONING, "rounds against a single pass, trained",
+        "A denoiser that writes the product of a word at one mask behind it, and a learned product composed on the "
+        "balanced tree; as many steps, ten seeds (marks) and their mean (lines).",
+    ),
+    "learned_edits": Entry(
+        "figures.learned_edits", ANY_PROCESS, "the section on parity, and Dyck words",
+        "Left: models of the seven states on two bits; centre: run on random strings (lines: means). Right: brackets, "
+        "learned on strings of up to 12, where a model reads a window around each place.",
+    ),
+    "trained_boards": Entry(
+        "figures.trained_boards", ANY_PROCESS, "the section on Sudoku, at 4x4",
+        "Left: boards solved by models of each seed (marks) and their mean (bars). Right: share solved by any-process "
+        "models over the mean of p to the power of a search's steps, p the share of steps on test boards that a model "
+        "takes, and over one less the mean number of wrong steps, which is a lower bound.",
+    ),
+    "light_cones": Entry(
+        "figures.light_cones", REASONING, "Corollary 3.3, for a bounded fan-in",
+        "Parity of 16 bits on the balanced tree of fan-in k: the inputs that a place can depend on one step before the "
+        "last (colour), and the share of all words whose parity it holds (marks) beside the best of any decision from "
+        "so many inputs (lines).",
     ),
     "space_time": Entry(
         "figures.space_time", ANY_PROCESS, "the constructions of Theorems 4 and 5, and Theorem 3.2",

@@ -19,7 +19,7 @@ from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from synthetic.denoisers import Linear, Transformer, stacked
+from synthetic.denoisers import Linear, Transformer
 from synthetic.optimisation import Optimiser, Schedule
 from synthetic.training import step_generator
 from theory.errors import InvalidInput
@@ -101,8 +101,10 @@ def seeded(build: Callable[[], Any], seeds: Sequence[int]) -> list[Any]:
 
 def editors(build: Callable[[], Transformer | Window], seeds: Sequence[int]) -> Editor:
     """Return a stack of editors, the body of each with the initial weights of its seed."""
-    whole = stacked(seeded(lambda: Editor(build()), seeds))
-    assert isinstance(whole, Editor)
+    built: list[Editor] = seeded(lambda: Editor(build()), seeds)
+    whole = copy.deepcopy(built[0])
+    for name, parameter in whole.named_parameters():
+        parameter.data = torch.stack([one.get_parameter(name).detach() for one in built])
     return whole
 
 

@@ -1,0 +1,78 @@
+"""4x4 Sudoku by trained models: solve rate by model, order and puzzles, and what the exactness of steps says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from matplotlib import pyplot
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from pandas import DataFrame
+
+from figures.looks import shortened
+from synthetic.records import Record
+
+EXPERIMENTS = ("trained_boards",)
+ROWS = (
+    ("any order", "margin", "any order: margin"), ("any order", "reading order", "any order: reading order"),
+    ("any order", "random", "any order: random"), ("any order", "one step", "any order: one step"),
+    ("left to right", "reading order", "left to right"), ("any process", "rewriting", "any process"),
+    ("any process", "write once", "any process, writing once"),
+)  # fmt: skip
+LOOKS = (("#D55E00", "s"), ("#0072B2", "o"), ("#009E73", "^"), ("#E69F00", "D"))
+
+
+def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:
+    """Draw solve rates, a row a model and order, and the rates of any-process models over their predictions."""
+    table = records["trained_boards"].table
+    figure, (left, right) = pyplot.subplots(1, 2, figsize=(7.0, 3.0), width_ratios=(1.5, 1))
+    _rates(left, table)
+    _rollouts(right, table[table["way"] == "rewriting"])
+    figure.legend(*left.get_legend_handles_labels(), loc="outside upper left", ncol=3)
+    return figure, shortened(table, "solved", "exact", "bound", "predicted")
+
+
+def _rates(axes: Axes, table: DataFrame) -> None:
+    counts = sorted(table["puzzles"].unique())
+    for (puzzles, mine), (color, marker) in zip(table.groupby("puzzles"), LOOKS, strict=False):
+        shift = 0.15 * (2 * counts.index(puzzles) - len(counts) + 1)
+        for place, (model, way, _) in enumerate(ROWS):
+            shares = mine[(mine["model"] == model) & (mine["way"] == way)]["solved"]
+            label = f"{puzzles:,} puzzles" if not place else None
+            axes.plot(
+                shares, [place + shift] * len(shares), marker, color=color, markersize=3.5, alpha=0.6, label=label
+            )
+            if len(shares):
+                axes.plot(shares.mean(), place + shift, "|", color="black", markersize=9, markeredgewidth=1.5)
+    axes.set_yticks(range(len(ROWS)), [name for *_, name in ROWS])
+    axes.invert_yaxis()
+    axes.set_xlim(-0.03, 1.03)
+    axes.set_xlabel("share of test boards solved")
+    axes.grid(True)
+
+
+def _rollouts(axes: Axes, rows: DataFrame) -> None:
+    for (puzzles, mine), (color, marker) in zip(rows.groupby("puzzles"), LOOKS, strict=False):
+        del puzzles
+        axes.plot(mine["predicted"], mine["solved"], marker, color=color, markersize=4, alpha=0.7)
+        axes.plot(mine["bound"].clip(lower=0), mine["solved"], marker, color=color, markersize=4, fillstyle="none")
+    axes.plot([0, 1], [0, 1], color="black", linewidth=1, linestyle="--")
+    axes.set_xlabel("filled: prediction of independent steps\nopen: least rate, at least 0")
+    axes.set_ylabel("share solved, any process")
+    axes.set_xlim(-0.03, 1.03)
+    axes.set_ylim(-0.03, 1.03)
+    axes.grid(True)
+
+
+def findings(table: DataFrame) -> str:
+    """Say what each model reaches with the most puzzles, and how exact the steps are."""
+    mine = table[table["puzzles"] == table["puzzles"].max()]
+    rates = mine.groupby(["model", "way"])["solved"].mean()
+    each = ", ".join(f"{name} {rates[model, way]:.0%}" for model, way, name in ROWS if (model, way) in rates)
+    steps = mine[mine["way"] == "rewriting"]
+    states = int(steps["states"].mean())
+    return (
+        f"Solved after {mine['puzzles'].max():,} puzzles: {each}. Any-process models saw {states:,} labelled states of "
+        f"these puzzles' searches, the others their solutions; they take {steps['exact'].mean():.1%} of the searches' "
+        f"steps on test boards, and {steps['straight'].mean():.0%} of these boards need no step back."
+    )
