@@ -2,12 +2,12 @@
 
 Boards for tests have solutions of their own, a random third of the 288, and 4 to 6 clues that determine them. Masked
 models learn from solutions; any-process models from every step of depth-first searches in reading order, the least
-legal digit first. Table: model, parameters, puzzles (trained on), states (labelled
-ones, of any-process models), way (the order of decoding; of any-process models "rewriting", or "write once" where
-tokens are never masked again), seed, solved (share of test boards), cycles (share that ended in one), and for rewriting
-models exact (share of the searches' steps on test boards that the model takes), bound (one less the mean
-number of wrong steps of a search), predicted (mean of exact to the power of a search's number of steps) and straight
-(share of test boards whose search never goes back); nan elsewhere. Scalars: none.
+legal digit first. Table: model, parameters, puzzles (trained on), states (labelled ones, of any-process models), way
+(the order of decoding; of any-process models "rewriting", or "write once" where tokens are never masked again), seed,
+solved (share of test boards), cycles (share that ended in one), and for rewriting models exact (share of the
+searches' steps on test boards that the model takes), bound (one less the mean number of wrong steps of a search),
+predicted (mean of exact to the power of a search's number of steps) and straight (share of test boards whose search
+never goes back); nan elsewhere. Scalars: none.
 """
 
 from __future__ import annotations

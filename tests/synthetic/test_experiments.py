@@ -92,6 +92,18 @@ def test_presets_are_looked_up_without_heavy_libraries() -> None:
     assert done.stdout == "\n"
 
 
+def test_parity_is_held_by_a_place_that_depends_on_all_inputs_alone() -> None:
+    """Every place reads at most its fan-in, and cones grow as counted from the reads."""
+    table, scalars = smoke("light_cones")
+    parity, reads = table[table["part"] == "parity"], table[table["part"] == "read"]
+    assert set(parity["share"][parity["inputs"] == scalars["n"]]) == {1.0}
+    assert set(parity["share"][parity["inputs"] < scalars["n"]]) == {0.5}
+    assert (parity["inputs"] <= parity["allowed"]).all()
+    read = reads.groupby(["fan_in", "step", "x"]).size()
+    assert (read.to_numpy() <= read.index.get_level_values("fan_in")).all()
+    assert (reads["reads_step"] < reads["step"]).all()
+
+
 def test_interpolations_meet_condition_3_4() -> None:
     table, scalars = smoke("interpolations")
     assert table["alpha"].to_numpy() == pytest.approx(np.sin(np.pi / 2 * table["gamma"]) ** 2, abs=1e-15)
