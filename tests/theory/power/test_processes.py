@@ -157,62 +157,6 @@ def test_halves_of_a_pair_written_at_once_mismatch(kinds: int) -> None:
     assert wrong / count == pytest.approx(share, abs=5 * math.sqrt(share * (1 - share) / count))
 
 
-def test_sudoku_search_needs_a_remask_for_this_share_of_puzzles() -> None:
-    """Unique 4x4 puzzles, clue counts 4 to 6 drawn anew after a rejection: .6330 of all, and 15.84 steps on average.
-
-    Both are means over 8,377,856 weighted puzzles; 8,000 drawn ones are within five standard errors. The count of
-    unique puzzles with four clues is exact.
-    """
-    grids, generator = torch.tensor(solved_boards()), torch.Generator().manual_seed(0)
-    fours = (torch.tensor(kept) for kept in itertools.combinations(range(16), 4))
-    assert sum(len(unique_puzzles(grids, kept)) for kept in fours) == 25_728
-    drawn = list[torch.Tensor]()
-    while len(drawn) < 8000:
-        clues = int(torch.randint(4, 7, (1,), generator=generator))
-        kept = torch.randperm(16, generator=generator)[:clues]
-        grid = grids[int(torch.randint(288, (1,), generator=generator))]
-        if int((grids[:, kept] == grid[kept]).all(-1).sum()) == 1:
-            drawn.append(torch.zeros_like(grid).index_copy_(0, kept, grid[kept]))
-    puzzles = torch.stack(drawn)
-    result = run(sudoku.search(2), sudoku.start(puzzles, 2), 2000)
-    assert set(result.endings()) == {"fixed point"}
-    assert bool((sudoku.boards(result.last, 2) > 0).all())
-    back = (result.steps > (puzzles == 0).sum(-1)).double()
-    steps = result.steps.double()
-    for values, exact in ((back, 5303261 / 8377856), (steps, 15.84)):
-        assert float(values.mean()) == pytest.approx(exact, abs=5 * float(values.std()) / math.sqrt(len(values)))
-
-
-def solved_boards() -> list[list[int]]:
-    """Return all 288 solved 4x4 boards: fixed points of the search, by its reference, from every first row."""
-    found = []
-
-    def fill(board: list[int]) -> None:
-        if 0 not in board:
-            found.append(list(board))
-            return
-        cell = board.index(0)
-        options = sudoku.legal(torch.tensor([[v - 1 if v else 5 for v in board]]), 2)[0, cell]
-        for digit in options.nonzero()[:, 0].tolist():
-            board[cell] = digit + 1
-            fill(board)
-            board[cell] = 0
-
-    fill([0] * 16)
-    assert len(found) == 288
-    return found
-
-
-def unique_puzzles(grids: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:
-    """Return the puzzles with clues in these cells that only one solved board agrees with."""
-    code = (grids[:, kept] * 5 ** torch.arange(len(kept))).sum(-1)
-    _, back, count = code.unique(return_inverse=True, return_counts=True)
-    alone = grids[count[back] == 1]
-    puzzles = torch.zeros_like(alone)
-    puzzles[:, kept] = alone[:, kept]
-    return puzzles
-
-
 @pytest.mark.parametrize("n", [5, 8, 10])
 def test_minimum_cuts_are_those_of_networkx(n: int) -> None:
     """Fifty random graphs of each size: as many edges as the minimum cut, and no path without them."""
