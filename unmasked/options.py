@@ -102,14 +102,15 @@ class Evaluate:
 
 @dataclass(frozen=True)
 class Trace:
-    """Run an any-process program on a text: print its states, how it ended, and the steps and symbols that it took."""
+    """Run an any-process program, or a planner with a predictor, on a text: its states, how it ended, what it took."""
 
     program: tyro.conf.Positional[str]
-    """A built-in program, or FILE:NAME of one, or of a function that says what every position of a string becomes."""
+    """A built-in program, or FILE:NAME of one, of a function that says what every position of a string becomes, or of
+    a planner with a predictor (theory.power.planners.MDM)."""
     text: tyro.conf.Positional[str]
     """The string to begin with, in the program's characters; _ is the mask."""
     alphabet: str = "01"
-    """The characters of the tokens, for a function."""
+    """The characters of the tokens, for a function or a planner with a predictor."""
     cap: int = 1000
     """The most steps."""
     states: int = 60

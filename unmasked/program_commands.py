@@ -1,4 +1,4 @@
-"""The command on any-process programs: trace."""
+"""The command on any-process programs and on planners with predictors: trace."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 from rich.markup import escape
 
 from theory.errors import InvalidInput
-from theory.power import programs
+from theory.power import machine_traces, programs
+from theory.power.planners import MDM
 from theory.power.programs import Program
 from unmasked.claim_commands import console
 from unmasked.entry import named
@@ -19,7 +20,11 @@ def trace(command: Trace) -> int:
     """Run the program and print its states, one a line, then what it took."""
     if command.states < 2:
         raise InvalidInput(f"--states {command.states}; expected at least two, the first and the last")
-    found = programs.trace(program_at(command.program, command.alphabet), command.text, command.cap)
+    what = program_at(command.program, command.alphabet)
+    if isinstance(what, MDM):
+        found: Any = machine_traces.trace(what, command.text, command.alphabet, command.cap)
+    else:
+        found = programs.trace(what, command.text, command.cap)
     width = len(str(found.steps))
     left_out = len(found.states) - command.states
     for number, state in enumerate(found.states):
@@ -33,20 +38,20 @@ def trace(command: Trace) -> int:
     return 0
 
 
-def program_at(name: str, alphabet: str) -> Program:
-    """Return a built-in program, or the program or function FILE:NAME."""
+def program_at(name: str, alphabet: str) -> Program | MDM:
+    """Return a built-in program, or the program, function or machine FILE:NAME."""
     if ":" not in name:
         return programs.named(name)
     found = named(name, "program", may_be_program)
-    if isinstance(found, Program):
+    if isinstance(found, Program | MDM):
         return found
     if not callable(found):
-        raise InvalidInput(f"{name} is {type(found).__name__}; expected a program or a function of a string")
+        raise InvalidInput(f"{name} is {type(found).__name__}; expected a program, a function of a string, or an MDM")
     return programs.program(found, alphabet)
 
 
 def may_be_program(value: Any) -> bool:
-    """Return whether an object may be meant as a program: one, or a function of one argument."""
-    if isinstance(value, Program):
+    """Return whether an object may be meant as a program: one, a machine, or a function of one argument."""
+    if isinstance(value, Program | MDM):
         return True
     return inspect.isfunction(value) and len(inspect.signature(value).parameters) == 1

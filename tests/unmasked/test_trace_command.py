@@ -64,7 +64,7 @@ def test_a_function_of_ones_own_with_its_alphabet(tmp_path: Path, capsys: pytest
         ("bracket", "()", "unknown program 'bracket'; did you mean brackets?"),
         ("brackets", "01", "character '0' in '01'"),
         ("FILE:stop", "01", "unknown program in"),
-        ("FILE:NUMBER", "01", "expected a program or a function of a string"),
+        ("FILE:NUMBER", "01", "expected a program, a function of a string, or an MDM"),
         ("FILE:direct", "01", "'0' becomes '1'"),
     ],
 )
@@ -78,3 +78,56 @@ def test_mistakes_are_said_in_one_line(
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+MACHINE = """
+import torch
+from theory.power.light_cones import parity_tree
+from theory.power.planners import MDM
+
+tree = parity_tree(5, 2).machine
+
+
+def planner(string, step):
+    return torch.ones(len(string), 1, dtype=torch.bool)
+
+
+def predictor(view):
+    return 1 - view.whole[:, -1:].clamp(max=1)
+
+
+blinking = MDM(2, 1, 2, planner, predictor, resampling=True)
+"""
+
+
+def test_a_planner_with_a_predictor_is_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Parity of 10111 on the balanced tree, and a machine that rewrites its output for ever."""
+    path = tmp_path / "machine.py"
+    path.write_text(MACHINE)
+    shown = lines([f"{path}:tree", "10111"], capsys)
+    assert shown[:4] == ["0  10111|____", "1  10111|10__", "2  10111|101_", "3  10111|1010"]
+    assert {"ended by: nothing picked any more", "steps: 3", "tokens written: 4", "tokens written again: 0"} <= set(
+        shown
+    )
+    assert "most symbols that a place read in a step: 2" in shown
+    shown = lines([f"{path}:blinking", "ab", "--alphabet", "ab", "--cap", "3"], capsys)
+    assert shown[:4] == ["0  ab|_", "1  ab|a", "2  ab|b", "3  ab|a"]
+    assert {"ended by: cap", "tokens written again: 2"} <= set(shown)
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["1011"], "4 characters in '1011'; expected 5"),
+        (["10121"], "character '2'"),
+        (["10111", "--alphabet", "012"], "expected 2 different characters"),
+        (["10111", "--cap", "0"], "cap 0"),
+    ],
+)
+def test_what_a_machine_cannot_read(
+    args: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "machine.py"
+    path.write_text(MACHINE)
+    assert main(["trace", f"{path}:tree", *args]) != 0
+    assert message in " ".join(capsys.readouterr().err.split())
