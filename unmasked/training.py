@@ -3,7 +3,8 @@
 `losses(world, denoiser)` is the table to begin with. An estimator of one's own is an `Estimator` made of a law of the
 masking level, a law of the mask, a weight and a number of draws; `moments` gives its mean and variance exactly, and
 `um.fit(rows, d, loss=estimator)` trains with it. `learned_orders` trains any denoiser with the weights of its decoding
-order; a `PreferenceRun` trains denoisers to prefer responses with estimated scores.
+order; a `PreferenceRun` trains denoisers to prefer responses with estimated scores. `edits` trains any-process models,
+denoisers that also mask, insert and delete, from the steps of a process.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from synthetic import edits as edits
 from synthetic import learned_orders as learned_orders
 from synthetic.preferences import Preference as Preference
 from synthetic.preferences import PreferenceRun as PreferenceRun
