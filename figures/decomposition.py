@@ -47,6 +47,10 @@ def findings(table: DataFrame) -> str:
     mine = table[(table["family"] == "EB") & (table["bound"] > 1e-6)]
     room = table["slack"].min()
     least = "no" if abs(room) < ROUNDING else f"{room:.2g} nats of"
+    if mine.empty:
+        return (
+            f"EB's entropy bound is zero everywhere; the closest bound, at any step of any rule, leaves {least} room."
+        )
     share = mine["joint_dependence"].sum() / mine["bound"].sum()
     return (
         f"Over all tasks, models and budgets EB's joint dependence error is {share:.0%} of its entropy bound; where "
