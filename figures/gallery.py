@@ -39,6 +39,7 @@ REASONING = "Svete, Sabharwal, arXiv 2510.13117"
 ORDERS = "Garg, Kohli, Sarawagi, arXiv 2511.19152"
 SOURCES = "Jia, Zhou, Liu, Jiang, Jiang, arXiv 2511.18159"
 VRPO = "Zhu et al., arXiv 2505.19223"
+EDITING = "Yang, Zhou, Wipf, Li, arXiv 2510.06190"
 ANY_PROCESS = "Yang et al., arXiv 2510.06190; Svete and Sabharwal, arXiv 2510.13117"
 INFO_GAIN = "Yang, Teoh, Yang, Zhang, Lamb, arXiv 2602.18176"
 
@@ -210,12 +211,13 @@ FIGURES: dict[str, Entry] = {
         "balanced tree; as many steps, ten seeds (marks) and their mean (lines).",
     ),
     "learned_edits": Entry(
-        "figures.learned_edits", ANY_PROCESS, "the section on parity, and Dyck words",
-        "Left: models of the seven states on two bits; centre: run on random strings (lines: means). Right: brackets, "
-        "learned on strings of up to 12, where a model reads a window around each place.",
+        "figures.learned_edits", EDITING, "the section on parity, and Dyck words",
+        "Parity, left: models of ten seeds in training on the seven states of two bits; centre: run on random strings, "
+        "their first symbols read and edited (lines: means). Right: brackets, learned on strings of up to 12, where a "
+        "model reads a window around each place.",
     ),
     "trained_boards": Entry(
-        "figures.trained_boards", ANY_PROCESS, "the section on Sudoku, at 4x4",
+        "figures.trained_boards", EDITING, "the section on Sudoku, at 4x4",
         "Left: boards solved by models of each seed (marks) and their mean (bars). Right: share solved by any-process "
         "models over the mean of p to the power of a search's steps, p the share of steps on test boards that a model "
         "takes, and over one less the mean number of wrong steps, which is a lower bound.",
