@@ -15,6 +15,8 @@ EQUIVALENT: dict[str, str] = {
     "theory.ledger.checking:examine_all len(identifiers) == 1: == -> != #1": (
         "claims are checked one after the other or side by side, with the same results"
     ),
+    "theory.power.dyck:inserting 0 -> 1 #2": "what is written beside a mask is not looked at",
+    "theory.power.programs:_edit 0 -> 1 #1": "what is written where a mask is deleted is not looked at",
     "theory.remasking.sampling:draw_tokens u * cumulative[:, -1:]: * -> / #1": (
         "the last sum of probabilities is one, up to rounding"
     ),

@@ -19,7 +19,7 @@ from torch import Tensor
 from theory.power.causal import Copies, Model, chain_of_thought, denoiser, inside_chain, with_copies
 from theory.power.light_cones import accuracies, best_accuracy, deciding_planner, least_steps, parity_tree
 from theory.power.looped import Looped, as_masked_diffusion, block_from, coordinates, loops
-from theory.power.monoids import DFA, LANGUAGES, language, solvable, subgroups, transition_monoid
+from theory.power.monoids import DFA, LANGUAGES, language, solvable, subgroups, transition_monoid, word_problem
 from theory.power.planners import by_confidence, by_rank, merged, run
 from theory.power.prefixes import ladner_fischer, prefix_lanes, write_once_prefixes
 from theory.power.trees import (
@@ -117,10 +117,20 @@ def test_monoid_sizes_are_those_of_the_library_s_runs(name: str) -> None:
 @pytest.mark.parametrize("n", [3, 4, 5])
 def test_word_problems_have_the_groups_that_sympy_knows(n: int) -> None:
     group = PermutationGroup(Permutation([*range(1, n), 0]), Permutation([1, 0, *range(2, n)]))
-    monoid = transition_monoid(language(f"S{n}"))
+    monoid = transition_monoid(word_problem(n))
+    assert torch.equal(monoid.products, transition_monoid(language(f"S{n}")).products)
     assert len(monoid) == group.order() == math.factorial(n)
     assert solvable(monoid) == group.is_solvable
     assert [len(g) for g in subgroups(monoid)] == [math.factorial(n)]
+
+
+@pytest.mark.parametrize(("n", "expected"), [(4, True), (5, False)])
+def test_one_unsolvable_group_beside_a_solvable_one_is_enough(n: int, expected: bool) -> None:
+    """S_n with a letter that leads everywhere to one last state: the groups are S_n and one element."""
+    table = [((i + 1) % n, (1, 0, *range(2, n))[i], n) for i in range(n)]
+    monoid = transition_monoid(DFA("with a sink", (*table, (n, n, n)), 0, (0,)))
+    assert sorted(len(group) for group in subgroups(monoid)) == [1, math.factorial(n)]
+    assert solvable(monoid) == expected
 
 
 def test_only_the_word_problem_of_s5_is_complete() -> None:

@@ -42,6 +42,38 @@ def test_net_effects_reach_what_single_operations_cannot() -> None:
     assert programs.trace(program, "a", 4).states == tuple(words)
 
 
+def test_a_cycle_is_seen_beside_strings_that_grow_and_strings_that_end() -> None:
+    """Each string of a batch ends as it would alone, though the width of the batch changes."""
+
+    def process(state: Strings) -> Edit:
+        first = state.tokens[:, :1]
+        still, end = hold(state), torch.arange(state.tokens.shape[1]) == state.length[:, None] - 1
+        blinking = (state.length == 1)[:, None] & (first != 1)
+        remask = torch.where(blinking, ~state.masked, still.remask)
+        return Edit(still.write, remask, (first == 1) & end, still.delete)
+
+    starts = [[0], [1], [0, 0]]
+    together = run(process, strings(starts, 2), 6)
+    assert together.endings() == ["cycle", "cap", "fixed point"]
+    assert together.steps.tolist() == [2, 6, 0]
+    for k, start in enumerate(starts):
+        alone = run(process, strings([start], 2), 6)
+        assert (alone.endings()[0], alone.of(0)) == (together.endings()[k], together.of(k))
+
+
+def test_graphs_are_cut_in_a_batch_as_alone() -> None:
+    """Of all graphs on four nodes with these five edges up or down: those that are cut early wait for the others."""
+    edges = torch.zeros(32, 4, 4, dtype=torch.bool)
+    for row, ways in enumerate(itertools.product((0, 1), repeat=5)):
+        for (a, b), way in zip(((0, 1), (0, 2), (1, 2), (1, 3), (2, 3)), ways, strict=True):
+            edges[row, a, b], edges[row, b, a] = way == 0, way == 1
+    together = run(cuts.minimum_cut(4, 0, 3), cuts.start(edges, 0), 100)
+    assert len(set(together.steps.tolist())) > 1
+    for row in range(len(edges)):
+        alone = run(cuts.minimum_cut(4, 0, 3), cuts.start(edges[row : row + 1], 0), 100)
+        assert together.of(row) == alone.of(0)
+
+
 def test_a_cycle_through_the_start_is_seen_when_it_closes() -> None:
     """0M and M0 alternate: seen at step 2, with the start among the states that were seen."""
     found = programs.trace(programs.program(lambda text: ["_" if c == "0" else "0" for c in text], "0"), "0_")
@@ -190,6 +222,7 @@ def test_minimum_cuts_are_those_of_networkx(n: int) -> None:
         (lambda: programs.trace(programs.named("rule 110"), "012"), "character '2'"),
         (lambda: programs.trace(programs.program(lambda text: [], "01"), "01"), "0 answers for '01'"),
         (lambda: programs.trace(programs.program(lambda text: ["1"], "01"), "0"), "'0' becomes '1'"),
+        (lambda: programs.trace(programs.program(lambda text: ["___"], "01"), "0"), "'0' becomes '___'"),
         (lambda: programs.trace(programs.program(lambda text: ["__0"], "01"), "_"), "one symbol is inserted at a time"),
         (lambda: lanes.elementary(256), "expected 0..255"),
         (lambda: lanes.counter(0), "0 bits"),
