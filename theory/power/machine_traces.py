@@ -16,6 +16,7 @@ from theory.showing import Shown
 class MachineTrace(Shown):
     """The strings of one run as text, input and output apart, and what it took."""
 
+    name: str
     states: tuple[str, ...]
     steps: int
     calls: int
@@ -66,4 +67,6 @@ def trace(machine: MDM, text: str, alphabet: str = "01", cap: int = 1000) -> Mac
     rows = ["".join(known[s] for s in string[0].tolist()) for string in result.strings[: steps + 1]]
     counts = {each: int(getattr(took, each)[0]) for each in ("calls", "written", "rewritten", "parallel")}
     states = tuple(f"{row[: machine.n]}|{row[machine.n :]}" for row in rows)
-    return MachineTrace(states, steps, **counts, symbols=took.symbols, reads=took.reads, capped=steps == cap)
+    return MachineTrace(
+        "planner and predictor", states, steps, **counts, symbols=took.symbols, reads=took.reads, capped=steps == cap
+    )
