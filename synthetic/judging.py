@@ -11,6 +11,7 @@ from synthetic.claims.base import Empirical, Judgement, judge
 from synthetic.progress import Progress
 from synthetic.records import Store
 from synthetic.sweep import Pool, compute, needed_models
+from theory.errors import InvalidInput
 
 SECONDS_A_PETAFLOP = 12_000.0
 """About what two CPU cores take for 1e15 operations of training: measured on the models of the laptop preset."""
@@ -109,8 +110,26 @@ def as_json(judged: Judgement) -> dict[str, Any]:
 
 
 def shifted(config: Any, shift: int) -> Any:
-    """Return a config with `shift` added to every seed."""
-    return dataclasses.replace(config, seeds=tuple(seed + shift for seed in config.seeds))
+    """Return a config with `shift` added to every seed, its own and those of configs inside it.
+
+    Raises InvalidInput where there is no seed.
+    """
+    changed = _shifted(config, shift)
+    if shift and changed == config:
+        raise InvalidInput(f"{config} has no seeds; expected a field `seeds`, its own or of a config inside it")
+    return changed
+
+
+def _shifted(part: Any, shift: int) -> Any:
+    if isinstance(part, tuple):
+        return tuple(_shifted(each, shift) for each in part)
+    if not dataclasses.is_dataclass(part) or isinstance(part, type):
+        return part
+    values = {field.name: getattr(part, field.name) for field in dataclasses.fields(part) if field.init}
+    return dataclasses.replace(part, **{
+        name: tuple(seed + shift for seed in value) if name == "seeds" else _shifted(value, shift)
+        for name, value in values.items()
+    })  # fmt: skip
 
 
 def _configs(claims: Mapping[str, Empirical], preset: str, store: Store) -> dict[str, Any]:

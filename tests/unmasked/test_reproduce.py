@@ -9,7 +9,10 @@ import pytest
 
 from figures.gallery import FIGURES
 from synthetic import judging
+from synthetic.claims import registry
 from synthetic.digest import PROJECT
+from synthetic.records import Store
+from theory.errors import InvalidInput
 from unmasked.command_line import main
 
 
@@ -44,4 +47,18 @@ def test_a_repetition_shares_no_seed() -> None:
     class Config:
         seeds: tuple[int, ...] = (0, 1, 2)
 
+    @dataclass(frozen=True)
+    class Outer:
+        problems: tuple[Config, ...] = (Config(), Config((7,)))
+        rows: int = 3
+
     assert judging.shifted(Config(), 1000).seeds == (1000, 1001, 1002)
+    assert judging.shifted(Outer(), 10) == Outer((Config((10, 11, 12)), Config((17,))))
+    with pytest.raises(InvalidInput, match="has no seeds"):
+        judging.shifted(Outer(()), 10)
+
+
+def test_every_experiment_that_a_claim_rests_on_has_seeds_to_shift() -> None:
+    store = Store()
+    for name in {each for claim in registry().values() for each in claim.experiments}:
+        assert judging.shifted(store.preset(name, "laptop"), 1000) != store.preset(name, "laptop")
