@@ -44,7 +44,7 @@ def _lengths(axes: Axes, rows: DataFrame) -> None:
         axes.plot(mean.index, mean, color=color, linewidth=1, linestyle="-")
         axes.plot(mine["n"], mine["share"], marker, color=color, markersize=3, alpha=0.6, label=f"reads {window:.0f}")
     axes.axhline(0.5, color="black", linewidth=1, linestyle="--")
-    axes.set_xlabel("bits")
+    axes.set_xlabel("length of the string")
     axes.set_ylabel("share of strings right")
     axes.set_ylim(-0.03, 1.03)
     axes.legend(fontsize=7, loc="lower right")
