@@ -20,20 +20,20 @@ def trace(command: Trace) -> int:
     """Run the program and print its states, one a line, then what it took."""
     if command.states < 2:
         raise InvalidInput(f"--states {command.states}; expected at least two, the first and the last")
-    what = program_at(command.program, command.alphabet)
-    if isinstance(what, MDM):
-        found: Any = machine_traces.trace(what, command.text, command.alphabet, command.cap)
+    program = program_at(command.program, command.alphabet)
+    if isinstance(program, MDM):
+        run: Any = machine_traces.trace(program, command.text, command.alphabet, command.cap)
     else:
-        found = programs.trace(what, command.text, command.cap)
-    width = len(str(found.steps))
-    left_out = len(found.states) - command.states
-    for number, state in enumerate(found.states):
-        if left_out > 0 and command.states - 1 <= number < len(found.states) - 1:
+        run = programs.trace(program, command.text, command.cap)
+    width = len(str(run.steps))
+    left_out = len(run.states) - command.states
+    for number, state in enumerate(run.states):
+        if left_out > 0 and command.states - 1 <= number < len(run.states) - 1:
             continue
-        if left_out > 0 and number == len(found.states) - 1:
+        if left_out > 0 and number == len(run.states) - 1:
             console.print(f"{'...':>{width}}  {left_out} states between; --states shows more")
         console.print(f"{number:>{width}}  {escape(state) or '(empty)'}", soft_wrap=True, highlight=False)
-    for label, value in found.facts().items():
+    for label, value in run.facts().items():
         console.print(f"{label}: {value}", highlight=False)
     return 0
 

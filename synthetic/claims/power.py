@@ -22,13 +22,13 @@ NEAR_CHANCE = {2: 0.6, 120: 0.1}
 
 def predicted(records: Records) -> tuple[Finding, ...]:
     """Judge each seed's largest difference between accuracy and the power of the product's, over training."""
-    table, found = records["learned_products"].table, []
+    table, findings = records["learned_products"].table, []
     words = table[table["part"] == "word"]
     for n, mine in words.groupby("n"):
         worst = (mine["accuracy"] - mine["expected"]).abs().groupby(mine["seed"]).max()
         name = f"words of {n:.0f}: largest |accuracy - p^(n - 1)| in training"
-        found.append(Finding(name, of_seeds(worst.to_numpy()), NEAR, "at most"))
-    return tuple(found)
+        findings.append(Finding(name, of_seeds(worst.to_numpy()), NEAR, "at most"))
+    return tuple(findings)
 
 
 def budget(records: Records) -> tuple[Finding, ...]:
@@ -46,36 +46,36 @@ def budget(records: Records) -> tuple[Finding, ...]:
 
 def one_pass(records: Records) -> tuple[Finding, ...]:
     """Judge both models after training, for each group."""
-    table, found = records["single_pass"].table, []
+    table, findings = records["single_pass"].table, []
     last = table[table["step"] == table["step"].max()]
     for (group, model), mine in last.groupby(["group", "model"]):
         rounds = model == "rounds"
         name = f"{model}, {group} elements, words of {mine['n'].iloc[0]}: share right"
         threshold, side = (RIGHT, "at least") if rounds else (NEAR_CHANCE[int(group)], "at most")
-        found.append(Finding(name, of_seeds(mine["share"].to_numpy()), threshold, side))
-    return tuple(found)
+        findings.append(Finding(name, of_seeds(mine["share"].to_numpy()), threshold, side))
+    return tuple(findings)
 
 
 def strings(records: Records, wide: bool) -> tuple[Finding, ...]:
     """Judge the parity of long strings by models that read two symbols, or that read more."""
-    table, found = records["learned_edits"].table, []
+    table, findings = records["learned_edits"].table, []
     rows = table[(table["part"] == "parity") & (table["n"] >= 100) & ((table["window"] > 2) == wide)]
     for (window, n), mine in rows.groupby(["window", "n"]):
         limit, side = (NEAR_CHANCE[2], "at most") if wide else (RIGHT, "at least")
         name = f"reads {window}, {n:.0f} bits: share right"
-        found.append(Finding(name, of_seeds(mine["share"].to_numpy()), limit, side))
-    return tuple(found)
+        findings.append(Finding(name, of_seeds(mine["share"].to_numpy()), limit, side))
+    return tuple(findings)
 
 
 def brackets(records: Records) -> tuple[Finding, ...]:
     """Judge how many words, and how many that are not, are erased at the largest length."""
-    table, found = records["learned_edits"].table, []
+    table, findings = records["learned_edits"].table, []
     rows = table[table["part"].isin(("words", "others"))]
     for (part, window), mine in rows[rows["n"] == rows["n"].max()].groupby(["part", "window"]):
         limit, side = (RIGHT, "at least") if part == "words" else (0.0, "at most")
         name = f"{part} of {mine['n'].iloc[0]:.0f}, {window} symbols read: share erased"
-        found.append(Finding(name, of_seeds(mine["share"].to_numpy()), limit, side))
-    return tuple(found)
+        findings.append(Finding(name, of_seeds(mine["share"].to_numpy()), limit, side))
+    return tuple(findings)
 
 
 def solved(table: pd.DataFrame, model: str, way: str, column: str = "solved") -> pd.Series:
@@ -123,13 +123,13 @@ def writing_once(records: Records) -> tuple[Finding, ...]:
 
 def rollouts(records: Records, column: str, least: float) -> tuple[Finding, ...]:
     """Judge solve rates against what follows from the exactness of single steps, for each number of puzzles."""
-    table, found = records["trained_boards"].table, []
+    table, findings = records["trained_boards"].table, []
     for puzzles, mine in table[table["way"] == "rewriting"].groupby("puzzles"):
         above = (mine["solved"] - mine[column]).to_numpy()
         estimate = exactly(float(above.min()), len(above)) if column == "bound" else of_seeds(above)
         name = f"{puzzles:,} puzzles: {'least ' if column == 'bound' else ''}solved - {column}"
-        found.append(Finding(name, estimate, least, "at least"))
-    return tuple(found)
+        findings.append(Finding(name, estimate, least, "at least"))
+    return tuple(findings)
 
 
 CLAIMS = (
