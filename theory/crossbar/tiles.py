@@ -1,0 +1,120 @@
+"""What a mapping does to a crossbar that holds weights (arXiv 2511.04798): losses, output errors, effective weights.
+
+Lower losses are no better product by themselves: reversing columns puts the high-order digits farthest from the
+drivers. The error of the recombined outputs is therefore computed beside the nonideality factor.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Num
+from numpy import ndarray
+
+from theory.crossbar import mapping
+from theory.crossbar.mapping import Move
+from theory.crossbar.mesh import Wires, cells, quotient, solve, transfer
+from theory.crossbar.slicing import EIGHT_BITS, Layout, normalised
+from theory.errors import InvalidInput
+
+DEFAULT_WIRES = Wires(2.5, 2.5)
+"""Segments of 2.5 ohm."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """The resistances of a crossbar in ohms: wire segments, and cells when on and when off (infinite: no current)."""
+
+    wires: Wires = DEFAULT_WIRES
+    on: float = 1e5
+    off: float = math.inf
+
+
+@dataclass(frozen=True, eq=False)
+class TileErrors:
+    """The nonideality factor of each tile, and the error of its recombined outputs: sum |error| over their sum."""
+
+    nf: Float[ndarray, "*tiles"]
+    weighted: Float[ndarray, "*tiles"]
+
+
+def tile_errors(
+    magnitudes: Float[ndarray, "*tiles rows weights"],
+    layout: Layout,
+    move: Move = "none",
+    device: Device = Device(),
+) -> TileErrors:
+    """Return the errors of tiles that hold magnitudes in [0, 1), one tile each, with one volt at every row.
+
+    Raises InvalidInput for magnitudes outside [0, 1) and for an unknown move.
+    """
+    pattern = layout.pattern(magnitudes)
+    placed = mapping.choose(move, pattern)
+    conductances = cells(placed.apply(pattern), device.on, device.off)
+    solution = solve(conductances, np.ones((1, pattern.shape[-2])), device.wires)
+    ideal, losses = (layout.recombine(placed.restore(x[..., 0, :])) for x in (solution.ideal, solution.losses))
+    return TileErrors(solution.nf[..., 0], quotient(np.abs(losses).sum(-1), ideal.sum(-1)))
+
+
+def effective_weights(
+    weights: Num[ndarray, "outputs inputs"],
+    *,
+    tile: tuple[int, int] = (64, 64),
+    layout: Layout = EIGHT_BITS,
+    move: Move = "none",
+    device: Device = Device(),
+) -> Float[ndarray, "outputs inputs"]:
+    """Return the weights that a crossbar realises in the place of a signed matrix: outputs are weights @ inputs.
+
+    `tile` has the rows (inputs) and columns (digits of outputs) of one array. Positive and negative parts have arrays
+    of their own, whose recombined currents are subtracted, and all magnitudes share one scale, the largest. Each tile
+    has its own order of rows, and sums over tiles are ideal. Without wire resistance the result is the weights cut to
+    `layout.bits` digits. The map is linear in the inputs, so that unit inputs give it.
+
+    Raises InvalidInput for weights that are no finite matrix, for tiles without rows, and for columns that are no
+    multiple of the bits.
+    """
+    per_tile = _weights_per_tile(weights, tile, layout)
+    magnitudes, scale = normalised(weights)
+    signed = np.stack([np.where(weights > 0, magnitudes, 0.0), np.where(weights < 0, magnitudes, 0.0)])
+    blocks = _cut(np.swapaxes(signed, 1, 2), tile[0], per_tile)
+    pattern = layout.pattern(blocks)
+    placed = mapping.choose(move, pattern)
+    realised = transfer(cells(placed.apply(pattern), device.on, device.off), device.wires)
+    back = placed.inverse.apply(realised)
+    parts = layout.recombine(back) * (scale / (1 / device.on - 1 / device.off))
+    positive, negative = _joined(parts, weights.shape[1], weights.shape[0])
+    return np.asarray(positive - negative).T.copy()
+
+
+def _weights_per_tile(weights: Num[ndarray, "..."], tile: tuple[int, int], layout: Layout) -> int:
+    rows, columns = tile
+    if weights.ndim != 2 or 0 in weights.shape:
+        raise InvalidInput(f"weights of shape {weights.shape}; expected a matrix (outputs, inputs)")
+    if rows < 1 or columns < layout.bits or columns % layout.bits:
+        raise InvalidInput(
+            f"tiles of {rows} rows and {columns} columns for {layout.bits} bits; expected rows, and columns that are a "
+            "multiple of the bits"
+        )
+    return columns // layout.bits
+
+
+def _cut(
+    matrix: Float[ndarray, "signs inputs outputs"], rows: int, weights: int
+) -> Float[ndarray, "signs down across rows weights"]:
+    """Return a matrix as tiles, filled up with zeros: they are inactive cells on rows and columns without use."""
+    signs, inputs, outputs = matrix.shape
+    down, across = -(-inputs // rows), -(-outputs // weights)
+    padded = np.pad(matrix, ((0, 0), (0, down * rows - inputs), (0, across * weights - outputs)))
+    return np.asarray(np.swapaxes(padded.reshape(signs, down, rows, across, weights), 2, 3))
+
+
+def _joined(
+    blocks: Float[ndarray, "signs down across rows weights"], inputs: int, outputs: int
+) -> Float[ndarray, "signs inputs outputs"]:
+    """Return the matrix of tiles without what `_cut` filled up."""
+    signs, down, across, rows, weights = blocks.shape
+    matrix = np.swapaxes(blocks, 2, 3).reshape(signs, down * rows, across * weights)
+    return matrix[:, :inputs, :outputs]
