@@ -1,4 +1,4 @@
-"""Random tiles: magnitudes of normal or Laplace weights, each tile divided by its largest, as in tables of arXiv 2511.04798.
+"""Random tiles: magnitudes of normal or Laplace weights, each tile divided by its largest (for arXiv 2511.04798).
 
 The divisor is the largest of the tile's own weights, so that the density of active cells depends on the size of a tile.
 """

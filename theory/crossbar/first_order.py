@@ -5,11 +5,10 @@ pairs of cells that share a wire, and for active cells of one resistance R and o
 counts. The pairs of a cell with itself sum to the Manhattan distances; the others are the interactions that the
 Manhattan hypothesis of arXiv 2511.04798 leaves out.
 
-*Random patterns.* A pair of cells on one row wire contributes r (1 + min(k, k')), and sum over k, k' of 1 + min(k, k')
-is m (m + 1) (2 m + 1) / 6, of which m (m + 1) / 2 are the cells' own distances. If every other cell is active with
-probability s given that one is, the n m / 2 times remaining pairs give r s (m^2 - 1) / 3 for each active cell. Among
-patterns with a active cells s = (a - 1) / (n m - 1); for independent cells the factor is weighted by patterns and not
-by cells, and is linear in a, so that its mean has E[a | a >= 1] in the place of a.
+*Random patterns.* Over ordered pairs of different cells of a row, 1 + min(k, k') sums to m (m^2 - 1) / 3. If every
+other cell is active with probability s given that one is, row wires contribute r s (m^2 - 1) / 3 for each active cell
+beside the distances. Among patterns with a active cells s = (a - 1) / (n m - 1). Cells that are active independently are such
+a pattern given their number; the mean is linear in a, and becomes that at E[a | a >= 1].
 
 *Node voltages.* For one positive drive V of all rows, voltages lie between 0 and V (maximum principle). So every cell
 carries at most G V, and every drop, a sum of such currents with nonnegative weights, is at most its first order. Both
@@ -27,12 +26,12 @@ push back through a row with a smaller drive.
 
 *Total losses.* The bounds hold for one positive drive of all rows. Write the mesh as drop = R i, with i the cell
 currents and R the resistances of both wires, positive semidefinite. With A = sqrt(G) R sqrt(G) and mu the spectral
-measure of A at the vector sqrt(G) 1, of mass one, the nonideality factor is the mean of x / (1 + x), its first order NF1
-the mean of x, and the conductance-weighted mean squared drop q the mean of x^2. Jensen's inequality gives the upper
+measure of A at the vector sqrt(G) 1, of mass one, the nonideality factor is the mean of x / (1 + x), its first order
+NF1 the mean of x, and the conductance-weighted mean squared drop q the mean of x^2. Jensen's inequality gives the upper
 bound NF1 / (1 + NF1), and E[x]^2 <= E[x / (1 + x)] E[x (1 + x)] the lower one. Scaling all wires by t scales x by t, so
 that the factor, the mean of t x / (1 + t x), is increasing and concave in t. NF1 - NF is the mean of x^2 / (1 + x): for
-ten times the resistance it grows by 100 (1 + x) / (1 + 10 x) at x, at most 100 and at least 100 / (1 + 9 x), and no x is
-larger than the largest row sum of R G, the largest first-order drop per volt.
+ten times the resistance it grows by 100 (1 + x) / (1 + 10 x) at x, at most 100 and at least 100 / (1 + 9 x), and no x
+is larger than the largest row sum of R G, the largest first-order drop per volt.
 """
 
 from __future__ import annotations

@@ -116,7 +116,7 @@ CLAIMS = (
         statement="For one positive drive of all rows no column gains current, and none loses more than first order says; all columns "
         "together lose at least the power of the wires over the drive, and at most that power at ideal currents.",
         source=ours("first_order", "node voltages lie between 0 and the drive"), quantifier="for all", kind="upper",
-        routes=("enumeration", "rational"), check=by_column, tolerance=SOLVER, examples=40, fixtures=(ONE_CELL, GOOD_WIRES),
+        routes=("enumeration", "rational"), check=by_column, tolerance=SOLVER, examples=20, fixtures=(ONE_CELL, GOOD_WIRES),
         inputs=lambda: uniform_meshes(10), variants={"one percent less": partial(by_column, factor=0.99)},
         sharp=Sharp("1: losses are first order in the limit of good wires", GOOD_WIRES, 0.999),
         tex=r"0 \le \Delta I_k \le r \sum_j G_{jk} \Big[ \sum_{k'} (1 + \min(k, k')) G_{jk'} + \sum_{j'} (1 + \min(j, j')) G_{j'k} \Big] V",
@@ -126,7 +126,7 @@ CLAIMS = (
         statement="For one positive drive of all rows the nonideality factor is at most NF1 / (1 + NF1) and at least "
         "NF1^2 / (NF1 + q), NF1 its first order and q the conductance-weighted mean of the squared first-order drops per volt.",
         source=ours("first_order", "Jensen and Cauchy-Schwarz under the spectral measure"), quantifier="for all", kind="upper",
-        routes=("enumeration", "rational"), check=of_all_columns, tolerance=SOLVER, examples=40, fixtures=(ONE_CELL, GOOD_WIRES),
+        routes=("enumeration", "rational"), check=of_all_columns, tolerance=SOLVER, examples=20, fixtures=(ONE_CELL, GOOD_WIRES),
         inputs=lambda: uniform_meshes(10), variants={"one percent closer": partial(of_all_columns, factor=0.99)},
         sharp=Sharp("1: a single cell attains both sides", ONE_CELL),
         tex=r"\frac{\mathrm{NF}_1^2}{\mathrm{NF}_1 + q} \le \mathrm{NF} \le \frac{\mathrm{NF}_1}{1 + \mathrm{NF}_1}",
@@ -136,7 +136,7 @@ CLAIMS = (
         statement="For one positive drive of all rows the nonideality factor is increasing and concave in a common factor of all wire "
         "resistances.",
         source=ours("first_order", "a mean of t x / (1 + t x)"), quantifier="for all", kind="lower", routes=("enumeration",),
-        check=concave, tolerance=SOLVER, examples=40, fixtures=({**GOOD_WIRES, "scales": [1, 2]}, {**ONE_CELL, "scales": [1, 9]}),
+        check=concave, tolerance=SOLVER, examples=20, fixtures=({**GOOD_WIRES, "scales": [1, 2]}, {**ONE_CELL, "scales": [1, 9]}),
         inputs=lambda: st.builds(
             lambda mesh, scales: {**mesh, "scales": scales}, uniform_meshes(8), st.lists(st.integers(1, 20), min_size=2, max_size=2)
         ),
@@ -146,7 +146,7 @@ CLAIMS = (
         id="crossbar.3upper",
         statement="For drives of at least zero, equal or not, no column loses more current than first order says.",
         source=ours("first_order", "unequal drives"), quantifier="for all", kind="upper", routes=("enumeration",), check=any_drive,
-        tolerance=SOLVER, examples=40, fixtures=(SNEAK, {**GOOD_WIRES, "drive": [1, 2]}), inputs=lambda: meshes(8, largest=1),
+        tolerance=SOLVER, examples=20, fixtures=(SNEAK, {**GOOD_WIRES, "drive": [1, 2]}), inputs=lambda: meshes(8, largest=1),
         variants={"one percent less": partial(any_drive, factor=0.99)},
         sharp=Sharp("1: losses are first order in the limit of good wires", {**GOOD_WIRES, "drive": [1, 2]}, 0.999),
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import partial
@@ -39,7 +40,7 @@ def by_pieces(cdf: Callable[[Fraction], Fraction], cuts: set[Fraction], bits: in
     """Return the probability that each digit is 1, summing over pieces on which no digit changes."""
     nodes = sorted(cuts | {Fraction(i, 2**bits) for i in range(2**bits + 1)})
     chances = [Fraction(0)] * bits
-    for low, high in zip(nodes, nodes[1:], strict=False):
+    for low, high in itertools.pairwise(nodes):
         digits = reference.bits((low + high) / 2, bits)
         chances = [c + d * (cdf(high) - cdf(low)) for c, d in zip(chances, digits, strict=True)]
     return chances

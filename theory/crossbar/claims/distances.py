@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from functools import partial
@@ -15,7 +14,6 @@ from hypothesis import strategies as st
 from theory.crossbar import first_order, mapping
 from theory.crossbar.claims.inputs import (
     EXACT,
-    MAPPING,
     READING,
     Table,
     every_pattern,
@@ -97,7 +95,7 @@ def independent_cells(
     """
     n, m = tile
     cells = n * m
-    counts, sums = totals(n, m, row, column)
+    _, sums = totals(n, m, row, column)
     chance = [density**k * (1 - density) ** (cells - k) for k in range(cells + 1)]
     mean = sum(c * s for c, s in zip(chance[1:], sums[1:], strict=True)) / (1 - chance[0])
     share = density if plain else first_order.pair_share_of_density(density, cells)

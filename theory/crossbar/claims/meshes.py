@@ -115,7 +115,7 @@ CLAIMS = (
         id="crossbar.2",
         statement="The drivers deliver as much current as the sense amplifiers read, for drives of either sign.",
         source=ours("mesh", "Kirchhoff's current law, summed over all nodes"), quantifier="for all", kind="equality",
-        routes=("enumeration",), check=conserved, tolerance=SOLVER, examples=30, fixtures=(FULL, TALL),
+        routes=("enumeration",), check=conserved, tolerance=SOLVER, examples=20, fixtures=(FULL, TALL),
         inputs=lambda: meshes(12, signed=True, smallest=-9, largest=1),
         variants={"one percent more": partial(conserved, factor=1.01)},
     ),
@@ -132,7 +132,7 @@ CLAIMS = (
         statement="Output currents are linear in the drives, and the mesh is reciprocal: the current of column k for one volt at "
         "row j is the current of row j for one volt at column k.",
         source=ours("mesh", "a network of resistors"), quantifier="for all", kind="equality", routes=("enumeration",), check=linear,
-        tolerance=SOLVER, examples=30, fixtures=(FULL, TALL), inputs=lambda: meshes(8, signed=True),
+        tolerance=SOLVER, examples=20, fixtures=(FULL, TALL), inputs=lambda: meshes(8, signed=True),
         variants={"almost linear": partial(linear, power=1.01)},
     ),
     Claim(
@@ -141,7 +141,7 @@ CLAIMS = (
         "by at least 100 / (1 + 9 x), x the largest first-order drop of a cell per volt at the smaller resistance.",
         source=ours("first_order", "x^2 / (1 + x) under the spectral measure"), quantifier="for all", kind="lower",
         routes=("enumeration",), check=residual,
-        tolerance="rounding: that of the losses, relative to their second-order part", examples=30,
+        tolerance="rounding: that of the losses, relative to their second-order part", examples=20,
         fixtures=({"cells": [[1, 1], [0, 1]], "row": Fraction(1, 10**4), "column": Fraction(1, 10**4)},),
         inputs=lambda: uniform_meshes(8, -4, -1),
         variants={"at least one percent more": partial(residual, low=1.01), "at most one percent less": partial(residual, high=0.99)},

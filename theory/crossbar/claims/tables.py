@@ -21,21 +21,22 @@ from theory.crossbar.draws import Law
 from theory.crossbar.mapping import Move
 from theory.crossbar.slicing import Layout, Order
 from theory.crossbar.tiles import tile_errors
-from theory.ledger import Claim, Evidence, at_most, equal
+from theory.ledger import Claim, Evidence, at_least, at_most, equal
 
 TILES = 8
 Estimate = tuple[float, float]
 """Mean and standard deviation over tiles of a change in percent."""
 
 
-def changes(rows: int, weights: int, order: Order, law: Law, move: Move) -> tuple[float, float]:
-    """Return the mean change in percent of the nonideality factor and of the error of the recombined outputs."""
+def changes(moves: tuple[Move, ...], rows: int, weights: int, order: Order, law: Law) -> list[tuple[float, float]]:
+    """Return the mean changes in percent of the nonideality factor and of the error of the recombined outputs."""
     drawn, layout = draws.magnitudes(law, TILES, rows, weights, seed=0), Layout(8, order)
-    before, after = (tile_errors(drawn, layout, each) for each in ("none", move))
-    return (
-        100 * float(np.mean(after.nf / before.nf - 1)),
-        100 * float(np.mean(after.weighted / before.weighted - 1)),
-    )
+    before = tile_errors(drawn, layout, "none")
+    after = [tile_errors(drawn, layout, move) for move in moves]
+    return [
+        (100 * float(np.mean(x.nf / before.nf - 1)), 100 * float(np.mean(x.weighted / before.weighted - 1)))
+        for x in after
+    ]
 
 
 def standard_errors(estimate: Estimate) -> float:
@@ -44,27 +45,32 @@ def standard_errors(estimate: Estimate) -> float:
 
 
 def losses_fall(
-    tile: dict[str, Any], reversal: Estimate, sort: Estimate, both: Estimate, made: Move | None = None
+    tile: dict[str, Any],
+    reversal: Estimate,
+    sort: Estimate,
+    both: Estimate,
+    made: tuple[Move, ...] = ("reversal", "sort", "both"),
 ) -> Iterator[Evidence]:
-    """Compare the change of the nonideality factor under each move with its mean; the variant makes another move."""
-    for move, estimate in (("reversal", reversal), ("sort", sort), ("both", both)):
-        change, _ = changes(**tile, move=made or move)  # type: ignore[arg-type]
-        yield equal("enumeration", change, estimate[0], standard_errors(estimate), note=move)
-        if move == "both":
-            yield at_most("enumeration", change, 0.0, 0.0, note=move)
+    """Compare the change of the nonideality factor under each move with its mean; the variant makes other moves."""
+    measured = [nf for nf, _ in changes(made, **tile)]
+    for change, estimate, name in zip(measured, (reversal, sort, both), ("reversal", "sort", "both"), strict=True):
+        yield equal("enumeration", change, estimate[0], standard_errors(estimate), note=name)
+    yield at_most("enumeration", measured[-1], 0.0, 0.0, note="both")
 
 
-def outputs(tile: dict[str, Any], reversal: Estimate, both: Estimate, made: Move | None = None) -> Iterator[Evidence]:
-    """Compare the change of the error of the recombined outputs with its mean; the variant makes another move."""
-    for move, estimate in (("reversal", reversal), ("both", both)):
-        _, change = changes(**tile, move=made or move)  # type: ignore[arg-type]
-        yield equal("enumeration", change, estimate[0], standard_errors(estimate), note=move)
+def outputs(
+    tile: dict[str, Any], reversal: Estimate, both: Estimate, made: tuple[Move, ...] = ("reversal", "both")
+) -> Iterator[Evidence]:
+    """Compare the change of the error of the recombined outputs with its mean; the variant makes other moves."""
+    measured = [weighted for _, weighted in changes(made, **tile)]
+    for change, estimate, name in zip(measured, (reversal, both), ("reversal", "both"), strict=True):
+        yield equal("enumeration", change, estimate[0], standard_errors(estimate), note=name)
 
 
 def outputs_improve(tile: dict[str, Any], move: Move) -> Iterator[Evidence]:
     """State that a move lowers the error of the recombined outputs where it lowers the nonideality factor."""
-    nf, weighted = changes(**tile, move=move)
-    yield at_most("enumeration", nf, 0.0, 0.0, note="losses")
+    ((nf, weighted),) = changes((move,), **tile)
+    yield at_least("enumeration", -nf, 0.0, 0.0, note="losses fall")
     yield at_most("enumeration", weighted, 0.0, 0.0, note="outputs")
 
 
@@ -94,7 +100,7 @@ CLAIMS = (
             {"tile": ONE_NORMAL, "reversal": (-0.13, 0.03), "sort": (-26.3, 2.8), "both": (-26.4, 2.8)},
             {"tile": ONE_LAPLACE, "reversal": (-0.2, 0.04), "sort": (-28.8, 3.1), "both": (-29.0, 3.1)},
         ),
-        variants={"columns stay": partial(losses_fall, made="sort")},
+        variants={"columns stay": partial(losses_fall, made=("sort", "sort", "sort"))},
     ),
     Claim(
         id="crossbar.10",
@@ -108,14 +114,14 @@ CLAIMS = (
             {"tile": ONE_NORMAL, "reversal": (0.38, 0.06), "both": (-27.3, 4.2)},
             {"tile": ONE_LAPLACE, "reversal": (0.34, 0.09), "both": (-34.4, 4.2)},
         ),
-        variants={"columns stay": partial(outputs, made="sort")},
+        variants={"columns stay": partial(outputs, made=("sort", "sort"))},
     ),
     Claim(
         id="crossbar.10reversal",
         statement="Where reversal lowers the nonideality factor, it lowers the error of the recombined outputs.",
         source=f"{READING}: reversal as an improvement", quantifier="for all", kind="empirical", status="reading",
         routes=("enumeration",), check=partial(outputs_improve, move="reversal"), tolerance="none: the sign of a change",
-        expected="refuted", see="crossbar.10", fixtures=({"tile": GROUPED_NORMAL}, {"tile": GROUPED_LAPLACE}),
+        expected="refuted", see="crossbar.10", fixtures=({"tile": GROUPED_NORMAL},),
     ),
     Claim(
         id="crossbar.10both",
