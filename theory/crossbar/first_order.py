@@ -7,7 +7,7 @@ Manhattan hypothesis of arXiv 2511.04798 leaves out.
 
 *Random patterns.* Over ordered pairs of different cells of a row, 1 + min(k, k') sums to m (m^2 - 1) / 3. If every
 other cell is active with probability s given that one is, row wires contribute r s (m^2 - 1) / 3 for each active cell
-beside the distances. Among patterns with a active cells s = (a - 1) / (n m - 1). Cells that are active independently are such
+beside the distances. Among patterns with a active cells s = (a - 1) / (n m - 1). Cells active independently are such
 a pattern given their number; the mean is linear in a, and becomes that at E[a | a >= 1].
 
 *Node voltages.* For one positive drive V of all rows, voltages lie between 0 and V (maximum principle). So every cell

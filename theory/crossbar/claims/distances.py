@@ -134,13 +134,16 @@ def correlated(n: int, m: int, active: int, distance: float, first: float) -> It
     yield at_least("enumeration", by_first_order, first, rounding(len(chosen)))
 
 
-def least_distance(pattern: Table, order: Callable[[Any], Any] = mapping.by_count) -> Iterator[Evidence]:
-    """Compare the summed distance of sorted rows with the least over all orders, tried one by one."""
-    placed = np.array(pattern)[order(np.array(pattern))]
+def least_distance(pattern: Table, order: Callable[[Any], Any] | None = None) -> Iterator[Evidence]:
+    """Compare the summed distance of sorted rows with the least over all orders, tried one by one.
+
+    Rows are sorted by the engine's move, or by another order that is given.
+    """
+    array = np.array(pattern)
+    placed = mapping.choose("sort", array).apply(array) if order is None else array[order(array)]
     least = min(summed(list(each)) for each in itertools.permutations(pattern))
-    chosen = mapping.choose("sort", np.array(pattern)).apply(np.array(pattern)) if order is mapping.by_count else placed
-    yield equal("enumeration", Fraction(int(first_order.summed_distance(chosen))), Fraction(least), 0)
-    rows, cost = mapping.best_rows(np.array(pattern))
+    yield equal("enumeration", Fraction(int(first_order.summed_distance(placed))), Fraction(least), 0)
+    rows, cost = mapping.best_rows(array)
     yield equal("enumeration", Fraction(int(cost)), Fraction(summed([pattern[j] for j in rows])), 0, note="all orders")
     yield equal("enumeration", Fraction(int(cost)), Fraction(least), 0, note="all orders")
 
