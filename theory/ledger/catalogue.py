@@ -16,6 +16,7 @@ SUBJECTS = (
     "theory.remasking.claims",
     "theory.training.claims",
     "theory.power.claims",
+    "theory.crossbar.claims",
     "theory.sgd.claims",
 )
 
