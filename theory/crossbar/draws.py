@@ -5,8 +5,6 @@ The divisor is the largest of the tile's own weights, so that the density of act
 
 from __future__ import annotations
 
-from typing import Literal, get_args
-
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
@@ -14,16 +12,16 @@ from numpy import ndarray
 from theory.crossbar.slicing import normalised
 from theory.errors import InvalidInput, unknown
 
-Law = Literal["normal", "laplace"]
+LAWS = ("normal", "laplace")
 
 
-def magnitudes(law: Law, tiles: int, rows: int, weights: int, seed: int) -> Float[ndarray, "tiles rows weights"]:
+def magnitudes(law: str, tiles: int, rows: int, weights: int, seed: int) -> Float[ndarray, "tiles rows weights"]:
     """Return the magnitudes in [0, 1) of independent weights.
 
     Raises InvalidInput for an unknown law and for fewer than one tile, row or weight.
     """
-    if law not in get_args(Law):
-        raise unknown("law of weights", law, get_args(Law))
+    if law not in LAWS:
+        raise unknown("law of weights", law, LAWS)
     if min(tiles, rows, weights) < 1:
         raise InvalidInput(f"{tiles} tiles of {rows} rows and {weights} weights; expected at least one of each")
     generator, shape = np.random.default_rng(seed), (tiles, rows, weights)

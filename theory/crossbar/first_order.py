@@ -116,8 +116,7 @@ def nf(pattern: Num[ndarray, "*tiles n m"], wires: Wires, on: float = 1e5) -> Fl
     no cell is active. Raises InvalidInput for other numbers than 0 and 1.
     """
     rows, columns = tail_squares(pattern)
-    count = np.asarray(pattern.sum((-2, -1), dtype=np.float64))
-    return quotient(np.asarray((wires.row * rows + wires.column * columns) / on), count)
+    return quotient((wires.row * rows + wires.column * columns) / on, pattern.sum((-2, -1)))
 
 
 def mean_nf(n: int, m: int, pair_share: Number, row: Number, column: Number) -> Number:
@@ -172,7 +171,7 @@ def nf_bounds(conductances: Float[ndarray, "*tiles n m"], wires: Wires) -> Bound
     """
     rows, columns = drops(conductances, np.ones((1, conductances.shape[-2])), wires)
     drop = (rows + columns)[..., 0, :, :]
-    whole = np.asarray(conductances.sum((-2, -1)))
-    first, squared = (quotient(np.asarray((conductances * drop**power).sum((-2, -1))), whole) for power in (1, 2))
+    whole = conductances.sum((-2, -1))
+    first, squared = (quotient((conductances * drop**power).sum((-2, -1)), whole) for power in (1, 2))
     lower = np.where(first > 0, quotient(first**2, first + squared), first)
-    return Bounds(lower, first / (1 + first), first, squared)
+    return Bounds(lower, np.asarray(first / (1 + first)), first, squared)

@@ -10,7 +10,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Float, Int, Num
@@ -20,7 +19,7 @@ from theory.crossbar.first_order import summed_distance
 from theory.crossbar.mesh import check_pattern
 from theory.errors import InvalidInput, unknown
 
-Move = Literal["none", "reversal", "sort", "both"]
+MOVES = ("none", "reversal", "sort", "both")
 """Which of the paper's two moves are made; rows are sorted by count."""
 
 MOST_ROWS_TO_ENUMERATE = 7
@@ -73,13 +72,13 @@ class Mapping:
         return Mapping(np.argsort(self.rows, -1), np.argsort(self.columns))
 
 
-def choose(move: Move, pattern: Num[ndarray, "*tiles n m"]) -> Mapping:
+def choose(move: str, pattern: Num[ndarray, "*tiles n m"]) -> Mapping:
     """Return the mapping that a move makes for tiles with these active cells.
 
     Raises InvalidInput for an unknown move and for a pattern of other numbers than 0 and 1.
     """
-    if move not in get_args(Move):
-        raise unknown("move", move, get_args(Move))
+    if move not in MOVES:
+        raise unknown("move", move, MOVES)
     check_pattern(pattern)
     m = pattern.shape[-1]
     rows = by_count(pattern) if move in ("sort", "both") else unsorted(pattern)

@@ -158,9 +158,12 @@ def check_conductances(conductances: Float[ndarray, "*tiles n m"]) -> None:
         raise InvalidInput("conductances that are negative or not finite; expected at least 0 siemens in every cell")
 
 
-def quotient(part: Float[ndarray, "*shape"], whole: Float[ndarray, "*shape"]) -> Float[ndarray, "*shape"]:
+def quotient(
+    part: Num[ndarray, "*shape"] | np.number, whole: Num[ndarray, "*shape"] | np.number
+) -> Float[ndarray, "*shape"]:
     """Return part over whole, NaN where the whole is zero."""
-    return np.asarray(np.divide(part, whole, out=np.full_like(whole, np.nan), where=whole != 0))
+    below = np.asarray(whole, dtype=np.float64)
+    return np.asarray(np.divide(part, below, out=np.full_like(below, np.nan), where=below != 0))
 
 
 def _batches(g: Float[ndarray, "t n m"]) -> list[slice]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal, get_args
 
 import numpy as np
 from jaxtyping import Float, Int, Num
@@ -17,7 +16,7 @@ from numpy import ndarray
 
 from theory.errors import InvalidInput, unknown
 
-Order = Literal["grouped", "interleaved"]
+ORDERS = ("grouped", "interleaved")
 """Columns of one significance side by side, or all columns of one weight side by side."""
 
 Number = float | Fraction
@@ -35,13 +34,13 @@ class Layout:
     """
 
     bits: int = 8
-    order: Order = "grouped"
+    order: str = "grouped"
 
     def __post_init__(self) -> None:
         if not 1 <= self.bits <= MOST_BITS:
             raise InvalidInput(f"{self.bits} bits; expected 1 to {MOST_BITS}")
-        if self.order not in get_args(Order):
-            raise unknown("order of columns", self.order, get_args(Order))
+        if self.order not in ORDERS:
+            raise unknown("order of columns", self.order, ORDERS)
 
     def significance(self, weights: int) -> Float[ndarray, "m"]:
         """Return the factor 2^-k of each column of a tile with so many weights a row."""

@@ -14,7 +14,6 @@ from jaxtyping import Float, Num
 from numpy import ndarray
 
 from theory.crossbar import mapping
-from theory.crossbar.mapping import Move
 from theory.crossbar.mesh import Wires, cells, quotient, solve, transfer
 from theory.crossbar.slicing import EIGHT_BITS, Layout, normalised
 from theory.errors import InvalidInput
@@ -43,7 +42,7 @@ class TileErrors:
 def tile_errors(
     magnitudes: Float[ndarray, "*tiles rows weights"],
     layout: Layout,
-    move: Move = "none",
+    move: str = "none",
     device: Device = Device(),
 ) -> TileErrors:
     """Return the errors of tiles that hold magnitudes in [0, 1), one tile each, with one volt at every row.
@@ -63,7 +62,7 @@ def effective_weights(
     *,
     tile: tuple[int, int] = (64, 64),
     layout: Layout = EIGHT_BITS,
-    move: Move = "none",
+    move: str = "none",
     device: Device = Device(),
 ) -> Float[ndarray, "outputs inputs"]:
     """Return the weights that a crossbar realises in the place of a signed matrix: outputs are weights @ inputs.

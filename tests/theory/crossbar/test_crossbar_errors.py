@@ -47,7 +47,7 @@ CASES: dict[str, tuple[Callable[[], Any], str]] = {
     ),
     "inputs": (lambda: PLACED.apply_to_inputs(np.ones((1, 4))), "voltages for 4 rows; the mapping has 3"),
     "outputs": (lambda: PLACED.restore(np.ones((1, 3))), "3 columns; the mapping has 4"),
-    "move": (lambda: mapping.choose("sorted", G), "unknown move 'sorted'; did you mean sort"),  # type: ignore[arg-type]
+    "move": (lambda: mapping.choose("sorted", G), "unknown move 'sorted'; did you mean sort"),
     "many rows": (lambda: mapping.best_rows(np.ones((8, 2))), "8 rows; all orders are tried of at most 7"),
     "magnitude of one": (lambda: binary_digits(np.array([1.0]), 4), r"magnitudes outside \[0, 1\); divide them"),
     "negative magnitude": (lambda: Layout(4).pattern(np.array([[-0.5]])), r"magnitudes outside \[0, 1\)"),
@@ -56,14 +56,14 @@ CASES: dict[str, tuple[Callable[[], Any], str]] = {
     "no digits": (lambda: binary_digits(np.array([0.5]), 0), "0 bits; expected 1 to 52"),
     "no digit": (lambda: digit_probabilities(lambda x: x, 0), "0 bits; expected at least 1"),
     "distribution function": (lambda: digit_probabilities(lambda x: x / 2, 3), "with 0 at 0 and 1/2 at 1"),
-    "order": (lambda: Layout(4, "group"), "unknown order of columns 'group'; did you mean grouped"),  # type: ignore[arg-type]
+    "order": (lambda: Layout(4, "group"), "unknown order of columns 'group'; did you mean grouped"),
     "columns for bits": (lambda: Layout(4).recombine(np.ones((2, 6))), "6 columns for weights of 4 bits"),
     "infinite weight": (lambda: normalised(np.array([np.inf])), "weights that are not finite"),
     "weights": (lambda: effective_weights(np.ones(3)), r"weights of shape \(3,\); expected a matrix"),
     "no weights": (lambda: effective_weights(np.ones((0, 3))), r"weights of shape \(0, 3\)"),
     "columns of a tile": (lambda: effective_weights(G, tile=(4, 12)), "tiles of 4 rows and 12 columns for 8 bits"),
     "rows of a tile": (lambda: effective_weights(G, tile=(0, 8)), "tiles of 0 rows"),
-    "law": (lambda: draws.magnitudes("normale", 1, 1, 1, 0), "unknown law of weights 'normale'; did you mean normal"),  # type: ignore[arg-type]
+    "law": (lambda: draws.magnitudes("normale", 1, 1, 1, 0), "unknown law of weights 'normale'; did you mean normal"),
     "no tiles": (lambda: draws.magnitudes("normal", 0, 1, 1, 0), "0 tiles of 1 rows and 1 weights"),
 }  # fmt: skip
 

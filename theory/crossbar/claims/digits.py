@@ -13,9 +13,8 @@ from hypothesis.strategies import DrawFn
 
 from theory.crossbar import mapping
 from theory.crossbar.claims.inputs import EXACT, MAPPING, READING, SOLVER, Table, arrays, ours, solver, wire
-from theory.crossbar.mapping import Move
 from theory.crossbar.mesh import equal_wires, solve, transfer
-from theory.crossbar.slicing import Layout, Order, digit_probabilities
+from theory.crossbar.slicing import Layout, digit_probabilities
 from theory.crossbar.tiles import Device, effective_weights
 from theory.ledger import Claim, Evidence, Sharp, at_least, at_most, equal, rounding, strategies
 from theory.reference import crossbar as reference
@@ -65,7 +64,7 @@ def sparse_digits_of_power(power: int) -> Iterator[Evidence]:
 
 
 def undone(
-    codes: Table, drive: list[int], order: Order, move: Move, row: Fraction, column: Fraction, forget: bool = False
+    codes: Table, drive: list[int], order: str, move: str, row: Fraction, column: Fraction, forget: bool = False
 ) -> Iterator[Evidence]:
     """Compare a mapped tile's recombined outputs with plain sums, and its linear map mapped back with its outputs.
 
@@ -93,7 +92,7 @@ def undone(
 
 
 def realised(
-    weights: Table, order: Order, move: Move, row: Fraction, column: Fraction, factor: float = 1.0
+    weights: Table, order: str, move: str, row: Fraction, column: Fraction, factor: float = 1.0
 ) -> Iterator[Evidence]:
     """Compare effective weights with tiles cut, sliced, sorted, solved in fractions and added up by hand."""
     array = np.array(weights, dtype=np.float64)
@@ -114,7 +113,7 @@ def realised(
     yield equal("rational", perfect, np.array(cut, dtype=float), rounding(4, largest), note="perfect wires")
 
 
-def by_hand(weights: Table, layout: Layout, move: Move, row: Fraction, column: Fraction) -> list[list[Fraction]]:
+def by_hand(weights: Table, layout: Layout, move: str, row: Fraction, column: Fraction) -> list[list[Fraction]]:
     """Return the effective weights of tiles of two rows and two weights of two digits, in fractions."""
     outputs, inputs = len(weights), len(weights[0])
     largest = max(abs(w) for line in weights for w in line) or 1
@@ -136,7 +135,7 @@ def one_tile(
     parts: dict[tuple[int, int], list[int]],
     corner: tuple[int, int],
     layout: Layout,
-    move: Move,
+    move: str,
     row: Fraction,
     column: Fraction,
 ) -> dict[tuple[int, int], Fraction]:

@@ -17,9 +17,7 @@ import numpy as np
 
 from theory.crossbar import draws
 from theory.crossbar.claims.inputs import READING, ours
-from theory.crossbar.draws import Law
-from theory.crossbar.mapping import Move
-from theory.crossbar.slicing import Layout, Order
+from theory.crossbar.slicing import Layout
 from theory.crossbar.tiles import tile_errors
 from theory.ledger import Claim, Evidence, at_least, at_most, equal
 
@@ -28,7 +26,7 @@ Estimate = tuple[float, float]
 """Mean and standard deviation over tiles of a change in percent."""
 
 
-def changes(moves: tuple[Move, ...], rows: int, weights: int, order: Order, law: Law) -> list[tuple[float, float]]:
+def changes(moves: tuple[str, ...], rows: int, weights: int, order: str, law: str) -> list[tuple[float, float]]:
     """Return the mean changes in percent of the nonideality factor and of the error of the recombined outputs."""
     drawn, layout = draws.magnitudes(law, TILES, rows, weights, seed=0), Layout(8, order)
     before = tile_errors(drawn, layout, "none")
@@ -49,7 +47,7 @@ def losses_fall(
     reversal: Estimate,
     sort: Estimate,
     both: Estimate,
-    made: tuple[Move, ...] = ("reversal", "sort", "both"),
+    made: tuple[str, ...] = ("reversal", "sort", "both"),
 ) -> Iterator[Evidence]:
     """Compare the change of the nonideality factor under each move with its mean; the variant makes other moves."""
     measured = [nf for nf, _ in changes(made, **tile)]
@@ -59,7 +57,7 @@ def losses_fall(
 
 
 def outputs(
-    tile: dict[str, Any], reversal: Estimate, both: Estimate, made: tuple[Move, ...] = ("reversal", "both")
+    tile: dict[str, Any], reversal: Estimate, both: Estimate, made: tuple[str, ...] = ("reversal", "both")
 ) -> Iterator[Evidence]:
     """Compare the change of the error of the recombined outputs with its mean; the variant makes other moves."""
     measured = [weighted for _, weighted in changes(made, **tile)]
@@ -67,14 +65,14 @@ def outputs(
         yield equal("enumeration", change, estimate[0], standard_errors(estimate), note=name)
 
 
-def outputs_improve(tile: dict[str, Any], move: Move) -> Iterator[Evidence]:
+def outputs_improve(tile: dict[str, Any], move: str) -> Iterator[Evidence]:
     """State that a move lowers the error of the recombined outputs where it lowers the nonideality factor."""
     ((nf, weighted),) = changes((move,), **tile)
     yield at_least("enumeration", -nf, 0.0, 0.0, note="losses fall")
     yield at_most("enumeration", weighted, 0.0, 0.0, note="outputs")
 
 
-def tile(rows: int, weights: int, order: Order, law: Law) -> dict[str, Any]:
+def tile(rows: int, weights: int, order: str, law: str) -> dict[str, Any]:
     """Return the description of an instance's tiles."""
     return {"rows": rows, "weights": weights, "order": order, "law": law}
 
