@@ -3,6 +3,10 @@
 The paper names two moves; by which key it orders rows is our reading. `by_count` puts rows with many active cells next
 to the sense amplifiers, which is optimal for the summed distance; `by_distance` sorts by the summed column distance of
 a row's cells; `by_tails` builds an order from the far end that keeps the squared tail counts small.
+
+Row j contributes (j + 1) times its number of active cells to the summed distance, so that sorting is optimal by the
+rearrangement inequality, and column distances do not depend on the order. Reversal moves column k of m to m - 1 - k and
+lowers the sum by 2 k - (m - 1) for each active cell. First-order losses depend on rows through squared tail counts.
 """
 
 from __future__ import annotations

@@ -5,7 +5,9 @@ a wire are joined by one segment, and one more segment leads from each row to it
 virtual ground. Row j = 0 is nearest the sense amplifiers and column k = 0 nearest the drivers.
 
 Unknown are the drops V_j - v_row(j, k) and v_column(j, k), not the node voltages, because V - v would cancel where the
-wires are good; `theory.crossbar.elimination` solves Kirchhoff's equations for them.
+wires are good; `theory.crossbar.elimination` solves Kirchhoff's equations for them. Currents are linear in the drives
+and reciprocal, as in every network of resistors, and what enters at the drivers leaves at the amplifiers. A single
+active cell has one current path: (k + 1) row segments, the cell and (j + 1) column segments in series.
 """
 
 from __future__ import annotations

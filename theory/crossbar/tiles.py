@@ -1,7 +1,8 @@
 """What a mapping does to a crossbar that holds weights (arXiv 2511.04798): losses, output errors, effective weights.
 
 Lower losses are no better product by themselves: reversing columns puts the high-order digits farthest from the
-drivers. The error of the recombined outputs is therefore computed beside the nonideality factor.
+drivers. The error of the recombined outputs is therefore computed beside the nonideality factor: significance-weighted
+errors. The crossbar is linear in its inputs, so that a matrix of effective weights says all that it does.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Num
+from jaxtyping import Float, Int, Num
 from numpy import ndarray
 
 from theory.crossbar import mapping
+from theory.crossbar.mapping import Mapping
 from theory.crossbar.mesh import Wires, cells, quotient, solve, transfer
 from theory.crossbar.slicing import EIGHT_BITS, Layout, normalised
 from theory.errors import InvalidInput
@@ -63,13 +65,15 @@ def effective_weights(
     tile: tuple[int, int] = (64, 64),
     layout: Layout = EIGHT_BITS,
     move: str = "none",
+    shared: bool = False,
     device: Device = Device(),
 ) -> Float[ndarray, "outputs inputs"]:
     """Return the weights that a crossbar realises in the place of a signed matrix: outputs are weights @ inputs.
 
     `tile` has the rows (inputs) and columns (digits of outputs) of one array. Positive and negative parts have arrays
     of their own, whose recombined currents are subtracted, and all magnitudes share one scale, the largest. Each tile
-    has its own order of rows, and sums over tiles are ideal. Without wire resistance the result is the weights cut to
+    has its own order of rows, or with `shared` all tiles of the same inputs have one, which can be folded into the
+    layer before. Sums over tiles are ideal. Without wire resistance the result is the weights cut to
     `layout.bits` digits. The map is linear in the inputs, so that unit inputs give it.
 
     Raises InvalidInput for weights that are no finite matrix, for tiles without rows, and for columns that are no
@@ -80,12 +84,22 @@ def effective_weights(
     signed = np.stack([np.where(weights > 0, magnitudes, 0.0), np.where(weights < 0, magnitudes, 0.0)])
     blocks = _cut(np.swapaxes(signed, 1, 2), tile[0], per_tile)
     pattern = layout.pattern(blocks)
-    placed = mapping.choose(move, pattern)
+    placed = _placement(pattern, move, shared)
     realised = transfer(cells(placed.apply(pattern), device.on, device.off), device.wires)
     back = placed.inverse.apply(realised)
     parts = layout.recombine(back) * (scale / (1 / device.on - 1 / device.off))
     positive, negative = _joined(parts, weights.shape[1], weights.shape[0])
     return np.asarray(positive - negative).T.copy()
+
+
+def _placement(pattern: Int[ndarray, "signs down across rows m"], move: str, shared: bool) -> Mapping:
+    """Return each tile's mapping, or with `shared` rows in the order that a move gives to all tiles side by side."""
+    placed = mapping.choose(move, pattern)
+    if not shared:
+        return placed
+    side_by_side = np.moveaxis(pattern, (1, 3), (0, 1)).reshape(pattern.shape[1], pattern.shape[3], -1)
+    rows = mapping.choose(move, side_by_side).rows[None, :, None]
+    return Mapping(np.broadcast_to(rows, pattern.shape[:-1]).copy(), placed.columns)
 
 
 def _weights_per_tile(weights: Num[ndarray, "..."], tile: tuple[int, int], layout: Layout) -> int:
