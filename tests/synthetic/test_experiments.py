@@ -38,6 +38,7 @@ NOT_FINITE = {
     "landscapes": {"energy"},
     "steps": {"a", "b"},
     "energy_vs_error": {"energy", "a", "b"},
+    **{name: {"low", "high"} for name in ("noise_temperature", "sgd_temperatures", "small_networks", "sphere_chains")},
 }
 TARGETS = {"left": worlds.beta_toy_left, "right": worlds.beta_toy_right}
 

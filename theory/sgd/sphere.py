@@ -112,13 +112,19 @@ def beyond(directions: Float[Tensor, "N D"], x: Float[Tensor, "*batch D"]) -> Fl
     return length
 
 
+def tangent_space(x: Float[Tensor, " D"]) -> Float[Tensor, "D d"]:
+    """Return an orthonormal basis, in columns, of what is orthogonal to a point of the sphere; d = D - 1."""
+    basis: Tensor = torch.linalg.svd(x[None, :]).Vh[1:].T
+    return basis
+
+
 def at_minimum(directions: Float[Tensor, "N D"], minimum: Float[Tensor, " D"]) -> tuple[Tensor, Tensor]:
     """Return the Hessian of the loss along the sphere at a minimum and the covariance of the gradient noise there.
 
-    Both have shape (D - 1, D - 1), in one orthonormal basis of the tangent space. For a loss xᵀ A x on the unit sphere
+    Both have shape (D - 1, D - 1), in the basis of `tangent_space`. For a loss xᵀ A x on the unit sphere
     the Hessian at a critical point m is 2 (A - mᵀ A m) restricted to the tangent space.
     """
-    tangent = torch.linalg.svd(minimum[None, :]).Vh[1:].T
+    tangent = tangent_space(minimum)
     second = directions.T @ directions / len(directions)
     hessian = 2 * (
         tangent.T @ second @ tangent - (minimum @ second @ minimum) * torch.eye(tangent.shape[1], dtype=tangent.dtype)
