@@ -26,11 +26,18 @@ DEFAULT_WIRES = Wires(2.5, 2.5)
 
 @dataclass(frozen=True, kw_only=True)
 class Device:
-    """The resistances of a crossbar in ohms: wire segments, and cells when on and when off (infinite: no current)."""
+    """The resistances of a crossbar in ohms: wire segments, and cells when on and when off (infinite: no current).
+
+    Raises InvalidInput unless 0 < on < off and on is finite.
+    """
 
     wires: Wires = DEFAULT_WIRES
     on: float = 1e5
     off: float = math.inf
+
+    def __post_init__(self) -> None:
+        if not 0 < self.on < self.off:
+            raise InvalidInput(f"cells of {self.on} ohm when on and {self.off} ohm when off; expected 0 < on < off")
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +80,8 @@ def effective_weights(
     `tile` has the rows (inputs) and columns (digits of outputs) of one array. Positive and negative parts have arrays
     of their own, whose recombined currents are subtracted, and all magnitudes share one scale, the largest. Each tile
     has its own order of rows, or with `shared` all tiles of the same inputs have one, which can be folded into the
-    layer before. Sums over tiles are ideal. Without wire resistance the result is the weights cut to
-    `layout.bits` digits. The map is linear in the inputs, so that unit inputs give it.
+    layer before. Sums over tiles are ideal. Without wire resistance the result is the weights cut to `layout.bits`
+    digits. The map is linear in the inputs, so that unit inputs give it.
 
     Raises InvalidInput for weights that are no finite matrix, for tiles without rows, and for columns that are no
     multiple of the bits.

@@ -86,18 +86,22 @@ def ideal_currents(conductances: Table, voltages: Sequence[Any]) -> list[Any]:
 
 def first_order_losses(conductances: Table, voltages: Sequence[Any], row: Any, column: Any) -> list[Any]:
     """Return each column's loss where segments carry the currents of wires without resistance: a sum over pairs."""
+    drops = first_order_drops(conductances, voltages, row, column)
+    n, m = len(conductances), len(conductances[0])
+    return [sum(conductances[j][k] * drops[j][k] for j in range(n)) for k in range(m)]
+
+
+def first_order_drops(conductances: Table, voltages: Sequence[Any], row: Any, column: Any) -> Table:
+    """Return how much less than its drive each cell has, at the currents of wires without resistance."""
     n, m = len(conductances), len(conductances[0])
     g, v = conductances, voltages
     return [
-        sum(
-            g[j][k]
-            * (
-                row * sum((1 + min(k, other)) * g[j][other] * v[j] for other in range(m))
-                + column * sum((1 + min(j, other)) * g[other][k] * v[other] for other in range(n))
-            )
-            for j in range(n)
-        )
-        for k in range(m)
+        [
+            row * sum((1 + min(k, other)) * g[j][other] * v[j] for other in range(m))
+            + column * sum((1 + min(j, other)) * g[other][k] * v[other] for other in range(n))
+            for k in range(m)
+        ]
+        for j in range(n)
     ]
 
 

@@ -12,7 +12,7 @@ from theory.crossbar import draws, first_order, mapping
 from theory.crossbar.mapping import Mapping
 from theory.crossbar.mesh import Wires, cells, equal_wires, solve, transfer
 from theory.crossbar.slicing import Layout, binary_digits, digit_probabilities, normalised
-from theory.crossbar.tiles import effective_weights
+from theory.crossbar.tiles import Device, effective_weights
 from theory.errors import InvalidInput
 
 G, V, WIRES = np.ones((3, 4)), np.ones((2, 3)), equal_wires(1.0)
@@ -33,6 +33,7 @@ CASES: dict[str, tuple[Callable[[], Any], str]] = {
     "infinite voltage": (lambda: solve(G, V * np.inf, WIRES), "voltages that are not finite"),
     "first-order voltages": (lambda: first_order.losses(G, V[:, :2], WIRES), "voltages for 2 rows; .* have 3"),
     "on above off": (lambda: cells(G, 1e5, 1e4), "cells of 100000.0 ohm when on and 10000.0 ohm when off"),
+    "on as off": (lambda: Device(on=1e5, off=1e5), "cells of 100000.0 ohm when on and 100000.0 ohm when off"),
     "pattern": (lambda: cells(2 * G), "a pattern holds numbers other than 0 and 1"),
     "pattern of one axis": (lambda: first_order.tail_squares(G[0]), r"pattern of shape \(4,\)"),
     "empty tile": (lambda: first_order.distances(0, 3), "a tile of 0 rows and 3 columns"),

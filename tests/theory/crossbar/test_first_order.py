@@ -65,6 +65,14 @@ def test_a_single_cell_loses_in_proportion_to_its_distance() -> None:
     assert np.corrcoef(nf, first_order.summed_distance(patterns))[0, 1] > 0.9999
 
 
+def test_nothing_is_lost_where_wires_are_perfect_and_a_tile_without_cells_has_no_factor() -> None:
+    bounds = first_order.nf_bounds(np.ones((2, 3)), equal_wires(0.0))
+    assert bounds.lower == bounds.upper == bounds.first == 0
+    assert np.isnan(first_order.nf_bounds(np.zeros((2, 3)), equal_wires(1.0)).upper)
+    assert np.isnan(first_order.nf(np.zeros((2, 3)), equal_wires(1.0)))
+    assert first_order.pair_share_of_density(0.5, 1) == first_order.pair_share_of_count(1, 1) == 0
+
+
 def test_a_hundred_random_tiles_are_within_their_bounds() -> None:
     """Every column between nothing and first order, all columns between both bounds, from 0.1 to 100 ohm."""
     generator = np.random.default_rng(7)

@@ -14,8 +14,10 @@ from theory.crossbar.mapping import Mapping
 from theory.crossbar.mesh import Wires, cells, equal_wires, solve
 from theory.crossbar.slicing import Layout, binary_digits, digit_probabilities, normalised
 from theory.crossbar.tiles import Device, effective_weights, tile_errors
+from theory.reference import crossbar as reference
 
 OHMS = equal_wires(2.5)
+WIRE = Fraction(1, 20)
 TABLE = [
     (64, 8, "grouped", "normal", -17.6, -4.4, -22.1),
     (64, 8, "grouped", "laplace", -25.8, -4.7, -30.7),
@@ -90,8 +92,8 @@ def test_the_greedy_order_adds_the_row_that_leaves_the_least_sum_of_squares() ->
     """Against every row that is left, added up by hand, with the last of equal ones chosen."""
     generator = np.random.default_rng(8)
     for _ in range(20):
-        pattern = generator.integers(0, 2, (6, 4))
-        left, tail, order = list(range(6)), np.zeros(4, dtype=int), []
+        pattern = generator.integers(0, 2, (20, 10))
+        left, tail, order = list(range(20)), np.zeros(10, dtype=int), []
         while left:
             chosen = min(reversed(left), key=lambda j: ((tail + pattern[j]) ** 2).sum())
             left.remove(chosen)
@@ -136,7 +138,19 @@ def test_significance_follows_the_layout() -> None:
 def test_magnitudes_divided_by_their_largest_have_all_digits_set_there() -> None:
     magnitudes, scale = normalised(np.array([-2.0, 1.0, 0.0]))
     assert scale == 2.0 and binary_digits(magnitudes, 3).tolist() == [[1, 1, 1], [1, 0, 0], [0, 0, 0]]
-    assert normalised(np.zeros(3))[1] == 1.0
+    assert normalised(np.zeros(3))[1] == 1.0 and normalised(np.array([0.5, -0.25]))[1] == 0.5
+
+
+def test_errors_of_a_tile_are_those_of_kirchhoffs_laws() -> None:
+    """Two weights of two digits in three rows: 3/4 and 1/4, 1/2 and 1/2, 0 and 3/4; columns by significance."""
+    magnitudes = np.array([[0.75, 0.25], [0.5, 0.5], [0.0, 0.75]])
+    table = [[Fraction(x) for x in row] for row in ([1, 0, 1, 1], [1, 1, 0, 0], [0, 1, 0, 1])]
+    ideal = [Fraction(2), Fraction(2), Fraction(1), Fraction(2)]
+    losses = [i - c for i, c in zip(ideal, reference.currents(table, [Fraction(1)] * 3, WIRE, WIRE), strict=True)]
+    weighted = [(x[0] / 2 + x[2] / 4, x[1] / 2 + x[3] / 4) for x in (losses, ideal)]
+    errors = tile_errors(magnitudes, Layout(2), device=Device(wires=equal_wires(float(WIRE)), on=1.0))
+    assert errors.nf == pytest.approx(float(sum(losses) / sum(ideal)), rel=1e-12)
+    assert errors.weighted == pytest.approx(float(sum(weighted[0]) / sum(weighted[1])), rel=1e-12)
 
 
 def test_a_mapping_and_its_inverse() -> None:

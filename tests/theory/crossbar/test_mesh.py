@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from theory.crossbar import first_order
-from theory.crossbar.mesh import Wires, cells, equal_wires, solve, transfer
+from theory.crossbar.mesh import LARGEST_BATCH, Wires, cells, equal_wires, solve, transfer
 from theory.ledger import rounding
 from theory.reference import crossbar as reference
 
@@ -108,6 +108,13 @@ def test_tiles_and_inputs_in_batches_are_those_alone() -> None:
                 assert together.currents[tile] == pytest.approx(alone.currents, rel=1e-12, abs=1e-20)
                 assert together.driven[tile] == pytest.approx(alone.driven, rel=1e-12, abs=1e-20)
         assert transfer(g, Wires(2.5, 4.0))[1, 2] == pytest.approx(transfer(g[1, 2], Wires(2.5, 4.0)), rel=1e-12)
+
+
+def test_a_tile_larger_than_a_batch_is_solved_alone() -> None:
+    g = cells(_active(70, 80))
+    assert LARGEST_BATCH < 70 * 80 * 70
+    expected = solve(g[None], np.eye(70), equal_wires(2.5)).currents[0]
+    assert transfer(np.stack([g, g]), equal_wires(2.5))[1] == pytest.approx(expected, abs=1e-12 * 1e-5)
 
 
 def test_an_empty_batch_is_a_batch() -> None:

@@ -55,9 +55,21 @@ def of_all_columns(cells: Table, row: Fraction, column: Fraction, factor: float 
     tolerance = solver(g, drive[0], wires) / float(g.sum())
     yield at_most("enumeration", nf, factor * bounds.upper, tolerance)
     yield at_least("enumeration", nf, bounds.lower / factor, tolerance)
-    ideal = [Fraction(x) for x in reference.ideal_currents(cells, [1] * len(cells))]
-    literal = sum(reference.first_order_losses(cells, [1] * len(cells), row, column)) / sum(ideal)
-    yield equal("rational", bounds.first, float(literal), tolerance * max(1.0, float(literal)))
+    first, squared = moments(cells, row, column)
+    for computed, literal in (
+        (bounds.first, first),
+        (bounds.upper, first / (1 + first)),
+        (bounds.lower, first**2 / (first + squared)),
+    ):
+        yield equal("rational", computed, float(literal), tolerance * max(1.0, float(literal)))
+
+
+def moments(cells: Table, row: Fraction, column: Fraction) -> tuple[Fraction, Fraction]:
+    """Return the conductance-weighted means of the first-order drops per volt and of their squares."""
+    drops = reference.first_order_drops(cells, [1] * len(cells), row, column)
+    pairs = [(g, d) for line, others in zip(cells, drops, strict=True) for g, d in zip(line, others, strict=True)]
+    total = sum(g for g, _ in pairs)
+    return Fraction(sum(g * d for g, d in pairs), total), Fraction(sum(g * d**2 for g, d in pairs), total)
 
 
 def concave(

@@ -17,7 +17,7 @@ from theory.crossbar.mesh import Wires
 from theory.ledger import rounding
 
 MAPPING = "Farias, Martins, Kung, arXiv 2511.04798"
-READING = f"{MAPPING}, abstract"
+READING = f"{MAPPING}, abstract and introduction"
 EXACT = "zero: fractions and integers"
 SOLVER = (
     "rounding: 8 eps for each of 4 n m terms, times the largest currents and 2 + r G, which bounds the condition of every"
