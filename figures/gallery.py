@@ -38,6 +38,8 @@ REMDM = "Wang, Schiff, Sahoo, Kuleshov, arXiv 2503.00307"
 REASONING = "Svete, Sabharwal, arXiv 2510.13117"
 ORDERS = "Garg, Kohli, Sarawagi, arXiv 2511.19152"
 SOURCES = "Jia, Zhou, Liu, Jiang, Jiang, arXiv 2511.18159"
+FREE_ENERGY = "Sadrtdinov, Klimov, Lobacheva, Vetrov, arXiv 2505.23489"
+MANHATTAN = "Farias, Martins, Kung, arXiv 2511.04798"
 VRPO = "Zhu et al., arXiv 2505.19223"
 EDITING = "Yang, Zhou, Wipf, Li, arXiv 2510.06190"
 ANY_PROCESS = "Yang et al., arXiv 2510.06190; Svete and Sabharwal, arXiv 2510.13117"
@@ -236,6 +238,69 @@ FIGURES: dict[str, Entry] = {
         "figures.rounds", ANY_PROCESS, "Theorems 1, 3.2 and 4, counted",
         "Steps and symbols that each model takes for one input of length n, counted on runs (marks), beside formulas "
         "(lines).",
+    ),
+    "sgd_temperatures": Entry(
+        "figures.sgd_temperatures", FREE_ENERGY, "temperature by learning rate, exactly on a quadratic loss",
+        "Left: the temperature of SGD on a quadratic loss with curvatures 1/5 and 1, by learning rate and noise. "
+        "Right: expected loss against entropy for noise that is quiet in the steep direction; a learning rate has the"
+        " least free energy at some temperature exactly where its point lies on the lower convex hull.",
+    ),
+    "sgd_free_energies": Entry(
+        "figures.sgd_free_energies", FREE_ENERGY, "F over the learning rate, exactly on a quadratic loss",
+        "Free energy over the learning rate at the temperatures of four learning rates, less its least value. Squares "
+        "mark the learning rate whose temperature it is, discs the minimum: together where T rises, apart where not.",
+    ),
+    "sphere_toys": Entry(
+        "figures.sphere_toys", FREE_ENERGY, "the toy examples",
+        "SGD on the unit sphere in three dimensions, two losses with a common zero (above) and three without (below). "
+        "From the left: the first chain's path seen from the optimum (star); the median loss and the mean ratio of "
+        "signal to noise of all chains; the loss after all steps, beside the threshold and the theory.",
+    ),
+    "sphere_chains": Entry(
+        "figures.sphere_chains", FREE_ENERGY, "temperature intervals, on the sphere in ten dimensions",
+        "Temperatures at which a learning rate has the least free energy, from independent chains with 200 losses and"
+        " no common zero, without smoothing or slack; ten sets of losses. Right: their geometric means over the "
+        "theory.",
+    ),
+    "neighbour_entropies": Entry(
+        "figures.neighbour_entropies", FREE_ENERGY, "the estimate of the entropy",
+        "The estimate of an entropy from distances between neighbours against the truth, 2,000 normal points, ten "
+        "seeds: one axis stretched, all axes stretched, and the slope in the logarithm of the learning rate for "
+        "consecutive weights of one chain, by how many relaxation times they cover.",
+    ),
+    "small_networks": Entry(
+        "figures.small_networks", FREE_ENERGY, "U, S, T and signal to noise by learning rate",
+        "Scale-invariant perceptrons on the handwritten digits of scikit-learn, trained at constant learning rates: "
+        "too narrow to fit all images (above, ten chains) and wide enough (below, five). Bars: 95 % intervals over "
+        "chains. Temperatures stand between the two learning rates they come from.",
+    ),
+    "noise_temperature": Entry(
+        "figures.noise_temperature", "ours", "noise as temperature, on masked diffusion models",
+        "A masked diffusion model under SGD at constant learning rates, its loss estimated with weights 1/t or by "
+        "counts in strata: excess of the exact NELBO and temperature, and the ratios of the two estimates beside the "
+        "ratio of their noise, which the quadratic theory predicts. Geometric means and 95 % intervals over eight "
+        "seeds.",
+    ),
+    "wire_drops": Entry(
+        "figures.wire_drops", MANHATTAN, "wire drops of one tile",
+        "A tile of 64x64 cells that holds Laplace weights in bits, grouped by significance: active cells (above) and "
+        "the voltage that each place lacks when all rows are driven by one volt (below), segments of 2.5 ohm.",
+    ),
+    "manhattan_distances": Entry(
+        "figures.manhattan_distances", MANHATTAN, "the Manhattan hypothesis",
+        "The loss of current of random patterns on 64x64 cells against the mean distance of their active cells from "
+        "the rails (left: the hypothesis is the dashed line), and against first order in the wire resistance (right).",
+    ),
+    "crossbar_mappings": Entry(
+        "figures.crossbar_mappings", MANHATTAN, "losses by layout and move",
+        "What each move changes, in the loss of current and in the error of the recombined outputs: means and 95 % "
+        "intervals over 24 draws of random weights.",
+    ),
+    "denoiser_on_wires": Entry(
+        "figures.denoiser_on_wires", MANHATTAN, "accuracy under analog distortion, asked of masked diffusion models",
+        "Trained denoisers whose matrices are replaced by what crossbars realise, wires of 1, 2.5, 5 and 20 ohm: "
+        "error of outputs, exact NELBO and exact error of the entropy-bounded rule's samples over the loss of "
+        "current. Means and 95 % intervals over eight models.",
     ),
     "preference_draws": Entry(
         "figures.preference_draws", VRPO, "Propositions 1 and 2",

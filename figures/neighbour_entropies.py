@@ -29,7 +29,7 @@ def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:
     labels = {
         "stretched": ("dimension", "change of the estimate (nats),\none axis 10 times as long"),
         "scaled": ("dimension", "change over the true one,\nall axes twice as long"),
-        "window": ("window over relaxation time", "slope in $\\ln$ rate,\nper dimension"),
+        "window": ("window over\nrelaxation time", "slope in $\\ln$ rate,\nper dimension"),
     }
     for axes, (part, (across, up)) in zip(panels, labels.items(), strict=True):
         mine = shown[shown["part"] == part]

@@ -39,6 +39,7 @@ def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:
             axes.grid(True)
         row[2].set_yscale("symlog", linthresh=1e-5)
         row[2].axhline(0, color="black", linewidth=0.8)
+        row[2].set_ylim(top=0.03)
         if kind == "over":
             row[0].set_yscale("log")
         _signal(row[3], shown[(shown["kind"] == kind) & (shown["quantity"] == "signal")])

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 from pandas import DataFrame
 
-from figures.looks import shortened
+from figures.looks import plain_ticks, shortened
 from synthetic.records import Record
 
 EXPERIMENTS = ("sphere_toys",)
@@ -19,6 +19,8 @@ NAMES = {"over": "common zero", "under": "no common zero"}
 COLORS = ("#000000", "#0072B2", "#56B4E9", "#009E73", "#E69F00", "#D55E00")
 LINES = ("-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)), (0, (8, 2)), ":")
 TINY = 1e-32
+NOTHING = 1e-28
+"""Losses below are rounding, and so is what is left of signal and noise."""
 
 
 def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:
@@ -31,10 +33,13 @@ def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:
         _paths(row[0], mine[mine["part"] == "path"], toy)
         course = mine[(mine["part"] == "course") & (mine["step"] > 0)]
         for axes, column in ((row[1], "loss"), (row[2], "snr")):
-            _course(axes, course, column)
+            _course(axes, course[course["loss"] > NOTHING], column)
+        plain_ticks(row[2].yaxis, (0.02, 0.05, 0.1, 0.2, 0.5, 0.7, 1, 1.5))
         _ends(row[3], mine[mine["part"] == "end"], toy, record.scalars)
     panels[0][1].set(ylim=(TINY, 3))
     panels[1][1].set(ylim=(0.03, 1))
+    for axes in panels[1][1::2]:
+        plain_ticks(axes.yaxis, (0.04, 0.1, 0.2, 0.5, 1))
     figure.legend(*panels[0][1].get_legend_handles_labels(), title="learning rate", loc="outside lower center", ncol=6)
     return figure, shortened(table, "x1", "x2", "loss", "snr")
 

@@ -6,6 +6,8 @@
     um.trained(task, preset)              a small model that the figures use, found on disk or trained
     um.denoiser(model, ...)               a network, function or table as the denoiser of all of these
     um.training.losses(world, denoiser)   bias and variance of public training losses, exactly; also of one's own
+    um.temperature.measured(runs)         U, S and temperatures of your training at constant learning rates
+    um.crossbars.on_crossbars(network)    your network with the weights that resistive crossbars realise
     um.claim(statement)                   an inequality of one's own, checked on drawn worlds, with a shrunk witness
     um.claims(paper=..., refuted=True)    a table of the claims of the papers, with their verdicts
     um.explore.rules(world, rules)        tables of what the notebooks show: rules, schedules' errors, remasking, rounds
@@ -63,8 +65,10 @@ if TYPE_CHECKING:
     from theory.unmasking.rules.sets import TopK as TopK
     from theory.worlds import World as World
     from theory.worlds import information as information
+    from unmasked import crossbars as crossbars
     from unmasked import exploring as explore
     from unmasked import strategies as strategies
+    from unmasked import temperature as temperature
     from unmasked import training as training
     from unmasked.entry import world as world
     from unmasked.fitting import fit as fit
@@ -116,10 +120,12 @@ _MODULES = {
 
 _PLACES: dict[str, tuple[str, str]] = {
     **{name: (module, "") for name, module in _MODULES.items()},
+    "crossbars": ("unmasked.crossbars", ""),
     "explore": ("unmasked.exploring", ""),
     "figures": ("figures.drawing", ""),
     "schedules": ("theory.schedules", ""),
     "strategies": ("unmasked.strategies", ""),
+    "temperature": ("unmasked.temperature", ""),
     "training": ("unmasked.training", ""),
     "worlds": ("theory.worlds", ""),
     "Denoiser": ("theory.denoisers", "Denoiser"),

@@ -66,6 +66,29 @@ def tile_errors(
     return TileErrors(solution.nf[..., 0], quotient(np.abs(losses).sum(-1), ideal.sum(-1)))
 
 
+@dataclass(frozen=True, eq=False)
+class Arrays:
+    """The magnitudes that the arrays of a signed matrix hold, positive and negative parts apart, and their scale.
+
+    `magnitudes` in [0, 1) times `scale` are the absolute weights; tiles lie `down` the inputs and `across` the outputs.
+    """
+
+    magnitudes: Float[ndarray, "signs down across rows weights"]
+    scale: float
+
+
+def arrays(weights: Num[ndarray, "outputs inputs"], tile: tuple[int, int], layout: Layout = EIGHT_BITS) -> Arrays:
+    """Return a signed matrix cut into tiles of so many rows and columns, filled up with zeros.
+
+    Raises InvalidInput for weights that are no finite matrix, for tiles without rows, and for columns that are no
+    multiple of the bits.
+    """
+    per_tile = _weights_per_tile(weights, tile, layout)
+    magnitudes, scale = normalised(weights)
+    signed = np.stack([np.where(weights > 0, magnitudes, 0.0), np.where(weights < 0, magnitudes, 0.0)])
+    return Arrays(_cut(np.swapaxes(signed, 1, 2), tile[0], per_tile), scale)
+
+
 def effective_weights(
     weights: Num[ndarray, "outputs inputs"],
     *,
@@ -86,15 +109,12 @@ def effective_weights(
     Raises InvalidInput for weights that are no finite matrix, for tiles without rows, and for columns that are no
     multiple of the bits.
     """
-    per_tile = _weights_per_tile(weights, tile, layout)
-    magnitudes, scale = normalised(weights)
-    signed = np.stack([np.where(weights > 0, magnitudes, 0.0), np.where(weights < 0, magnitudes, 0.0)])
-    blocks = _cut(np.swapaxes(signed, 1, 2), tile[0], per_tile)
-    pattern = layout.pattern(blocks)
+    stored = arrays(weights, tile, layout)
+    pattern = layout.pattern(stored.magnitudes)
     placed = _placement(pattern, move, shared)
     realised = transfer(cells(placed.apply(pattern), device.on, device.off), device.wires)
     back = placed.inverse.apply(realised)
-    parts = layout.recombine(back) * (scale / (1 / device.on - 1 / device.off))
+    parts = layout.recombine(back) * (stored.scale / (1 / device.on - 1 / device.off))
     positive, negative = _joined(parts, weights.shape[1], weights.shape[0])
     return np.asarray(positive - negative).T.copy()
 
