@@ -19,7 +19,7 @@ SOURCES = {
 
 def test_there_is_something_to_look_at() -> None:
     assert {"theory", "synthetic", "figures", "unmasked"} <= OWN
-    assert len(list((PROJECT / "notebooks").glob("*.py"))) == 6
+    assert len(list((PROJECT / "notebooks").glob("*.py"))) == 7
     assert len(SOURCES) > 8
 
 
