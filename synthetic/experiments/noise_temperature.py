@@ -7,7 +7,7 @@ method, rate (the learning rate of the free weights), loss (U, the exact NELBO, 
 excess (loss less the mean NELBO of chains by count whose rate fell to 0), entropy (S, from neighbours among the chains,
 nats up to a constant, mean over moments), noise (trace of the covariance of a step's gradient at the start, so at the
 same weights for both methods and all rates), low and high (temperatures at which the rate has the least free energy,
-infinite at the ends, nan where there is none). Scalars: weights, chains, entropy of the data law.
+infinite at the ends, nan where there is none) and weights (their number). Scalars: none.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from theory.training.estimators import Estimator
     from theory.worlds import TableWorld
 
-COLUMNS = ("seed", "space", "method", "rate", "loss", "excess", "entropy", "noise", "low", "high")
+COLUMNS = ("seed", "space", "method", "rate", "loss", "excess", "entropy", "noise", "low", "high", "weights")
 
 
 @dataclass(frozen=True)
@@ -105,10 +105,9 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
             rows.append(
                 {"seed": seed, "space": space, "method": name, "rate": rate, "loss": float(loss[m, k]),
                  "excess": float(loss[m, k]) - floor, "entropy": entropy[m, k], "noise": float(noise[m]),
-                 "low": low, "high": high}
+                 "low": low, "high": high, "weights": chains.weights.shape[1]}
             )  # fmt: skip
-    scalars = {"weights": float(chains.weights.shape[1]), "chains": float(config.chains), "entropy": world.entropy()}
-    return pd.DataFrame(rows, columns=list(COLUMNS)), scalars
+    return pd.DataFrame(rows, columns=list(COLUMNS)), {}
 
 
 def methods(batch: int) -> dict[str, Estimator]:

@@ -3,7 +3,7 @@
 Table: seed (of the losses), rate (the learning rate), loss (U, over chains and moments), entropy (from neighbours among
 independent chains, nats up to a constant), low and high (the temperatures at which the rate has the least free energy,
 infinite at the ends), temperature (sqrt of low times high, nan where it is not defined) and theory (eta tr C / (2 d), C
-the noise along the sphere at the optimum, d the dimension of the sphere). Scalars: chains and moments.
+the noise along the sphere at the optimum, d the dimension of the sphere). Scalars: none.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
         "seed": seed, "rate": config.rates, "loss": loss, "entropy": entropy, "low": intervals.low,
         "high": intervals.high, "temperature": intervals.point, "theory": theory,
     })  # fmt: skip
-    return table[list(COLUMNS)], {"chains": float(config.chains), "moments": float(config.moments)}
+    return table[list(COLUMNS)], {}
 
 
 def measured(directions: Tensor, minimum: Tensor, near: Quadratic, rate: float, config: Config) -> tuple[float, float]:

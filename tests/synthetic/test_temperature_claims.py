@@ -47,7 +47,7 @@ def spheres(slope: float = 1.0, factor: float = 1.0, width: float = 0.4) -> Reco
 def networks(
     jump: float = 1000.0, power: float = 2.0, late: float = 1.0, fall: float = 0.5, dip: float = 0.0
 ) -> Record:
-    """Return U proportional to eta^power for narrow networks, less a dip at the least rate, and a jump for wide ones."""
+    """Return U proportional to eta² for narrow networks, less a dip at first, and a jump for wide ones."""
     rows: list[dict[str, object]] = []
     for seed in SEEDS:
         for k, rate in enumerate(small_networks.RATES):

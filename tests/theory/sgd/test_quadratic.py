@@ -62,6 +62,13 @@ def test_the_temperature_is_the_slope_of_loss_against_entropy() -> None:
     assert problem.stationary(rates).temperature == pytest.approx(central, rel=1e-5)
 
 
+def test_the_covariance_grows_in_every_direction_up_to_the_largest_rate() -> None:
+    for seed in range(40):
+        problem = _random(np.random.default_rng(seed), 4)
+        laws = problem.stationary(np.array([0.01, 0.5, 0.9, 0.99]) * problem.largest_rate)
+        assert (np.linalg.eigvalsh(laws.covariance_slope)[:, 0] > 0).all()
+
+
 def test_slow_learning_has_the_temperature_of_the_trace() -> None:
     for seed in range(20):
         problem = _random(np.random.default_rng(seed), 3)
