@@ -5,33 +5,11 @@ pairs of cells that share a wire, and for active cells of one resistance R and o
 counts. The pairs of a cell with itself sum to the Manhattan distances; the others are the interactions that the
 Manhattan hypothesis of arXiv 2511.04798 leaves out.
 
-*Random patterns.* Over ordered pairs of different cells of a row, 1 + min(k, k') sums to m (m^2 - 1) / 3. If every
-other cell is active with probability s given that one is, row wires contribute r s (m^2 - 1) / 3 for each active cell
-beside the distances. Among patterns with a active cells s = (a - 1) / (n m - 1). Cells active independently are such
-a pattern given their number; the mean is linear in a, and becomes that at E[a | a >= 1].
-
-*Node voltages.* For one positive drive V of all rows, voltages lie between 0 and V (maximum principle). So every cell
-carries at most G V, and every drop, a sum of such currents with nonnegative weights, is at most its first order. Both
-drops are at least 0. A column's loss is the sum of G times its drops, at most at first order. Multiplied by V and
-summed it is what the drivers deliver at G V less what they deliver in fact: at least the power in the wires at the
-actual currents, and at most that at G V. A single cell may carry current backwards nevertheless.
-
-*Unequal drives.* Let all V_j >= 0, so that column nodes are at least 0. Along a row, a solves
-(L / r + G) a = G (V - b), and L / r + G has a nonnegative inverse below that of L / r. So a is at most its first order
-a1, say a = a1 - e with e >= 0. Along a column b = M G (V - a1 + e), M the inverse of L / r + G, so the first order of
-the loss exceeds it by the sum of G (e + b1 - b) >= sum G e - sum G M G e + sum G (b1 - M G V). The last sum is at least
-0, for M is below the inverse of L / r. And M G 1 <= 1, because (L / r + G) 1 >= G 1, so that the first two terms are
-together at least 0 as well. No column loses more than first order says; but it may gain current that other columns
-push back through a row with a smaller drive.
-
-*Total losses.* The bounds hold for one positive drive of all rows. Write the mesh as drop = R i, with i the cell
-currents and R the resistances of both wires, positive semidefinite. With A = sqrt(G) R sqrt(G) and mu the spectral
-measure of A at the vector sqrt(G) 1, of mass one, the nonideality factor is the mean of x / (1 + x), its first order
-NF1 the mean of x, and the conductance-weighted mean squared drop q the mean of x^2. Jensen's inequality gives the upper
-bound NF1 / (1 + NF1), and E[x]^2 <= E[x / (1 + x)] E[x (1 + x)] the lower one. Scaling all wires by t scales x by t, so
-that the factor, the mean of t x / (1 + t x), is increasing and concave in t. NF1 - NF is the mean of x^2 / (1 + x): for
-ten times the resistance it grows by 100 (1 + x) / (1 + 10 x) at x, at most 100 and at least 100 / (1 + 9 x), and no x
-is larger than the largest row sum of R G, the largest first-order drop per volt.
+Among patterns with a active cells each other cell is active with probability s = (a - 1) / (n m - 1) given that one
+is, and row wires contribute r s (m^2 - 1) / 3 to the mean for each active cell beside the distances. At one positive
+drive of all rows the exact nonideality factor lies between NF1^2 / (NF1 + q) and NF1 / (1 + NF1), NF1 its first order
+and q the conductance-weighted mean squared drop at ideal currents. These statements are ours: docs/derivations.md, crossbar.2order
+to crossbar.4density.
 """
 
 from __future__ import annotations

@@ -3,12 +3,8 @@
 A magnitude w in [0, 1) is stored as its first K binary digits b_1 ... b_K, most significant first, one a column. The
 currents of its columns are recombined digitally with the weights 2^-k.
 
-*Mixtures of uniform laws.* A nonincreasing density is a mixture of uniform ones on [0, a]. Let g_k(a) be the integral
-of digit k over [0, a] and h = 2^-k. Over one period [0, 2 h] of digit k, g_k is 0 up to h and a - h behind it, while
-g_(k+1) is at least 0, at least h / 2 from h on, and a - h from 3 h / 2 on; both are h at 2 h. So g_k <= g_(k+1), and in
-the same way g_k <= a / 2. Digit k + 1 is therefore 1 at least as often as digit k, and none more often than half the
-time. The first half of each period has at most h f(start) and the second at least h f(end), so that digit k is 1 with
-a probability of at least 1/2 - h f(0) / 2.
+Where magnitudes have a nonincreasing density f, digit k + 1 is 1 at least as often as digit k, none more often than
+half the time, and digit k with probability at least 1/2 - 2^-k f(0) / 2 (docs/derivations.md, crossbar.7digits).
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ from theory.crossbar.claims.inputs import (
     SOLVER,
     Table,
     arrays,
+    derived,
     meshes,
-    ours,
     solver,
     uniform_meshes,
 )
@@ -127,7 +127,7 @@ CLAIMS = (
         id="crossbar.3",
         statement="For one positive drive of all rows no column gains current, and none loses more than first order says; all columns "
         "together lose at least the power of the wires over the drive, and at most that power at ideal currents.",
-        source=ours("first_order", "node voltages lie between 0 and the drive"), quantifier="for all", kind="upper",
+        source=derived("3"), quantifier="for all", kind="upper",
         routes=("enumeration", "rational"), check=by_column, tolerance=SOLVER, examples=20, fixtures=(ONE_CELL, GOOD_WIRES),
         inputs=lambda: uniform_meshes(10), variants={"one percent less": partial(by_column, factor=0.99)},
         sharp=Sharp("1: losses are first order in the limit of good wires", GOOD_WIRES, 0.999),
@@ -137,7 +137,7 @@ CLAIMS = (
         id="crossbar.3two",
         statement="For one positive drive of all rows the nonideality factor is at most NF1 / (1 + NF1) and at least "
         "NF1^2 / (NF1 + q), NF1 its first order and q the conductance-weighted mean of the squared first-order drops per volt.",
-        source=ours("first_order", "Jensen and Cauchy-Schwarz under the spectral measure"), quantifier="for all", kind="upper",
+        source=derived("3two"), quantifier="for all", kind="upper",
         routes=("enumeration", "rational"), check=of_all_columns, tolerance=SOLVER, examples=20, fixtures=(ONE_CELL, GOOD_WIRES),
         inputs=lambda: uniform_meshes(10), variants={"one percent closer": partial(of_all_columns, factor=0.99)},
         sharp=Sharp("1: a single cell attains both sides", ONE_CELL),
@@ -147,7 +147,7 @@ CLAIMS = (
         id="crossbar.3concave",
         statement="For one positive drive of all rows the nonideality factor is increasing and concave in a common factor of all wire "
         "resistances.",
-        source=ours("first_order", "a mean of t x / (1 + t x)"), quantifier="for all", kind="lower", routes=("enumeration",),
+        source=derived("3concave"), quantifier="for all", kind="lower", routes=("enumeration",),
         check=concave, tolerance=SOLVER, examples=20, fixtures=({**GOOD_WIRES, "scales": [1, 2]}, {**ONE_CELL, "scales": [1, 9]}),
         inputs=lambda: st.builds(
             lambda mesh, scales: {**mesh, "scales": scales}, uniform_meshes(8), st.lists(st.integers(1, 20), min_size=2, max_size=2)
@@ -157,7 +157,7 @@ CLAIMS = (
     Claim(
         id="crossbar.3upper",
         statement="For drives of at least zero, equal or not, no column loses more current than first order says.",
-        source=ours("first_order", "unequal drives"), quantifier="for all", kind="upper", routes=("enumeration",), check=any_drive,
+        source=derived("3upper"), quantifier="for all", kind="upper", routes=("enumeration",), check=any_drive,
         tolerance=SOLVER, examples=20, fixtures=(SNEAK, {**GOOD_WIRES, "drive": [1, 2]}), inputs=lambda: meshes(8, largest=1),
         variants={"one percent less": partial(any_drive, factor=0.99)},
         sharp=Sharp("1: losses are first order in the limit of good wires", {**GOOD_WIRES, "drive": [1, 2]}, 0.999),
@@ -165,13 +165,13 @@ CLAIMS = (
     Claim(
         id="crossbar.3gain",
         statement="For drives of at least zero, equal or not, no column gains current.",
-        source=ours("first_order", "unequal drives"), quantifier="for all", kind="lower", routes=("rational",), check=exact_losses,
+        source=derived("3upper"), quantifier="for all", kind="lower", routes=("rational",), check=exact_losses,
         tolerance=EXACT, expected="refuted", see="crossbar.3upper", fixtures=(SNEAK,),
     ),
     Claim(
         id="crossbar.3cells",
         statement="For one positive drive of all rows current flows from row to column in every cell.",
-        source=ours("first_order", "node voltages"), quantifier="for all", kind="lower", routes=("rational",), check=cell_currents,
+        source=derived("3"), quantifier="for all", kind="lower", routes=("rational",), check=cell_currents,
         tolerance=EXACT, expected="refuted", see="crossbar.3", fixtures=(BACKWARDS,),
     ),
 )  # fmt: skip

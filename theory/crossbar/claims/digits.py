@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from theory.crossbar import mapping
-from theory.crossbar.claims.inputs import EXACT, MAPPING, READING, SOLVER, Table, arrays, ours, solver, wire
+from theory.crossbar.claims.inputs import EXACT, MAPPING, READING, SOLVER, Table, arrays, derived, ours, solver, wire
 from theory.crossbar.mesh import equal_wires, solve, transfer
 from theory.crossbar.slicing import Layout, digit_probabilities
 from theory.crossbar.tiles import Device, effective_weights
@@ -185,7 +185,7 @@ CLAIMS = (
         id="crossbar.7digits",
         statement="For magnitudes of nonincreasing density f on [0, 1), cut off after K digits, digit k + 1 is 1 at least as often as digit "
         "k, and the k-th with a probability between 1/2 - f(0) / 2^(k + 1) and 1/2.",
-        source=ours("slicing", "mixtures of uniform laws"), quantifier="for all", kind="upper", routes=("rational",),
+        source=derived("7digits"), quantifier="for all", kind="upper", routes=("rational",),
         check=sparse_digits, tolerance=EXACT, examples=20,
         fixtures=({"parts": [(48, 1)]}, {"parts": [(24, 1), (7, 2), (40, 1)]}, {"parts": [(12, 1)]}),
         inputs=lambda: strategies.paired(

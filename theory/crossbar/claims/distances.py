@@ -16,6 +16,7 @@ from theory.crossbar.claims.inputs import (
     EXACT,
     READING,
     Table,
+    derived,
     every_pattern,
     ours,
     patterns,
@@ -185,7 +186,7 @@ CLAIMS = (
         id="crossbar.4count",
         statement="Over all patterns with a fixed number a >= 1 of active cells in a tile of n x m, the mean first-order factor is "
         "(r_row (m + 1) + r_column (n + 1)) / 2 + (a - 1) / (n m - 1) (r_row (m^2 - 1) + r_column (n^2 - 1)) / 3, in cell resistances.",
-        source=ours("first_order", "the mean over random patterns"), quantifier="for all", kind="equality", routes=("rational",),
+        source=derived("4count"), quantifier="for all", kind="equality", routes=("rational",),
         check=fixed_count, tolerance=EXACT, examples=6, fixtures=({"tile": (2, 3), **WIRES}, {"tile": (1, 2), **WIRES}),
         inputs=lambda: strategies.paired(tile=small_tiles(12), row=wire(), column=wire()),
         variants={"one percent more": partial(fixed_count, factor=Fraction(101, 100))},
@@ -194,7 +195,7 @@ CLAIMS = (
         id="crossbar.4density",
         statement="Where cells are active independently with probability p, given that one is, the mean first-order factor is that of "
         "crossbar.4count with (E[a | a >= 1] - 1) / (n m - 1) in place of (a - 1) / (n m - 1).",
-        source=ours("first_order", "the mean over random patterns"), quantifier="for all", kind="equality", routes=("rational",),
+        source=derived("4density"), quantifier="for all", kind="equality", routes=("rational",),
         check=independent_cells, tolerance=EXACT, examples=6,
         fixtures=({"tile": (3, 4), "density": THIRD, **WIRES}, {"tile": (1, 1), "density": THIRD, **WIRES}),
         inputs=lambda: strategies.paired(
@@ -206,7 +207,7 @@ CLAIMS = (
         id="crossbar.4plain",
         statement="Where cells are active independently with probability p, given that one is, the mean first-order factor is that of "
         "crossbar.4count with p in place of (a - 1) / (n m - 1).",
-        source=ours("first_order", "the mean over random patterns"), quantifier="for all", kind="equality", routes=("rational",),
+        source=derived("4density"), quantifier="for all", kind="equality", routes=("rational",),
         check=partial(independent_cells, plain=True), tolerance=EXACT, expected="refuted", see="crossbar.4density",
         fixtures=({"tile": (3, 4), "density": THIRD, **WIRES},),
     ),
@@ -259,7 +260,7 @@ CLAIMS = (
     Claim(
         id="crossbar.6losses",
         statement="Rows sorted by falling number of active cells have the least first-order nonideality factor of all orders of rows.",
-        source=ours("mapping", "squared tail counts"), quantifier="for all", kind="equality", routes=("enumeration",),
+        source=derived("6"), quantifier="for all", kind="equality", routes=("enumeration",),
         check=least_losses, tolerance=EXACT, expected="refuted", see="crossbar.6", fixtures=({"pattern": [[1, 1, 0, 1], [1, 0, 1, 0], [0, 0, 1, 0]]},),
     ),
     Claim(

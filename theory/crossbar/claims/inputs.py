@@ -27,6 +27,11 @@ SOLVER = (
 Table = list[list[int]]
 
 
+def derived(place: str) -> str:
+    """Return the source of a statement of our own that docs/derivations.md derives."""
+    return f"ours, on {MAPPING}; docs/derivations.md, crossbar.{place}"
+
+
 def ours(module: str, subject: str) -> str:
     """Name a statement of our own on the paper's setting, and the module whose docstring derives it."""
     return f"ours, on {MAPPING}; derived in theory/crossbar/{module}.py: {subject}"
