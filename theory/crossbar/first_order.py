@@ -8,8 +8,8 @@ Manhattan hypothesis of arXiv 2511.04798 leaves out.
 Among patterns with a active cells each other cell is active with probability s = (a - 1) / (n m - 1) given that one
 is, and row wires contribute r s (m^2 - 1) / 3 to the mean for each active cell beside the distances. At one positive
 drive of all rows the exact nonideality factor lies between NF1^2 / (NF1 + q) and NF1 / (1 + NF1), NF1 its first order
-and q the conductance-weighted mean squared drop at ideal currents. These statements are ours: docs/derivations.md, crossbar.2order
-to crossbar.4density.
+and q the conductance-weighted mean squared drop at ideal currents. These statements are ours; their arguments are in
+docs/derivations.md, crossbar.2order to crossbar.4density.
 """
 
 from __future__ import annotations
