@@ -17,7 +17,9 @@ from theory.unmasking.claims import (
     elbo,
     elbo_controls,
     examples,
+    factor,
     grid_bounds,
+    halton,
     info_gain,
     info_gain_blocks,
     info_gain_drawn,
@@ -68,4 +70,6 @@ CLAIMS = (
     *info_gain_drawn.CLAIMS,
     *info_gain_product.CLAIMS,
     *info_gain_laws.CLAIMS,
+    *factor.CLAIMS,
+    *halton.CLAIMS,
 )
