@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from functools import partial
@@ -80,10 +81,10 @@ def rising(records: Records, kind: str, columns: tuple[str, ...]) -> tuple[Findi
 def convex(records: Records, kind: str) -> tuple[Finding, ...]:
     """Judge that T = dU/dS rises from each pair of neighbouring rates to the next: U is convex in S."""
     loss, entropy = (ends(records, kind, column) for column in ("loss", "entropy"))
-    slopes, findings = loss.diff(axis=1) / entropy.diff(axis=1), []
-    rates = list(slopes.columns)
+    level, findings = loss.diff(axis=1) / entropy.diff(axis=1), []
+    rates = list(level.columns)
     for before, middle, after in zip(rates, rates[1:], rates[2:], strict=False):
-        gain = of_seeds((slopes[after] - slopes[middle]).to_numpy())
+        gain = of_seeds((level[after] - level[middle]).to_numpy())
         findings.append(Finding(f"T of {middle:g} to {after:g} - T of {before:g} to {middle:g}", gain, 0.0))
     return tuple(findings)
 
@@ -136,33 +137,60 @@ def noise_falls(records: Records) -> tuple[Finding, ...]:
     return tuple(findings)
 
 
-def in_proportion(records: Records, quantity: str) -> tuple[Finding, ...]:
-    """Judge that ln of excess loss or temperature differs between the methods as ln tr C does, up to a fifth."""
+def in_proportion(records: Records) -> tuple[Finding, ...]:
+    """Judge that ln of the excess loss differs between the methods as ln tr C does, up to a fifth."""
     table, findings = records["noise_temperature"].table, []
     for space, words in SPACES.items():
         mine = table[table["space"] == space]
-        off = _ratio(mine, quantity) - _ratio(mine, "noise")
+        off = _ratio(mine, "excess") - _ratio(mine, "noise")
         for rate in off.columns:
-            values = off[rate].dropna().to_numpy()
-            if len(values) < 2:
-                continue
-            name = f"{words}: ln {quantity} less ln tr C, 1/t - counts, at {rate:g}"
-            findings += [
-                Finding(name, of_seeds(values), -NEAR, "above"),
-                Finding(name, of_seeds(values), NEAR, "below"),
-            ]
+            name = f"{words}: ln excess less ln tr C, 1/t - counts, at {rate:g}"
+            estimate = of_seeds(off[rate].to_numpy())
+            findings += [Finding(name, estimate, -NEAR, "above"), Finding(name, estimate, NEAR, "below")]
     return tuple(findings)
 
 
-def less(records: Records, quantity: str) -> tuple[Finding, ...]:
-    """Judge that excess loss or temperature is lower with counts than with 1/t."""
+def excess_is_less(records: Records) -> tuple[Finding, ...]:
+    """Judge that the excess loss is lower with counts than with 1/t."""
     table, findings = records["noise_temperature"].table, []
     for space, words in SPACES.items():
-        ratio = _ratio(table[table["space"] == space], quantity)
+        ratio = _ratio(table[table["space"] == space], "excess")
         for rate in ratio.columns:
-            values = ratio[rate].dropna().to_numpy()
-            if len(values) > 1:
-                findings.append(Finding(f"{words}: ln {quantity}, 1/t - counts, at {rate:g}", of_seeds(values), 0.0))
+            gain = of_seeds(ratio[rate].to_numpy())
+            findings.append(Finding(f"{words}: ln excess, 1/t - counts, at {rate:g}", gain, 0.0))
+    return tuple(findings)
+
+
+def slopes(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return T = dU/dS between each learning rate and the one before, by seed and the larger rate."""
+    loss, entropy = (rows.pivot(index="seed", columns="rate", values=name) for name in ("loss", "entropy"))
+    return (loss.diff(axis=1) / entropy.diff(axis=1)).iloc[:, 1:]
+
+
+def secants(rows: pd.DataFrame) -> pd.Series:
+    """Return T = dU/dS from the least to the largest learning rate, by seed."""
+    ends = rows[rows["rate"].isin([rows["rate"].min(), rows["rate"].max()])].sort_values("rate")
+    gains = ends.groupby("seed")[["loss", "entropy"]].agg(lambda pair: pair.iloc[1] - pair.iloc[0])
+    return gains["loss"] / gains["entropy"]
+
+
+def colder(records: Records) -> tuple[Finding, ...]:
+    """Judge ln of the T of 1/t over that of counts, over the whole range of learning rates."""
+    table = records["noise_temperature"].table
+    return tuple(
+        Finding(f"{words}: ln T, 1/t - counts", of_seeds(_cooling(table[table["space"] == space]).to_numpy()), 0.0)
+        for space, words in SPACES.items()
+    )
+
+
+def cooled_in_proportion(records: Records) -> tuple[Finding, ...]:
+    """Judge that ln of that T differs between the methods as ln tr C does, up to a fifth."""
+    table, findings = records["noise_temperature"].table, []
+    for space, words in SPACES.items():
+        mine = table[table["space"] == space]
+        off = of_seeds((_cooling(mine) - _ratio(mine, "noise").iloc[:, 0]).to_numpy())
+        name = f"{words}: ln T less ln tr C, 1/t - counts"
+        findings += [Finding(name, off, -NEAR, "above"), Finding(name, off, NEAR, "below")]
     return tuple(findings)
 
 
@@ -170,22 +198,22 @@ def warmer(records: Records) -> tuple[Finding, ...]:
     """Judge that dU/dS rises from each pair of neighbouring learning rates to the next, for both methods and spaces."""
     table, findings = records["noise_temperature"].table, []
     for (space, method), mine in table.groupby(["space", "method"], sort=False):
-        loss, entropy = (mine.pivot(index="seed", columns="rate", values=name) for name in ("loss", "entropy"))
-        slopes = (loss.diff(axis=1) / entropy.diff(axis=1)).iloc[:, 1:]
-        for before, after in zip(slopes.columns, slopes.columns[1:], strict=False):
-            gain = of_seeds((slopes[after] - slopes[before]).to_numpy())
-            findings.append(
-                Finding(f"{SPACES[str(space)]}, {method}: T below {after:g} - T below {before:g}", gain, 0.0)
-            )
+        levels = slopes(mine)
+        for before, after in itertools.pairwise(levels.columns):
+            gain = of_seeds((levels[after] - levels[before]).to_numpy())
+            findings.append(Finding(f"{SPACES[str(space)]}, {method}: T below {after:g} - T below {before:g}", gain))
     return tuple(findings)
 
 
+def _cooling(rows: pd.DataFrame) -> pd.Series:
+    """Return ln of the T of 1/t over that of counts, by seed."""
+    levels = {method: secants(mine) for method, mine in rows.groupby("method")}
+    return np.log(levels["1/t"] / levels["by count, strata"])
+
+
 def _ratio(rows: pd.DataFrame, quantity: str) -> pd.DataFrame:
-    """Return ln of a quantity with 1/t over that by count, by seed and rate; nan where one is not positive."""
-    squared = rows["low"].where(rows["low"] > 0) * rows["high"].where(rows["high"] < np.inf)
-    rows = rows.assign(temperature=np.sqrt(squared))
-    wide = rows.pivot(index="seed", columns=["method", "rate"], values=quantity)
-    logs = np.log(wide.where(wide > 0))
+    """Return ln of a positive quantity with 1/t over that by count, by seed and rate."""
+    logs = np.log(rows.pivot(index="seed", columns=["method", "rate"], values=quantity))
     return logs["1/t"] - logs["by count, strata"]
 
 
@@ -254,23 +282,25 @@ CLAIMS = (
     ),
     Empirical(
         "sgd.colder.trained", "ours",
-        "At each learning rate counts in strata leave the weights at a lower temperature than 1/t.",
-        ("noise_temperature",), partial(less, quantity="temperature"),
+        "Counts in strata leave the weights at a lower temperature than 1/t: T = dU/dS over the whole range of "
+        "learning rates.",
+        ("noise_temperature",), colder,
     ),
     Empirical(
         "sgd.excess.trained", "ours",
         "At each learning rate the excess loss is lower with counts in strata than with 1/t.",
-        ("noise_temperature",), partial(less, quantity="excess"),
+        ("noise_temperature",), excess_is_less,
     ),
     Empirical(
         "sgd.proportion.trained", "ours, a prediction of the quadratic theory (docs/derivations.md, sgd.2)",
         "Counts in strata lower the excess loss by the factor by which they lower tr C, within a factor of 1.2.",
-        ("noise_temperature",), partial(in_proportion, quantity="excess"),
+        ("noise_temperature",), in_proportion,
     ),
     Empirical(
         "sgd.proportionT.trained", "ours, a prediction of the quadratic theory (docs/derivations.md, sgd.2)",
-        "Counts in strata lower the temperature by the factor by which they lower tr C, within a factor of 1.2.",
-        ("noise_temperature",), partial(in_proportion, quantity="temperature"),
+        "Counts in strata lower the temperature, dU/dS over the whole range of learning rates, by the factor by which"
+        " they lower tr C, within a factor of 1.2.",
+        ("noise_temperature",), cooled_in_proportion,
     ),
     Empirical(
         "sgd.warmer.trained", f"{PAPER}, asked of masked diffusion models",

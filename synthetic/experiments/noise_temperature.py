@@ -35,7 +35,7 @@ class Config:
 
     world: str = "six atoms"
     spaces: tuple[str, ...] = ("free", "sphere")
-    seeds: tuple[int, ...] = tuple(range(8))
+    seeds: tuple[int, ...] = tuple(range(8, 16))
     chains: int = 16
     rates: tuple[float, ...] = (0.001, 0.002, 0.004, 0.008)
     start: int = 2000
@@ -51,7 +51,7 @@ PRESETS = {
     "smoke": Config("copied pairs", seeds=(0, 1), chains=4, rates=(0.02, 0.04), start=10, steps=20, moments=2, batch=4,
                     batches=2, neighbours=2, width=8),
     "laptop": Config(),
-    "gpu": Config(seeds=tuple(range(20)), chains=200, steps=20_000, moments=20, neighbours=50),
+    "gpu": Config(seeds=tuple(range(8, 28)), chains=200, steps=20_000, moments=20, neighbours=50),
 }  # fmt: skip
 
 

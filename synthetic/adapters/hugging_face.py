@@ -1,0 +1,139 @@
+"""Masked language models of Hugging Face transformers as denoisers, from an object or a folder on disk.
+
+Needs the extra `models`. Nothing is downloaded, and no code that comes with a model is run.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from synthetic.adapters.network import NetworkDenoiser
+from synthetic.adapters.vocabulary import Vocabulary
+from synthetic.devices import device as chosen_device
+from theory.errors import InvalidInput
+
+OFFSET = ("roberta", "xlm-roberta", "camembert", "esm")
+"""Kinds of models that number places from behind the padding id on, and so take that many fewer."""
+EXTRA = "needs the package transformers; install it: pip install 'unmasked[models]'"
+
+
+def masked_lm(
+    model: Any,
+    *,
+    tokenizer: Any = None,
+    allowed: Sequence[int] | None = None,
+    forbidden: Sequence[int] = (),
+    mask_id: int | None = None,
+    before: Sequence[int] | None = None,
+    after: Sequence[int] | None = None,
+    n: int | None = None,
+    shifted: bool = False,
+    device: str | None = None,
+    dtype: torch.dtype | None = None,
+    batch: int | None = None,
+) -> NetworkDenoiser:
+    """Return a masked language model as a denoiser.
+
+    `model` is a transformers model or a folder that one was saved in, with its tokenizer where there is one. The mask,
+    the special tokens, which are not allowed, and the marks before and after a sequence are the tokenizer's unless
+    given as ids. `allowed` names the tokens, in the order of their ids unless given in another; `forbidden` takes some
+    away. Raises InvalidInput where transformers is missing, a folder does not load or wants code of its own, no mask
+    is known, ids lie outside the vocabulary, and sequences of `n` tokens with their marks are longer than the model
+    takes.
+    """
+    if isinstance(model, str | Path):
+        folder = Path(model)
+        model, tokenizer = _loaded(folder), tokenizer or _tokenizer(folder)
+    place = chosen_device(device)
+    network = model.to(place) if dtype is None else model.to(place, dtype)
+    network.eval()
+    vocabulary = _vocabulary(network, tokenizer, allowed, forbidden, mask_id, before, after)
+    _check_length(network, vocabulary, n)
+    ask = functools.partial(_ask, network, place)
+    return NetworkDenoiser(ask, vocabulary, n, shifted, batch=batch, name=type(model).__name__)
+
+
+def _ask(network: Any, place: torch.device, ids: torch.Tensor) -> torch.Tensor:
+    """Return the logits of ids on any device; every place is attended to, as sequences of a batch have one length."""
+    ids = ids.to(place)
+    logits: torch.Tensor = network(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
+    return logits.float()
+
+
+def _vocabulary(
+    network: Any,
+    tokenizer: Any,
+    allowed: Sequence[int] | None,
+    forbidden: Sequence[int],
+    mask_id: int | None,
+    before: Sequence[int] | None,
+    after: Sequence[int] | None,
+) -> Vocabulary:
+    size = int(network.config.vocab_size)
+    mask = mask_id if mask_id is not None else getattr(tokenizer, "mask_token_id", None)
+    if mask is None:
+        raise InvalidInput("the model's tokenizer names no mask token; give mask_id")
+    special = set(getattr(tokenizer, "all_special_ids", ())) | {mask}
+    tokens = [v for v in range(size) if v not in special] if allowed is None else list(allowed)
+    tokens = [v for v in tokens if v not in set(forbidden)]
+    outside = [v for v in (*tokens, mask, *forbidden) if not 0 <= v < size]
+    if outside:
+        raise InvalidInput(f"id {outside[0]} is outside the model's vocabulary of {size}")
+    marks = _marks(tokenizer)
+    return Vocabulary(
+        tuple(tokens),
+        int(mask),
+        tuple(marks[0] if before is None else before),
+        tuple(marks[1] if after is None else after),
+    )
+
+
+def _marks(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return what a tokenizer puts before and after a sequence, seen on a text of one letter."""
+    if tokenizer is None:
+        return (), ()
+    found = tokenizer("A", return_special_tokens_mask=True)
+    ids, added = list(found["input_ids"]), list(found["special_tokens_mask"])
+    first, last = added.index(0), len(added) - added[::-1].index(0)
+    return tuple(ids[:first]), tuple(ids[last:])
+
+
+def _check_length(network: Any, vocabulary: Vocabulary, n: int | None) -> None:
+    most = getattr(network.config, "max_position_embeddings", None)
+    if most is not None and getattr(network.config, "model_type", "") in OFFSET:
+        most -= int(network.config.pad_token_id or 0) + 1
+    marks = len(vocabulary.before) + len(vocabulary.after)
+    if n is not None and most is not None and n + marks > most:
+        raise InvalidInput(f"{n} tokens and {marks} marks; the model takes at most {most} places")
+
+
+def _loaded(folder: Path) -> Any:
+    try:
+        from transformers import AutoModelForMaskedLM
+    except ImportError as error:
+        raise InvalidInput(f"a model of Hugging Face {EXTRA}") from error
+    if not (folder / "config.json").exists():
+        raise InvalidInput(f"{folder} has no config.json; expected a folder that save_pretrained wrote")
+    try:
+        return AutoModelForMaskedLM.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InvalidInput(f"{folder} does not load as a masked language model: {reason}") from error
+
+
+def _tokenizer(folder: Path) -> Any:
+    """Return the tokenizer saved beside a model, None where there is none."""
+    from transformers import AutoTokenizer
+
+    if not any((folder / name).exists() for name in ("tokenizer_config.json", "tokenizer.json", "vocab.txt")):
+        return None
+    try:
+        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except (OSError, ValueError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InvalidInput(f"the tokenizer in {folder} does not load: {reason}; give tokenizer, or the ids") from error
