@@ -37,7 +37,7 @@ def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:
         theory.index, theory, color="black", linestyle="--", linewidth=1, label=r"$\eta\,\mathrm{tr}\,C/(2d)$, mean"
     )
     left.set(xscale="log", yscale="log", xlabel="learning rate", ylabel="temperature")
-    left.legend(loc="upper left")
+    left.legend(loc="lower right")
     q = table["rate"].sort_values().unique()
     ratio = q[1] / q[0]
     bias = (np.sqrt(ratio) - 1 / np.sqrt(ratio)) / np.log(ratio)

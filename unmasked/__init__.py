@@ -5,6 +5,7 @@
     um.fit(rows, d)                       a small masked diffusion model of one's own data, trained and measured
     um.trained(task, preset)              a small model that the figures use, found on disk or trained
     um.denoiser(model, ...)               a network, function or table as the denoiser of all of these
+    um.adapters.masked_lm(model, ...)     a masked language model of Hugging Face, or any network of ids, as a denoiser
     um.training.losses(world, denoiser)   bias and variance of public training losses, exactly; also of one's own
     um.temperature.measured(runs)         U, S and temperatures of your training at constant learning rates
     um.crossbars.on_crossbars(network)    your network with the weights that resistive crossbars realise
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from theory.unmasking.rules.sets import TopK as TopK
     from theory.worlds import World as World
     from theory.worlds import information as information
+    from unmasked import adapters as adapters
     from unmasked import crossbars as crossbars
     from unmasked import exploring as explore
     from unmasked import strategies as strategies
@@ -120,6 +122,7 @@ _MODULES = {
 
 _PLACES: dict[str, tuple[str, str]] = {
     **{name: (module, "") for name, module in _MODULES.items()},
+    "adapters": ("unmasked.adapters", ""),
     "crossbars": ("unmasked.crossbars", ""),
     "explore": ("unmasked.exploring", ""),
     "figures": ("figures.drawing", ""),
