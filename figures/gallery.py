@@ -277,9 +277,9 @@ FIGURES: dict[str, Entry] = {
     "noise_temperature": Entry(
         "figures.noise_temperature", "ours", "noise as temperature, on masked diffusion models",
         "A masked diffusion model under SGD at constant learning rates, its loss estimated with weights 1/t or by "
-        "counts in strata: excess of the exact NELBO and temperature, and the ratios of the two estimates beside the "
-        "ratio of their noise, which the quadratic theory predicts. Geometric means and 95 % intervals over eight "
-        "seeds.",
+        "counts in strata: excess of the exact NELBO, with that of 1/t as the quadratic theory predicts it from counts "
+        "and the ratio of their noise; temperature between learning rates; and the ratios themselves. Means and 95 % "
+        "intervals over eight seeds.",
     ),
     "wire_drops": Entry(
         "figures.wire_drops", MANHATTAN, "wire drops of one tile",

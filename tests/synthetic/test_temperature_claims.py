@@ -71,7 +71,7 @@ def noises(noise: float = 4.0, excess: float = 4.0, temperature: float = 4.0, po
     for seed in SEEDS:
         for space in ("free", "sphere"):
             for method, share in (("by count, strata", 0), ("1/t", 1)):
-                loss, level = 1.0, 0.0
+                loss, level = 1.0 + 0.1 * excess**share * wobble(seed), 0.0
                 for k, rate in enumerate((1.0, 2.0, 4.0, 8.0)):
                     level = temperature**share * rate**power * wobble(seed)
                     loss += level * (k > 0)
