@@ -27,7 +27,7 @@ def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:
     shown = DataFrame(rows)
     figure, panels = pyplot.subplots(1, 3, figsize=(7.0, 2.7))
     labels = {
-        "stretched": ("dimension", "change of the estimate (nats),\none axis 10 times as long"),
+        "stretched": ("dimension", "change (nats), one axis\n10 times as long"),
         "scaled": ("dimension", "change over the true one,\nall axes twice as long"),
         "window": ("window over\nrelaxation time", "slope in $\\ln$ rate,\nper dimension"),
     }

@@ -37,13 +37,13 @@ def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:
         theory.index, theory, color="black", linestyle="--", linewidth=1, label=r"$\eta\,\mathrm{tr}\,C/(2d)$, mean"
     )
     left.set(xscale="log", yscale="log", xlabel="learning rate", ylabel="temperature")
-    left.legend(loc="lower right")
     q = table["rate"].sort_values().unique()
     ratio = q[1] / q[0]
     bias = (np.sqrt(ratio) - 1 / np.sqrt(ratio)) / np.log(ratio)
     right.axhline(bias, color="black", linestyle="--", linewidth=1, label="bias of the estimate on this grid")
     right.set(xscale="log", xlabel="learning rate", ylabel="estimate over theory", ylim=(0.95, None))
-    right.legend(loc="upper left")
     for axes in (left, right):
         axes.grid(True)
+    figure.legend(*left.get_legend_handles_labels(), loc="outside upper left", ncol=2)
+    figure.legend(*right.get_legend_handles_labels(), loc="outside upper right")
     return figure, table

@@ -84,7 +84,8 @@ def findings(table: DataFrame) -> str:
     """Say on which side of the threshold the losses of the first toy vanish."""
     ends = table[(table["part"] == "end") & (table["toy"] == "over")]
     below, above = ends[(ends["rate"] < 1) & (ends["rate"] >= 0.05)], ends[ends["rate"] > 1]
+    reached = "below 1e-30" if below["loss"].max() < 1e-30 else f"at most {below['loss'].max():.0e}"
     return (
-        f"With a common zero the median loss is at most {below['loss'].max():.0e} after all steps for rates from .05 "
-        f"to below 1, and at least {above['loss'].min():.1g} above 1."
+        f"With a common zero the median loss is {reached} after all steps for rates from .05 to below 1, and at least "
+        f"{above['loss'].min():.1g} above 1."
     )
