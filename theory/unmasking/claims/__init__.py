@@ -7,6 +7,7 @@ from theory.unmasking.claims import (
     block_bounds,
     breakpoints,
     curve,
+    draw_sizes,
     duel,
     duel_true,
     eb,
@@ -26,6 +27,7 @@ from theory.unmasking.claims import (
     info_gain_laws,
     info_gain_product,
     info_gain_rules,
+    low_precision,
     many_steps,
     optimal,
     policy,
@@ -72,4 +74,6 @@ CLAIMS = (
     *info_gain_laws.CLAIMS,
     *factor.CLAIMS,
     *halton.CLAIMS,
+    *low_precision.CLAIMS,
+    *draw_sizes.CLAIMS,
 )

@@ -122,7 +122,7 @@ def block_counts(order: Sequence[int], reveals: int, blocks: int) -> list[int]:
     if blocks < 1 or len(order) % blocks:
         raise InvalidInput(f"{blocks} blocks of {len(order)} positions; expected a number that divides them")
     block = torch.tensor(order[:reveals], dtype=torch.long) // (len(order) // blocks)
-    return torch.bincount(block, minlength=blocks).tolist()  # type: ignore[no-any-return]
+    return torch.bincount(block, minlength=blocks).tolist()
 
 
 def _power_above(base: int, least: int) -> int:
