@@ -16,7 +16,7 @@ from scipy.optimize import brentq
 from torch import Tensor
 
 COLDEST = 45.0
-"""Temperatures at which the second likeliest token has less than e^-45 of the likeliest one's probability count as 0."""
+"""Temperatures at which the second likeliest token has less than e^-45 of the likeliest one's chance count as 0."""
 
 
 @dataclass(frozen=True)

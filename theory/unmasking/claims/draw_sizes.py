@@ -61,6 +61,12 @@ def temperature(d: int, recipe: Recipe, value: float, digits: int, by_entropy: b
     yield at_most("enumeration", law.entropy, law.intended_entropy, 0.0, note="entropy lost")
 
 
+def no_warmer(d: int, tail: float, recipe: Recipe) -> Iterator[Evidence]:
+    """Compare the effective temperature of a draw from one likely token among equally rare ones with 1."""
+    law = draw_law(head_and_tail(d, tail), recipe)
+    yield at_most("enumeration", law.temperature, 1.0, 0.0)
+
+
 def torch_draws(dtype: str, form: Form, draws: int, meant: bool = False) -> Iterator[Evidence]:
     """Draw with torch's own uniforms and argmax, and compare counts with the law by the chi-square statistic."""
     recipe = Recipe(dtype, form)
@@ -130,6 +136,20 @@ CLAIMS = (
             {"d": LLADA, "recipe": Recipe("bfloat16"), "value": 0.706, "digits": 3},
         ),
         variants={"the temperature of equal entropy": partial(temperature, by_entropy=True)},
+    ),
+    Claim(
+        id="draws.9lowers",
+        statement="Low precision of the noise always lowers the effective temperature of a draw.",
+        source=f"{PAPER}, abstract ('it lowers the effective temperature'), read as a statement on every draw",
+        status="reading",
+        quantifier="for all",
+        kind="upper",
+        expected="refuted",
+        see="draws.9",
+        routes=("enumeration",),
+        check=no_warmer,
+        tolerance="none: the excess is far above rounding",
+        fixtures=({"d": 32_000, "tail": 0.001, "recipe": Recipe("bfloat16")},),
     ),
     Claim(
         id="draws.10",
