@@ -30,20 +30,20 @@ def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:
     for row, task in zip(panels, tasks, strict=True):
         mine = shown[shown["task"] == task]
         for axes, (measure, label) in zip(row, MEASURES.items(), strict=True):
-            _panel(axes, mine, measure)
-            axes.set(xlabel="loss of current (nonideality factor)", ylabel=label)
+            _panel(axes, mine[mine["measure"] == measure])
+            axes.set(xlabel="loss of current", ylabel=label)
             axes.grid(True)
         row[0].set_ylabel(f"{task.removeprefix('small/')}\n{MEASURES['weighted']}")
     figure.legend(*panels[0][0].get_legend_handles_labels(), loc="outside upper left", ncol=4)
     return figure, shown
 
 
-def _panel(axes: Axes, rows: DataFrame, measure: str) -> None:
+def _panel(axes: Axes, rows: DataFrame) -> None:
     for tile, line in TILES.items():
         for move, (color, marker) in MOVES.items():
             mine = rows[(rows["tile"] == tile) & (rows["move"] == move)].sort_values("ohms")
-            error = (mine[measure] - mine[f"{measure}_low"], mine[f"{measure}_high"] - mine[measure])
-            axes.errorbar(mine["nf"], mine[measure], error, fmt=marker, linestyle=line, linewidth=0.8, color=color,
+            error = (mine["mean"] - mine["low"], mine["high"] - mine["mean"])
+            axes.errorbar(mine["nf"], mine["mean"], error, fmt=marker, linestyle=line, linewidth=0.8, color=color,
                           capsize=1.5, label=f"{tile}, {NAMES[move]}")  # fmt: skip
 
 
@@ -53,13 +53,11 @@ def _summaries(table: DataFrame) -> DataFrame:
     ideal = table[table["move"] == "ideal"].set_index(["task", "seed"])
     rows = []
     for labels, mine in table[table["move"] != "ideal"].groupby(keys, sort=False):
-        row = dict(zip(keys, labels, strict=True)) | {"nf": mine["nf"].mean()}
         base = ideal.loc[[(labels[0], seed) for seed in mine["seed"]]]
         for measure in MEASURES:
             values = mine[measure].to_numpy() - (0 if measure == "weighted" else base[measure].to_numpy())
-            found = columns(of_seeds(values))
-            row |= {measure: found["mean"], f"{measure}_low": found["low"], f"{measure}_high": found["high"]}
-        rows.append(row)
+            row = {**dict(zip(keys, labels, strict=True)), "nf": mine["nf"].mean(), "measure": measure}
+            rows.append(row | columns(of_seeds(values)))
     return DataFrame(rows)
 
 
@@ -67,8 +65,9 @@ def findings(table: DataFrame) -> str:
     """Say what both moves do at the middle resistance on tiles of 64x64."""
     said = []
     ohms = sorted(table["ohms"].unique())[len(table["ohms"].unique()) // 2]
-    for task, mine in table[(table["tile"] == "64x64") & (table["ohms"] == ohms)].groupby("task", sort=False):
+    rows = table[(table["tile"] == "64x64") & (table["ohms"] == ohms) & (table["measure"] == "nelbo")]
+    for task, mine in rows.groupby("task", sort=False):
         by_move = mine.set_index("move")
-        changes = [by_move.loc["both", name] / by_move.loc["none", name] - 1 for name in ("nf", "nelbo")]
+        changes = [by_move.loc["both", name] / by_move.loc["none", name] - 1 for name in ("nf", "mean")]
         said.append(f"{task.removeprefix('small/')}, loss of current {changes[0]:+.0%}, excess NELBO {changes[1]:+.0%}")
     return f"Both moves on 64x64 at {ohms:g} ohm: {'; '.join(said)}."

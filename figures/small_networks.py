@@ -15,7 +15,7 @@ from synthetic.intervals import of_seeds
 from synthetic.records import Record
 
 EXPERIMENTS = ("small_networks",)
-NAMES = {"under": "too narrow to fit all images", "over": "wide enough"}
+NAMES = {"under": "too narrow", "over": "wide enough"}
 LOOKS = (("#000000", "-"), ("#0072B2", "--"), ("#009E73", "-."), ("#D55E00", (0, (5, 1, 1, 1, 1, 1))))
 SHOWN = (0.003, 0.01, 0.03, 0.1)
 

@@ -1,6 +1,6 @@
 """Losses of crossbars and errors of their recombined outputs, for layouts, laws of weights and moves (2511.04798).
 
-Table: layout, law (of the weights, each tile divided by its largest), draw, move, nf (nonideality factor of all
+Table: layout, law (of the weights, each tile divided by its largest), seed, move, nf (nonideality factor of all
 columns) and weighted (error of the recombined outputs over their sum), both over those of the same tile without a
 move. Scalars: ohms of a wire segment and of an active cell.
 """
@@ -21,15 +21,14 @@ LAYOUTS = {
     "one weight a row": (128, 1, "grouped"),
 }
 """Rows, weights a row and the order of columns; eight bits a weight."""
-COLUMNS = ("layout", "law", "draw", "move", "nf", "weighted")
+COLUMNS = ("layout", "law", "seed", "move", "nf", "weighted")
 
 
 @dataclass(frozen=True)
 class Config:
-    """Draws, their first seed, layouts with the law of their weights, and ohms of a wire segment."""
+    """Seeds, a tile each, layouts with the law of their weights, and ohms of a wire segment."""
 
-    draws: int = 24
-    seed: int = 0
+    seeds: tuple[int, ...] = tuple(range(24))
     cases: tuple[tuple[str, str], ...] = (
         ("grouped", "normal"), ("grouped", "laplace"), ("interleaved", "normal"),
         ("one weight a row", "normal"), ("one weight a row", "laplace"),
@@ -38,12 +37,14 @@ class Config:
 
 
 PRESETS = {
-    "smoke": Config(draws=2, cases=(("one weight a row", "normal"),)), "laptop": Config(), "gpu": Config(draws=400),
+    "smoke": Config(seeds=(0, 1), cases=(("one weight a row", "normal"),)), "laptop": Config(),
+    "gpu": Config(seeds=tuple(range(400))),
 }  # fmt: skip
 
 
 def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, float]]:
     """Draw the tiles of every case, and solve them after each move."""
+    import numpy as np
     import pandas as pd
 
     from theory.crossbar import draws, mapping, mesh, tiles
@@ -52,13 +53,11 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     device, tables = tiles.Device(wires=mesh.equal_wires(config.resistance)), []
     for layout, law in progress.track(config.cases, "crossbar mappings"):
         rows, weights, order = LAYOUTS[layout]
-        magnitudes = draws.magnitudes(law, config.draws, rows, weights, config.seed)
+        magnitudes = np.concatenate([draws.magnitudes(law, 1, rows, weights, seed) for seed in config.seeds])
         errors = {move: tiles.tile_errors(magnitudes, Layout(8, order), move, device) for move in mapping.MOVES}
         base = errors["none"]
         for move in mapping.MOVES[1:]:
             ratios = {"nf": errors[move].nf / base.nf, "weighted": errors[move].weighted / base.weighted}
-            tables.append(
-                pd.DataFrame({"layout": layout, "law": law, "draw": range(config.draws), "move": move, **ratios})
-            )
+            tables.append(pd.DataFrame({"layout": layout, "law": law, "seed": config.seeds, "move": move, **ratios}))
     table = pd.concat(tables, ignore_index=True)[list(COLUMNS)]
     return table, {"ohms of a segment": config.resistance, "ohms of an active cell": device.on}

@@ -98,11 +98,11 @@ def wires(**changes: float) -> Record:
 def mappings(**changes: float) -> Record:
     """Return ratios of nine tenths, unless changed."""
     rows = [
-        {"layout": "grouped", "law": "normal", "draw": seed, "move": "both",
+        {"layout": "grouped", "law": "normal", "seed": seed, "move": "both",
          **{name: changes.get(name, 0.9) * wobble(seed) for name in ("nf", "weighted")}}
         for seed in SEEDS
     ]  # fmt: skip
-    return record(rows, ("layout", "law", "draw", "move", "nf", "weighted"))
+    return record(rows, ("layout", "law", "seed", "move", "nf", "weighted"))
 
 
 CASES = [
