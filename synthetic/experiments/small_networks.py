@@ -28,23 +28,22 @@ RATES = (0.003, 0.0056, 0.01, 0.018, 0.03, 0.056, 0.1, 0.18, 0.3)
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of network: its name, architecture, width, number of chains, steps and batch."""
+    """A kind of network: its name, architecture, width, seeds (a chain each), steps and batch."""
 
     name: str
     network: str = "perceptron"
     width: int = 8
-    chains: int = 10
+    seeds: tuple[int, ...] = tuple(range(10))
     steps: int = 10_000
     batch: int = 128
 
 
 @dataclass(frozen=True)
 class Config:
-    """Kinds, learning rates, the first seed, the window of weights and its neighbours, looks, batches a signal."""
+    """Kinds, learning rates, the window of weights and its neighbours, looks, batches a signal."""
 
-    kinds: tuple[Kind, ...] = (Kind("under"), Kind("over", width=64, chains=5, steps=3000))
+    kinds: tuple[Kind, ...] = (Kind("under"), Kind("over", width=64, seeds=tuple(range(5)), steps=3000))
     rates: tuple[float, ...] = RATES
-    first: int = 0
     window: int = 500
     neighbours: int = 50
     looks: int = 12
@@ -52,10 +51,12 @@ class Config:
 
 
 PRESETS = {
-    "smoke": Config((Kind("under", "convolutions", 2, 2, 30, 16), Kind("over", width=8, chains=2, steps=30, batch=16)),
+    "smoke": Config((Kind("under", "convolutions", 2, (0, 1), 30, 16),
+                     Kind("over", width=8, seeds=(0, 1), steps=30, batch=16)),
                     (0.01, 0.1), window=20, neighbours=5, looks=2, batches=3),
     "laptop": Config(),
-    "gpu": Config((Kind("under", "convolutions", 8, 10, 200_000), Kind("over", "convolutions", 64, 5, 200_000)),
+    "gpu": Config((Kind("under", "convolutions", 8, steps=200_000),
+                   Kind("over", "convolutions", 64, tuple(range(5)), 200_000)),
                   tuple(10 ** (-4 + k / 6) for k in range(19)), window=1000, batches=100),
 }  # fmt: skip
 
@@ -76,13 +77,12 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     from synthetic.digit_networks import NETWORKS, digits, entropies
 
     (kind,) = config.kinds
-    seeds = tuple(range(config.first, config.first + kind.chains))
-    rates = torch.tensor(config.rates).repeat_interleave(kind.chains)
+    rates = torch.tensor(config.rates).repeat_interleave(len(kind.seeds))
     place = device()
-    module = NETWORKS[kind.network](seeds * len(config.rates), kind.width).to(place)
+    module = NETWORKS[kind.network](kind.seeds * len(config.rates), kind.width).to(place)
     chains = Chains(module, entropies, rates, sphere=True)
     images, classes = (part.to(place) for part in digits())
-    generator = torch.Generator().manual_seed(config.first)
+    generator = torch.Generator().manual_seed(kind.seeds[0])
 
     def batch(_: int) -> tuple[torch.Tensor, torch.Tensor]:
         chosen = torch.randint(len(images), (len(rates), kind.batch), generator=generator).to(place)
@@ -119,8 +119,8 @@ def looked(chains: Chains, batch: Any, config: Config, step: int) -> Iterator[di
     ratio = (signal.clamp(min=0) / noise).sqrt().view(len(config.rates), -1).tolist()
     loss = losses(chains).view(len(config.rates), -1).tolist()
     for k, rate in enumerate(config.rates):
-        for chain in range(kind.chains):
-            yield {"part": "course", "kind": kind.name, "rate": rate, "chain": config.first + chain, "step": step,
+        for chain, seed in enumerate(kind.seeds):
+            yield {"part": "course", "kind": kind.name, "rate": rate, "chain": seed, "step": step,
                    "loss": loss[k][chain], "snr": ratio[k][chain]}  # fmt: skip
 
 
@@ -134,12 +134,12 @@ def ends(loss: ndarray, window: ndarray, config: Config) -> Iterator[dict[str, A
     (kind,) = config.kinds
     d = window.shape[-1] - 1
     entropy = np.array([neighbour_entropy(window[:, k], d, config.neighbours) for k in range(window.shape[1])])
-    u, s = (part.reshape(len(config.rates), kind.chains) for part in (loss, entropy))
-    for chain in range(kind.chains):
+    u, s = (part.reshape(len(config.rates), len(kind.seeds)) for part in (loss, entropy))
+    for chain, seed in enumerate(kind.seeds):
         rising = bool((np.diff(s[:, chain]) > 0).all())
         bounds = temperatures(u[:, chain], s[:, chain]) if rising else None
         for k, rate in enumerate(config.rates):
             feasible = bounds is not None and bool(bounds.feasible[k])
             low, high = (float(bounds.low[k]), float(bounds.high[k])) if bounds and feasible else (np.nan, np.nan)
-            yield {"part": "end", "kind": kind.name, "rate": rate, "chain": config.first + chain, "step": kind.steps,
+            yield {"part": "end", "kind": kind.name, "rate": rate, "chain": seed, "step": kind.steps,
                    "loss": u[k, chain], "entropy": s[k, chain], "low": low, "high": high}  # fmt: skip
