@@ -102,7 +102,7 @@ def _dyadic(draw: st.DrawFn) -> Instance:
 
 
 def _cells() -> st.SearchStrategy[Instance]:
-    return st.fixed_dictionaries({"a": st.integers(0, 4), "b": st.integers(0, 3), "first": st.integers(0, 300)})
+    return st.fixed_dictionaries({"a": st.integers(1, 4), "b": st.integers(0, 3), "first": st.integers(0, 300)})
 
 
 def _lines() -> st.SearchStrategy[Instance]:
@@ -166,7 +166,7 @@ CLAIMS = (
     Claim(
         id="halton.3",
         statement=(
-            "On a grid of 2^a rows and 3^b columns any 2^a 3^b consecutive points visit every cell once, so that no "
+            "On a grid of 2^a rows, a >= 1, and 3^b columns any 2^a 3^b consecutive points visit every cell once, so that no "
             "point is passed over."
         ),
         source=f"ours, see {NOTES}, halton.3",
