@@ -25,9 +25,9 @@ def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:
         look = {"color": color, "markersize": 3, "alpha": 0.7, "label": f"{active}"}
         left.plot(ratio * mine["distance"], mine["nf"], marker, **look)
         right.plot(mine["first"], mine["nf"], marker, **look)
-    ends = np.array([table["nf"].min(), table["nf"].max()])
+    whole_range = np.array([table["nf"].min(), table["nf"].max()])
     for axes, label in ((left, "mean distance x $r/R$: the hypothesis"), (right, "first order in $r$, by tail counts")):
-        axes.plot(ends, ends, color="grey", linewidth=1, linestyle="--")
+        axes.plot(whole_range, whole_range, color="grey", linewidth=1, linestyle="--")
         axes.set(xscale="log", yscale="log", xlabel=label)
         axes.grid(True)
     left.set_ylabel("nonideality factor")

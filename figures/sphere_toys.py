@@ -82,8 +82,11 @@ def _ends(axes: Axes, rows: DataFrame, toy: str, scalars: Mapping[str, float]) -
 
 def findings(table: DataFrame) -> str:
     """Say on which side of the threshold the losses of the first toy vanish."""
-    ends = table[(table["part"] == "end") & (table["toy"] == "over")]
-    below, above = ends[(ends["rate"] < 1) & (ends["rate"] >= 0.05)], ends[ends["rate"] > 1]
+    last_losses = table[(table["part"] == "end") & (table["toy"] == "over")]
+    below, above = (
+        last_losses[(last_losses["rate"] < 1) & (last_losses["rate"] >= 0.05)],
+        last_losses[last_losses["rate"] > 1],
+    )
     reached = "below 1e-30" if below["loss"].max() < 1e-30 else f"at most {below['loss'].max():.0e}"
     return (
         f"With a common zero the median loss is {reached} after all steps for rates from .05 to below 1, and at least "

@@ -67,7 +67,10 @@ def measured(
     d = shapes[0][1] - sphere_weights
     loss = np.array([float(np.mean(np.asarray(runs[rate][0], dtype=float))) for rate in rates])
     entropy = np.array([neighbour_entropy(np.asarray(runs[rate][1], dtype=float), d, neighbours) for rate in rates])
-    found = temperatures(loss, entropy, slack)
-    ends = {name: np.where(found.feasible, end, np.nan) for name, end in (("low", found.low), ("high", found.high))}
-    table = {"loss": loss, "entropy": entropy, **ends, "temperature": found.point}
+    intervals = temperatures(loss, entropy, slack)
+    bounds = {
+        name: np.where(intervals.feasible, end, np.nan)
+        for name, end in (("low", intervals.low), ("high", intervals.high))
+    }
+    table = {"loss": loss, "entropy": entropy, **bounds, "temperature": intervals.point}
     return pd.DataFrame(table, index=pd.Index(rates, name="rate"))

@@ -97,8 +97,8 @@ def _marks(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Return what a tokenizer puts before and after a sequence, seen on a text of one letter."""
     if tokenizer is None:
         return (), ()
-    found = tokenizer("A", return_special_tokens_mask=True)
-    ids, added = list(found["input_ids"]), list(found["special_tokens_mask"])
+    encoded = tokenizer("A", return_special_tokens_mask=True)
+    ids, added = list(encoded["input_ids"]), list(encoded["special_tokens_mask"])
     first, last = added.index(0), len(added) - added[::-1].index(0)
     return tuple(ids[:first]), tuple(ids[last:])
 

@@ -81,8 +81,8 @@ class NetworkDenoiser:
     def outside(self, z: Int[Tensor, "batch n"]) -> Float[Tensor, "batch n"]:
         """Return the probability of all ids that are not allowed, at every place; 0 for scores."""
         tokens = check_states(z, self.n or z.shape[-1], self.d)
-        found = [self._outside(self._answer(part)) for part in self._parts(tokens)]
-        return torch.cat(found) if found else torch.zeros(z.shape, dtype=torch.float64)
+        masses = [self._outside(self._answer(part)) for part in self._parts(tokens)]
+        return torch.cat(masses) if masses else torch.zeros(z.shape, dtype=torch.float64)
 
     def _parts(self, z: Tensor) -> list[Tensor]:
         size = self.batch or max(1, FILLING // (z.shape[-1] * (self.vocabulary.largest + 1)))

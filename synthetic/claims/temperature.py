@@ -16,7 +16,7 @@ from synthetic.intervals import of_seeds
 PAPER = "Sadrtdinov, Klimov, Lobacheva, Vetrov, arXiv 2505.23489"
 SPACES = {"free": "free weights", "sphere": "weights of one length"}
 NEAR = math.log(1.2)
-"""The ratio 1.2, within which two falls count as proportional: a fifth, a quarter of the fall that the counts bring."""
+"""The ratio 1.2 within which two falls count as proportional: about how well eight seeds know the ratio of tr C."""
 STEADY = math.log(1.25)
 """The ratio 1.25 over a doubling of the steps, within which a signal-to-noise ratio counts as steady."""
 SHARP = math.log(100)

@@ -197,7 +197,7 @@ def broken(folder: Path) -> Path:
         (lambda _: Vocabulary((1, -2), 4), "negative"),
         (lambda _: IDS.states([[7, 6]]), "id 6 is neither"),
         (lambda _: NetworkDenoiser(foreign(), Vocabulary((1,), 4), shifted=True), "expected a mark before"),
-        (lambda _: NetworkDenoiser(foreign(), IDS, outputs="odds"), "odds"),  # type: ignore[arg-type]
+        (lambda _: NetworkDenoiser(foreign(), IDS, outputs="odds"), "odds"),
         (lambda _: NetworkDenoiser(foreign(), IDS, n=3)(torch.tensor([[3, 3]])), "3"),
         (lambda _: NetworkDenoiser(lambda ids: torch.zeros(1, 2), IDS, n=3)(torch.tensor([[3, 3, 3]])), "returned"),
         (lambda _: NetworkDenoiser(lambda ids: torch.full((*ids.shape, 9), torch.nan), IDS)(torch.tensor([[0, 3]])),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -164,7 +166,7 @@ def test_smoothing_leaves_constants_and_ends_alone() -> None:
         (lambda: temperatures.smoothed(np.zeros(2), np.array([0.0, 1.0])), "positive"),
     ],
 )
-def test_bad_input_is_refused_in_one_line(call: object, said: str) -> None:
+def test_bad_input_is_refused_in_one_line(call: Callable[[], object], said: str) -> None:
     with pytest.raises(InvalidInput, match=said) as caught:
-        call()  # type: ignore[operator]
+        call()
     assert "\n" not in str(caught.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
 
 import numpy as np
@@ -207,7 +208,7 @@ def test_in_a_thousand_dimensions_one_axis_moves_the_estimate_by_far_less_than_t
         (lambda: mixture_entropy(TWO, 1.0, 2), "minus infinity"),
     ],
 )
-def test_bad_input_is_refused_in_one_line(call: object, said: str) -> None:
+def test_bad_input_is_refused_in_one_line(call: Callable[[], object], said: str) -> None:
     with pytest.raises(InvalidInput, match=said) as caught:
-        call()  # type: ignore[operator]
+        call()
     assert "\n" not in str(caught.value)

@@ -20,14 +20,18 @@ from theory.sgd.quadratic import Quadratic
 
 def on_hull(points: list[list[int]], off: int = 0) -> Iterator[Evidence]:
     """Compare where [T-, T+] is not empty with where no chord of two other points passes below; whole numbers."""
-    listed = [(Fraction(s), Fraction(u)) for s, u in sorted(points)]
-    found = engine.temperatures(np.array([float(u) for _, u in listed]), np.array([float(s) for s, _ in listed]))
-    below = [reference.feasible(listed, k) for k in range(len(listed))]
-    yield equal("enumeration", found.feasible.astype(int), [int(b) ^ (off * (k == 1)) for k, b in enumerate(below)], 0)
-    for k in range(len(listed)):
-        if below[k] and 0 < k < len(listed) - 1:
-            middle = (found.low[k] + found.high[k]) / 2
-            free = [float(u) - middle * float(s) for s, u in listed]
+    points_by_entropy = [(Fraction(s), Fraction(u)) for s, u in sorted(points)]
+    intervals = engine.temperatures(
+        np.array([float(u) for _, u in points_by_entropy]), np.array([float(s) for s, _ in points_by_entropy])
+    )
+    below = [reference.feasible(points_by_entropy, k) for k in range(len(points_by_entropy))]
+    yield equal(
+        "enumeration", intervals.feasible.astype(int), [int(b) ^ (off * (k == 1)) for k, b in enumerate(below)], 0
+    )
+    for k in range(len(points_by_entropy)):
+        if below[k] and 0 < k < len(points_by_entropy) - 1:
+            middle = (intervals.low[k] + intervals.high[k]) / 2
+            free = [float(u) - middle * float(s) for s, u in points_by_entropy]
             scale = max(map(abs, free)) + 1
             yield at_most(
                 "enumeration", free[k], min(free), 1e-14 * scale, note="least free energy inside its interval"
@@ -56,9 +60,9 @@ def geometric(ratio: Fraction, scale: Fraction, factor: float = 1.0) -> Iterator
     """Compare sqrt(T- T+) / T on a grid of ratio q, U = a eta and S = b ln eta, with (sqrt q - 1 / sqrt q) / ln q."""
     q, a = float(ratio), float(scale)
     rates = q ** np.arange(5.0)
-    found = engine.temperatures(a * rates, np.log(rates)).point[1:-1] / (a * rates[1:-1])
+    ratios = engine.temperatures(a * rates, np.log(rates)).point[1:-1] / (a * rates[1:-1])
     claimed = factor * (math.sqrt(q) - 1 / math.sqrt(q)) / math.log(q)
-    yield equal("closed form", found, np.full(3, claimed), 1e-12 * claimed / math.log(q))
+    yield equal("closed form", ratios, np.full(3, claimed), 1e-12 * claimed / math.log(q))
 
 
 def estimate_exists(losses: list[Fraction], entropies: list[Fraction], slack: Fraction) -> Iterator[Evidence]:
@@ -69,9 +73,13 @@ def estimate_exists(losses: list[Fraction], entropies: list[Fraction], slack: Fr
         high = min((u[j] - u[k] + slack) / (s[j] - s[k]) for j in range(k + 1, len(u)))
         if low <= high:
             yield equal("rational", low > 0, True, 0)
-        found = engine.temperatures(np.array(u, float), np.array(s, float), float(slack))
+        intervals = engine.temperatures(np.array(u, float), np.array(s, float), float(slack))
         yield equal(
-            "closed form", [found.low[k], found.high[k]], [float(low), float(high)], 1e-15, note="the engine's interval"
+            "closed form",
+            [intervals.low[k], intervals.high[k]],
+            [float(low), float(high)],
+            1e-15,
+            note="the engine's interval",
         )
 
 

@@ -108,11 +108,11 @@ def boxes(
 
 def always_rises(h: list[Fraction], c: list[Fraction], rates: list[Fraction]) -> Iterator[Evidence]:
     """State, falsely, that T rises from each of the learning rates to the next, whatever the noise; exact."""
-    listed = [temperature(h, c, rate) for rate in rates]
-    for before, after in itertools.pairwise(listed):
+    levels = [temperature(h, c, rate) for rate in rates]
+    for before, after in itertools.pairwise(levels):
         yield at_least("rational", after, before, 0)
     engine = Quadratic.diagonal(np.array(h, float), np.array(c, float)).stationary(np.array(rates, float)).temperature
-    yield equal("closed form", engine, [float(v) for v in listed], 1e-9, note="the engine's T")
+    yield equal("closed form", engine, [float(v) for v in levels], 1e-9, note="the engine's T")
 
 
 def own_rate_is_least(h: list[Fraction], c: list[Fraction], own: Fraction, other: Fraction) -> Iterator[Evidence]:
