@@ -5,6 +5,7 @@ unmasked check energy                          their verdicts; check mine.py:bou
 unmasked explain eb.4                          statement, source, how it is checked; of figures and experiments too
 unmasked tightest schedules.3                  the instance with the least room
 unmasked evaluate mine.py:careful              an unmasking rule of your own against all built-in ones
+unmasked measure my_model --sequences my.txt    a masked model of your own: likelihood, orders, rules, schedules
 unmasked trace "parity in two steps" 0110      an any-process program, built in or mine.py:step, state by state
 unmasked run eb --jobs 2                       records of experiments, models trained where they are missing
 unmasked figures frontiers --out here          figures from records; --all for every one
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING
 import tyro
 
 from theory.errors import InvalidInput
-from unmasked.options import Check, Command, Evaluate, Explain, Figures, List, Reproduce, Run, Tightest, Trace
+from unmasked.options import Check, Command, Evaluate, Explain, Figures, List, Measure, Reproduce, Run, Tightest, Trace
 
 if TYPE_CHECKING:
     from figures.gallery import Entry
@@ -50,7 +51,7 @@ def main(
 
 
 def _carry_out(
-    command: List | Check | Explain | Tightest | Evaluate | Trace | Run | Figures | Reproduce,
+    command: List | Check | Explain | Tightest | Evaluate | Measure | Trace | Run | Figures | Reproduce,
     store: Store | None,
     figures: Mapping[str, Entry] | None,
 ) -> int:
@@ -63,6 +64,10 @@ def _carry_out(
             from unmasked import rule_commands
 
             return rule_commands.evaluate(command)
+        case Measure():
+            from unmasked import model_commands
+
+            return model_commands.measure(command)
         case Trace():
             from unmasked import program_commands
 

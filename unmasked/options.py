@@ -101,6 +101,36 @@ class Evaluate:
 
 
 @dataclass(frozen=True)
+class Measure:
+    """Measure a masked model on sequences: its NELBO, orders, rules, schedules and drafts, with intervals."""
+
+    model: tyro.conf.Positional[str]
+    """A folder that save_pretrained wrote, FILE:NAME of a denoiser, or antiberty (a model of antibodies)."""
+    sequences: Path | None = None
+    """Complete sequences: text (.txt), FASTA, or rows of the model's ids or a denoiser's tokens (.npy, .csv)."""
+    samples: int = 0
+    """In place of sequences, so many of the model's own, drawn one token a step in a random order."""
+    length: int | None = None
+    """The number of tokens of such samples."""
+    prompt: int = 0
+    """How many first tokens of each sequence are given and not measured."""
+    draws: int = 32
+    """Random masks a sequence, for the NELBO and the schedules."""
+    scored: int = 24
+    """How many sequences are scored along orders and by rules, which takes most of the time."""
+    mask_id: int | None = None
+    """The id of the mask, where the model's tokenizer does not say it."""
+    forbidden: tuple[int, ...] = ()
+    """Ids of tokens that no sequence has."""
+    seed: int = 0
+    """Of the masks and random orders."""
+    out: Path | None = None
+    """The folder to write to; in the folder of records where none is named. The same command goes on from there."""
+    device: str | None = None
+    """Where a model of Hugging Face runs: cpu or cuda; chosen by what there is where none is named."""
+
+
+@dataclass(frozen=True)
 class Trace:
     """Run an any-process program, or a planner with a predictor, on a text: its states, how it ended, what it took."""
 
@@ -181,6 +211,7 @@ Command = (
     | Annotated[Explain, tyro.conf.subcommand("explain")]
     | Annotated[Tightest, tyro.conf.subcommand("tightest")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
+    | Annotated[Measure, tyro.conf.subcommand("measure")]
     | Annotated[Trace, tyro.conf.subcommand("trace")]
     | Annotated[Run, tyro.conf.subcommand("run")]
     | Annotated[Figures, tyro.conf.subcommand("figures")]

@@ -36,6 +36,7 @@ def masked_lm(
     device: str | None = None,
     dtype: torch.dtype | None = None,
     batch: int | None = None,
+    name: str | None = None,
 ) -> NetworkDenoiser:
     """Return a masked language model as a denoiser.
 
@@ -48,14 +49,14 @@ def masked_lm(
     """
     if isinstance(model, str | Path):
         folder = Path(model)
-        model, tokenizer = _loaded(folder), tokenizer or _tokenizer(folder)
+        model, tokenizer = _loaded(folder), tokenizer or saved_tokenizer(folder)
     place = chosen_device(device)
     network = model.to(place) if dtype is None else model.to(place, dtype)
     network.eval()
     vocabulary = _vocabulary(network, tokenizer, allowed, forbidden, mask_id, before, after)
-    _check_length(network, vocabulary, n)
     ask = functools.partial(_ask, network, place)
-    return NetworkDenoiser(ask, vocabulary, n, shifted, batch=batch, name=type(model).__name__)
+    longest = _longest(network, vocabulary)
+    return NetworkDenoiser(ask, vocabulary, n, shifted, batch=batch, name=name or type(model).__name__, longest=longest)
 
 
 def _ask(network: Any, place: torch.device, ids: torch.Tensor) -> torch.Tensor:
@@ -103,13 +104,14 @@ def _marks(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return tuple(ids[:first]), tuple(ids[last:])
 
 
-def _check_length(network: Any, vocabulary: Vocabulary, n: int | None) -> None:
-    most = getattr(network.config, "max_position_embeddings", None)
-    if most is not None and getattr(network.config, "model_type", "") in OFFSET:
-        most -= int(network.config.pad_token_id or 0) + 1
-    marks = len(vocabulary.before) + len(vocabulary.after)
-    if n is not None and most is not None and n + marks > most:
-        raise InvalidInput(f"{n} tokens and {marks} marks; the model takes at most {most} places")
+def _longest(network: Any, vocabulary: Vocabulary) -> int | None:
+    """Return the most tokens that a model takes beside its marks; None where its configuration does not say."""
+    places = getattr(network.config, "max_position_embeddings", None)
+    if places is None:
+        return None
+    if getattr(network.config, "model_type", "") in OFFSET:
+        places -= int(network.config.pad_token_id or 0) + 1
+    return int(places) - len(vocabulary.before) - len(vocabulary.after)
 
 
 def _loaded(folder: Path) -> Any:
@@ -126,8 +128,8 @@ def _loaded(folder: Path) -> Any:
         raise InvalidInput(f"{folder} does not load as a masked language model: {reason}") from error
 
 
-def _tokenizer(folder: Path) -> Any:
-    """Return the tokenizer saved beside a model, None where there is none."""
+def saved_tokenizer(folder: Path) -> Any:
+    """Return the tokenizer beside a model, None where there is none. Raises InvalidInput where it does not load."""
     from transformers import AutoTokenizer
 
     if not any((folder / name).exists() for name in ("tokenizer_config.json", "tokenizer.json", "vocab.txt")):

@@ -43,7 +43,8 @@ class NetworkDenoiser:
     `network` takes ids (batch, places), and with `noise` a second argument, and returns an array, or an object with
     `logits`, of shape (batch, places, ids). With `shifted` its answer at a place is about the next one, as in models
     that were trained from left to right: the vocabulary then has a mark before the sequence. Probabilities are
-    normalised in float64, whatever the network computes in. Raises InvalidInput for a shifted model without a mark.
+    normalised in float64, whatever the network computes in. `longest` is the most tokens that it takes. Raises
+    InvalidInput for a shifted model without a mark, and where n is beyond `longest`.
     """
 
     network: Callable[..., Any]
@@ -54,6 +55,7 @@ class NetworkDenoiser:
     noise: Noise | None = None
     batch: int | None = None
     name: str = "network"
+    longest: int | None = None
     _seen: bool = field(default=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -61,6 +63,8 @@ class NetworkDenoiser:
             raise InvalidInput("a shifted model answers about the next place; expected a mark before the sequence")
         if self.outputs not in get_args(Outputs):
             raise unknown("kind of outputs", self.outputs, get_args(Outputs))
+        if self.n is not None:
+            self._check_length(self.n)
 
     @property
     def d(self) -> int:
@@ -73,16 +77,24 @@ class NetworkDenoiser:
         Raises InvalidInput for states of another length or with tokens outside 0..d, for answers of another shape, and
         for logits that are NaN at a masked place, naming the first.
         """
-        tokens = check_states(z, self.n or z.shape[-1], self.d)
+        tokens = self._checked(z)
         answers = [self._log_p(part) for part in self._parts(tokens)]
         return torch.cat(answers) if answers else torch.zeros(*z.shape, self.d, dtype=torch.float64, device=z.device)
 
     @torch.no_grad()
     def outside(self, z: Int[Tensor, "batch n"]) -> Float[Tensor, "batch n"]:
         """Return the probability of all ids that are not allowed, at every place; 0 for scores."""
-        tokens = check_states(z, self.n or z.shape[-1], self.d)
+        tokens = self._checked(z)
         masses = [self._outside(self._answer(part)) for part in self._parts(tokens)]
         return torch.cat(masses) if masses else torch.zeros(z.shape, dtype=torch.float64)
+
+    def _checked(self, z: Tensor) -> Tensor:
+        self._check_length(z.shape[-1])
+        return check_states(z, self.n or z.shape[-1], self.d)
+
+    def _check_length(self, n: int) -> None:
+        if self.longest is not None and n > self.longest:
+            raise InvalidInput(f"{n} tokens for {self.name}; it takes at most {self.longest} beside its marks")
 
     def _parts(self, z: Tensor) -> list[Tensor]:
         size = self.batch or max(1, FILLING // (z.shape[-1] * (self.vocabulary.largest + 1)))

@@ -1,0 +1,1 @@
+"""What a masked model does on given sequences: likelihoods, orders, rules, schedules and drafts, with intervals."""

@@ -1,0 +1,230 @@
+"""From the rows of `scores` to tables with intervals: one table for each question that is asked of a model.
+
+Sequences are taken as an independent sample; every number is a mean over them with the 95 % interval of
+`synthetic.intervals`, in nats a sequence unless it says otherwise. Differences are taken sequence by sequence.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from jaxtyping import Float
+from numpy import ndarray
+
+from synthetic.intervals import Estimate, of_seeds
+from synthetic.measuring.scores import REPLICATES
+
+BINS = 10
+"""Equal parts of the share of revealed tokens in which cross-entropies are averaged."""
+NOISE_SHARE = 0.1
+"""The share of the variance between sequences that the noise of the masks may have before more draws are asked for."""
+
+
+def estimate(values: Float[ndarray, " items"]) -> Estimate:
+    """Return the mean over sequences with its interval; there is none where there is a single sequence."""
+    return of_seeds(np.asarray(values, dtype=float))
+
+
+def columns_of(values: Float[ndarray, " items"]) -> dict[str, float]:
+    """Return mean and interval as columns of a table."""
+    each = estimate(values)
+    return {"mean": float(each.mean), "low": float(each.low), "high": float(each.high), "sequences": len(values)}
+
+
+def draws_of(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the masks that were drawn, the fully masked state among them, one row each.
+
+    `share` is what the mean cross-entropy at that count has to be multiplied with so that the sum over a sequence's
+    rows estimates the sum over all counts: 1 where everything is masked, weight * k / draws elsewhere.
+    """
+    drawn = rows[rows.kind.isin(["draw", "all masked"])].copy()
+    count = drawn[drawn.kind == "draw"].groupby("item").size()
+    number = drawn.item.map(count).fillna(1)
+    drawn["share"] = np.where(drawn.kind == "draw", drawn.weight * drawn.parameter / number, 1.0)
+    return drawn
+
+
+def nelbo(rows: pd.DataFrame) -> Float[ndarray, " items"]:
+    """Return an unbiased estimate of each sequence's NELBO: one token at a time in a uniformly random order."""
+    drawn = draws_of(rows)
+    found: pd.Series[float] = (drawn.share * drawn.value).groupby(drawn.item).sum()
+    return found.to_numpy()
+
+
+def mask_noise(rows: pd.DataFrame) -> float:
+    """Return the mean variance of a sequence's NELBO estimate that comes from its masks, from the two replicates."""
+    drawn = draws_of(rows)
+    drawn = drawn[drawn.kind == "draw"]
+    halves = (drawn.share * drawn.value * REPLICATES).groupby([drawn.item, drawn.name]).sum().unstack()
+    if halves.shape[1] < REPLICATES:
+        return 0.0
+    difference = (halves.iloc[:, 0] - halves.iloc[:, 1]) / 2
+    return float((difference**2).mean())
+
+
+def likelihood(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the NELBO, a sequence and a token, and how many masks a sequence would have been enough."""
+    values = nelbo(rows)
+    tokens = rows.groupby("item").free.first().to_numpy()
+    draws = int((rows.kind == "draw").groupby(rows.item).sum().max())
+    noise = mask_noise(rows)
+    table = pd.DataFrame(
+        [
+            {"quantity": "NELBO of a sequence", **columns_of(values)},
+            {"quantity": "NELBO of a token", **columns_of(values / tokens)},
+        ]
+    )
+    between = max(float(np.var(values, ddof=1)) - noise, 0.0) if len(values) > 1 else math.nan
+    needed = math.ceil(noise * draws / (NOISE_SHARE * between)) if between > 0 else math.nan
+    table["draws"], table["noise of the masks"], table["draws needed"] = draws, math.sqrt(noise), needed
+    return table
+
+
+def cross_entropies(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the mean cross-entropy of a masked token by the share of tokens that are revealed, in `BINS` parts.
+
+    The last row is the fully masked state. A sequence counts in a part by the mean of its draws there.
+    """
+    drawn = draws_of(rows)
+    revealed = 1 - drawn.parameter / drawn.free
+    part = np.minimum((revealed * BINS).astype(int), BINS - 1)
+    cells = drawn.assign(part=np.where(drawn.kind == "draw", part, -1), revealed=revealed)
+    table = []
+    for number, cell in cells.groupby("part"):
+        values = cell.groupby("item").value.mean().to_numpy()
+        table.append({"revealed": float(cell.revealed.mean()), "part": int(number), **columns_of(values)})
+    return pd.DataFrame(table)
+
+
+def orders(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the log-likelihood along each order, one token a step, and its difference from a random order."""
+    chosen = rows[rows.kind == "order"]
+    if not len(chosen):
+        return pd.DataFrame(columns=["order", "mean", "low", "high", "sequences", "gain", "gain_low", "gain_high"])
+    values = chosen.groupby(["item", "name"]).value.mean().unstack()
+    table = []
+    for name in [name for name in ORDERS if name in values]:
+        gain = estimate((values[name] - values["random"]).to_numpy()) if "random" in values else None
+        more = (math.nan,) * 3 if gain is None else (float(gain.mean), float(gain.low), float(gain.high))
+        row = {"order": name, **columns_of(values[name].to_numpy())}
+        table.append(row | dict(zip(("gain", "gain_low", "gain_high"), more, strict=True)))
+    return pd.DataFrame(table)
+
+
+ORDERS = ("random", "left to right", "confidence", "margin", "entropy")
+
+
+def spread(rows: pd.DataFrame) -> Estimate | None:
+    """Return the mean, over sequences, of the best order's log-likelihood minus the worst one's.
+
+    All orders agree where the conditionals are those of one law. None where fewer than two orders were scored.
+    """
+    chosen = rows[rows.kind == "order"]
+    values = chosen.groupby(["item", "name", "parameter"]).value.mean().groupby("item")
+    if not len(chosen) or int(values.size().min()) < 2:
+        return None
+    return estimate((values.max() - values.min()).to_numpy())
+
+
+def entropy_bounds(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return, for each of EB's budgets, calls, calls saved, the entropy bound and what revealing together really cost.
+
+    The cost is the log-likelihood of the path with each step's tokens revealed one at a time minus that of the path
+    itself: its mean over a true law's own sequences is the joint dependence error, which the bound bounds.
+    """
+    table = []
+    keys = ["item", "parameter"]
+    wide = {
+        kind: rows[(rows.kind == kind) & (rows.name == "EB")].set_index(keys)
+        for kind in ("rule", "bound", "one by one")
+    }
+    for budget, path in wide["rule"].groupby("parameter"):
+        bound, divided = wide["bound"].loc[path.index], wide["one by one"].loc[path.index]
+        cost = (divided.value - path.value).to_numpy()
+        row = {"budget": float(budget), "calls": float(path.calls.mean())}
+        for name, values in (
+            ("saved", 1 - (path.calls / path.free).to_numpy()), ("bound", bound.value.to_numpy()), ("cost", cost),
+            ("slack", bound.value.to_numpy() - cost),
+        ):  # fmt: skip
+            each = estimate(values)
+            row |= {name: float(each.mean), f"{name}_low": float(each.low), f"{name}_high": float(each.high)}
+        table.append(row | {"sequences": len(path)})
+    return pd.DataFrame(table)
+
+
+def rules(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return calls and log-likelihood of every rule, those of one token a step included."""
+    table = []
+    for (family, parameter), each in paths(rows).items():
+        calls = each.calls.to_numpy()
+        table.append(
+            {
+                "family": family,
+                "parameter": parameter,
+                "calls": float(calls.mean()),
+                **columns_of(each.value.to_numpy()),
+            }
+        )
+    return pd.DataFrame(table, columns=["family", "parameter", "calls", "mean", "low", "high", "sequences"])
+
+
+def paths(rows: pd.DataFrame) -> Mapping[tuple[str, float], pd.DataFrame]:
+    """Return the rows of each rule by family and parameter, by falling calls, the orders as rules of one token."""
+    single = rows[(rows.kind == "order") & rows.name.isin(["left to right", "confidence", "entropy"])]
+    several = rows[rows.kind == "rule"]
+    ones = [single.assign(parameter=1.0), several]
+    for family, own in (("EB", "entropy"), ("threshold", "confidence")):  # at budget 0 and threshold 1 one token a step
+        ones.append(single[single.name == own].assign(name=family, parameter=0.0 if family == "EB" else 1.0))
+    every = pd.concat(ones, ignore_index=True)
+    found = {
+        (str(name), float(p)): part.sort_values("item") for (name, p), part in every.groupby(["name", "parameter"])
+    }
+    return dict(sorted(found.items(), key=lambda each: (each[0][0], -float(each[1].calls.mean()))))
+
+
+def equal_calls(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return, at numbers of calls that all families reach, each family's log-likelihood above the best other family's.
+
+    Between two parameters of a family the sampler is meant that takes either at random, so that its mean calls are the
+    wanted ones: its log-likelihood is at least the mean of the two, which is what is listed.
+    """
+    listed = paths(rows)
+    if not listed:
+        return pd.DataFrame(columns=["calls", "family", "log_likelihood", "rival", "above", "low", "high"])
+    reach: dict[str, list[tuple[float, ndarray]]] = {}
+    for (family, _), each in listed.items():
+        reach.setdefault(family, []).append((float(each.calls.mean()), each.value.to_numpy()))
+    least = max(min(calls for calls, _ in points) for points in reach.values())
+    most = min(max(calls for calls, _ in points) for points in reach.values())
+    table = []
+    for calls in np.geomspace(most, least, 5)[1:]:
+        values = {family: _at(points, float(calls)) for family, points in reach.items()}
+        for family, own in values.items():
+            rival = max((name for name in values if name != family), key=lambda name: values[name].mean())
+            each = estimate(own - values[rival])
+            row = {"calls": float(calls), "family": family, "log_likelihood": float(own.mean()), "rival": rival}
+            table.append(row | {"above": float(each.mean), "low": float(each.low), "high": float(each.high)})
+    return pd.DataFrame(table)
+
+
+def _at(points: list[tuple[float, ndarray]], calls: float) -> Float[ndarray, " items"]:
+    """Return the values at a mean number of calls, the mixture of the two parameters about it."""
+    ordered = sorted(points, key=lambda point: point[0])
+    for (low, below), (high, above) in itertools.pairwise(ordered):
+        if low <= calls <= high * (1 + 1e-12) and high > low:
+            share = min(1.0, (calls - low) / (high - low))
+            return (1 - share) * below + share * above
+    return ordered[0][1] if calls <= ordered[0][0] else ordered[-1][1]
+
+
+def acceptance(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the probability that a drafted token is kept, by its place in the window."""
+    chosen = rows[rows.kind == "accepted"]
+    table = []
+    for place, each in chosen.groupby("parameter"):
+        table.append({"place": int(place) + 1, **columns_of(each.groupby("item").value.mean().to_numpy())})
+    return pd.DataFrame(table, columns=["place", "mean", "low", "high", "sequences"])
