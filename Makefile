@@ -21,10 +21,12 @@ figures-smoke: $(CORE)  ## Draw every figure from the smallest preset, into buil
 	$(RUN) -m unmasked figures --all --preset smoke --out build/smoke-gallery
 
 reproduce: $(CORE)  ## Compute everything from nothing, models included, and say what moved: an hour and a half on two cores
+	$(INSTALL) -e '.[pretrained]'
 	$(RUN) -m unmasked reproduce
 
 gpu: $(DEV)  ## On a GPU: its agreement with the CPU first, then the h100 preset; an interrupted run goes on
 	$(RUN) -m pytest -q -rs tests/synthetic/test_parity.py
+	$(INSTALL) -e '.[pretrained]'
 	$(RUN) -m unmasked reproduce --preset h100 --out build/h100 --jobs 1
 
 test: $(DEV)  ## Run all tests

@@ -9,6 +9,7 @@ import torch
 
 from benchmarks.harness import Timing, benchmark, ratio
 from theory.unmasking.rules import compiled
+from theory.unmasking.rules.low_confidence import LowConfidence
 from theory.unmasking.rules.proxies import PROXIES, token_entropy
 from theory.unmasking.rules.sets import EntropyBounded
 from theory.unmasking.walks import walk
@@ -20,6 +21,14 @@ BUDGETS = (0.0, 0.01, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0, 2.0)
 def random_laws(worlds: int, n: int, d: int) -> torch.Tensor:
     q = torch.rand(worlds, d**n, dtype=torch.float64, generator=torch.Generator().manual_seed(n)) ** 4
     return q / q.sum(-1, keepdim=True)
+
+
+def dirichlet_laws(worlds: int, n: int, d: int) -> list[TableWorld]:
+    """Return laws drawn uniformly from all laws, their marginal tables built."""
+    noise = -torch.rand(worlds, d**n, dtype=torch.float64, generator=torch.Generator().manual_seed(n)).log()
+    laws = [TableWorld(q / q.sum(), n, d) for q in noise]
+    assert all(law.table is not None for law in laws)
+    return laws
 
 
 def walk_against_conditionals(n: int, d: int) -> Timing:
@@ -42,6 +51,15 @@ def walk_ten_bits() -> Timing:
 def walk_eight_symbols() -> Timing:
     """exact law, errors and NFE of EB at n = 8, d = 4, over conditionals and entropies of all 5^8 states"""
     return walk_against_conditionals(8, 4)
+
+
+@benchmark(at_most=10)
+def walk_drawn_confidence() -> Timing:
+    """exact law of low-confidence remasking, k = 2, on 8 random laws at n = 6, d = 3, over EB's walks on the same"""
+    worlds = dirichlet_laws(8, 6, 3)
+    rules = (LowConfidence(2), EntropyBounded(0.1))
+    mine, reference = (lambda rule=rule: [walk(rule, world) for world in worlds] for rule in rules)
+    return ratio(mine, reference, repeats=5)
 
 
 def big_batch() -> tuple[torch.Tensor, torch.Tensor, Callable[[], object]]:

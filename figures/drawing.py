@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
-from figures import gallery
+from figures import gallery, gallery_page
 from figures.gallery import FIGURES, Entry
 from figures.saving import save
 from figures.settings import fitted
@@ -141,7 +141,7 @@ def draw_all(
         _drawn(each.name, entry, mine, store, out)
         write_stamp(each.name, current, store, out)
         say(f"{each.name}: drawn in {out}")
-    gallery.write_page(figures, out, "" if preset == "laptop" else f" --preset {preset}")
+    gallery_page.write_page(figures, out, "" if preset == "laptop" else f" --preset {preset}")
 
 
 def default_folder(preset: str) -> Path:
@@ -179,7 +179,7 @@ def _drawn(name: str, entry: Entry, records: Mapping[str, Record], store: Store,
         figure, table = module.draw(records)
         paths = () if out is None else save(figure, table, name, out)
         if out is not None and hasattr(module, "findings"):
-            gallery.write_computed(name, module.findings(table), out)
+            gallery_page.write_computed(name, module.findings(table), out)
         pyplot.close(figure)
     return Drawing(name, figure, table, paths)
 

@@ -38,6 +38,13 @@ def page(tables: Mapping[str, DataFrame], title: str) -> Figure:
     return figure
 
 
+def error_lengths(mean: object, low: object, high: object) -> np.ndarray:
+    """Return the lengths of error bars, those below and those above (2, rows), 0 where there is no interval."""
+    lengths = (np.asarray(mean) - np.asarray(low), np.asarray(high) - np.asarray(mean))
+    below, above = (np.where(np.isfinite(length), np.maximum(length, 0), 0.0) for length in lengths)
+    return np.stack((below, above))
+
+
 def _cross_entropies(axes: Axes, table: DataFrame) -> None:
     ordered = table.sort_values("revealed")
     _line(axes, ordered["revealed"], ordered, "#000000", "o")
@@ -48,8 +55,8 @@ def _cross_entropies(axes: Axes, table: DataFrame) -> None:
 def _orders(axes: Axes, table: DataFrame) -> None:
     shown = table[table["order"] != "random"].reset_index(drop=True)
     for place, row in shown.iterrows():
-        low, high = _clean(row["gain"], row["gain_low"], row["gain_high"])
-        axes.errorbar(row["gain"], place, xerr=[[low], [high]], fmt="o", color=COLORS[row["order"]], capsize=2)
+        lengths = error_lengths([row["gain"]], [row["gain_low"]], [row["gain_high"]])
+        axes.errorbar(row["gain"], place, xerr=lengths, fmt="o", color=COLORS[row["order"]], capsize=2)
     axes.axvline(0, color="#808080", linewidth=0.8)
     axes.set_yticks(range(len(shown)), shown["order"])
     axes.set_ylim(len(shown) - 0.5, -0.5)
@@ -108,16 +115,9 @@ def _line(
 ) -> None:
     """Draw means with their intervals; none where there is a single sequence."""
     mean, prefix = table[name or "mean"].to_numpy(), f"{name}_" if name else ""
-    error = np.stack(_clean(mean, table[f"{prefix}low"].to_numpy(), table[f"{prefix}high"].to_numpy()))
+    error = error_lengths(mean, table[f"{prefix}low"].to_numpy(), table[f"{prefix}high"].to_numpy())
     axes.errorbar(np.asarray(x), mean, error, fmt=marker, linestyle=line, color=color, linewidth=1.0, capsize=2,
                   label=label or None)  # fmt: skip
-
-
-def _clean(mean: object, low: object, high: object) -> tuple[np.ndarray, np.ndarray]:
-    """Return the lengths of error bars below and above, 0 where there is no interval."""
-    lengths = (np.asarray(mean) - np.asarray(low), np.asarray(high) - np.asarray(mean))
-    below, above = (np.where(np.isfinite(length), np.maximum(length, 0), 0.0) for length in lengths)
-    return below, above
 
 
 def _thinned(values: list[int], ratio: float = 1.45) -> list[int]:

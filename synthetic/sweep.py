@@ -54,6 +54,7 @@ def compute(
 ) -> None:
     """Compute every run that the wanted experiments (name to config) miss, then join their tables."""
     progress = progress or Silent()
+    require(store, wanted, force)
     runs, specs = needed_models(store, wanted, force)
     lonely = pool.cluster is None and (pool.jobs == 1 or len(runs) < 2)
     shown = progress if lonely else Silent()
@@ -66,6 +67,14 @@ def compute(
     for name, config in wanted.items():
         if store.parts(name, config):
             store.get_or_compute(name, config)
+
+
+def require(store: Store, wanted: Mapping[str, Any], force: bool = False) -> None:
+    """Raise InvalidInput before any work where an experiment to be run lacks a package, as its `check` tells."""
+    for name, config in wanted.items():
+        check = getattr(load(store.module(name), store.sources)[0], "check", None)
+        for part in _runs(store, name, config, force) if check else ():
+            check(part)
 
 
 def needed_models(

@@ -6,6 +6,7 @@
     um.trained(task, preset)              a small model that the figures use, found on disk or trained
     um.denoiser(model, ...)               a network, function or table as the denoiser of all of these
     um.adapters.masked_lm(model, ...)     a masked language model of Hugging Face, or any network of ids, as a denoiser
+    um.measure_model(model, sequences)    your model's likelihood, orders, rules, schedules and drafts, with intervals
     um.training.losses(world, denoiser)   bias and variance of public training losses, exactly; also of one's own
     um.temperature.measured(runs)         U, S and temperatures of your training at constant learning rates
     um.crossbars.on_crossbars(network)    your network with the weights that resistive crossbars realise
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from theory.reference import remasking as reference_remasking
     from theory.remasking import chain as remasking
     from theory.remasking import drafts as drafts
+    from theory.remasking import planned as planned
     from theory.remasking import posterior as posteriors
     from theory.remasking import stationary as stationary
     from theory.schedules import as_schedule as schedule
@@ -47,15 +49,23 @@ if TYPE_CHECKING:
     from theory.speculation import sampling as gaussian_speculation
     from theory.unmasking import best_rules as best_rules
     from theory.unmasking import curves as curves
+    from theory.unmasking import early_ends as early_ends
     from theory.unmasking import laws as laws
     from theory.unmasking import likelihood as likelihood
     from theory.unmasking import long_walks as long_walks
     from theory.unmasking import losses as losses
     from theory.unmasking import optimal as optimal
+    from theory.unmasking import rounding_costs as rounding_costs
     from theory.unmasking import sampling as sampling
+    from theory.unmasking import shipped as quotas
     from theory.unmasking import walks as walks
+    from theory.unmasking.rules.factor import FactorBounded as FactorBounded
+    from theory.unmasking.rules.halton import Halton as Halton
+    from theory.unmasking.rules.in_blocks import InBlocks as InBlocks
+    from theory.unmasking.rules.in_blocks import StopAtEnd as StopAtEnd
     from theory.unmasking.rules.info_gain import InfoGain as InfoGain
     from theory.unmasking.rules.info_gain import SampledInfoGain as SampledInfoGain
+    from theory.unmasking.rules.low_confidence import LowConfidence as LowConfidence
     from theory.unmasking.rules.punt import Punt as Punt
     from theory.unmasking.rules.sampled import SampledConfidence as SampledConfidence
     from theory.unmasking.rules.sets import Dilated as Dilated
@@ -64,8 +74,11 @@ if TYPE_CHECKING:
     from theory.unmasking.rules.sets import RandomOne as RandomOne
     from theory.unmasking.rules.sets import Threshold as Threshold
     from theory.unmasking.rules.sets import TopK as TopK
+    from theory.unmasking.rules.tokens import DrawnFrom as DrawnFrom
+    from theory.unmasking.rules.tokens import TokenLaw as TokenLaw
     from theory.worlds import World as World
     from theory.worlds import information as information
+    from theory.worlds.prompted import prompted as prompted
     from unmasked import adapters as adapters
     from unmasked import crossbars as crossbars
     from unmasked import exploring as explore
@@ -78,6 +91,7 @@ if TYPE_CHECKING:
     from unmasked.measuring import compare as compare
     from unmasked.measuring import evaluate as evaluate
     from unmasked.measuring import measure as measure
+    from unmasked.models import measure_model as measure_model
     from unmasked.own_claims import AnyDenoiser as AnyDenoiser
     from unmasked.own_claims import AnyRule as AnyRule
     from unmasked.own_claims import AnySchedule as AnySchedule
@@ -97,6 +111,7 @@ _MODULES = {
     "coupling": "theory.speculation.coupling",
     "curves": "theory.unmasking.curves",
     "drafts": "theory.remasking.drafts",
+    "early_ends": "theory.unmasking.early_ends",
     "energies": "theory.energy.closed_forms",
     "gaussian_chains": "theory.speculation.gaussian",
     "gaussian_speculation": "theory.speculation.sampling",
@@ -106,11 +121,14 @@ _MODULES = {
     "long_walks": "theory.unmasking.long_walks",
     "losses": "theory.unmasking.losses",
     "optimal": "theory.unmasking.optimal",
+    "planned": "theory.remasking.planned",
     "posteriors": "theory.remasking.posterior",
     "programs": "theory.power.programs",
+    "quotas": "theory.unmasking.shipped",
     "reference": "theory.reference.laws",
     "reference_remasking": "theory.reference.remasking",
     "remasking": "theory.remasking.chain",
+    "rounding_costs": "theory.unmasking.rounding_costs",
     "sampling": "theory.unmasking.sampling",
     "speculation": "theory.speculation.masked",
     "speculation_bounds": "theory.speculation.bounds",
@@ -132,12 +150,19 @@ _PLACES: dict[str, tuple[str, str]] = {
     "training": ("unmasked.training", ""),
     "worlds": ("theory.worlds", ""),
     "Denoiser": ("theory.denoisers", "Denoiser"),
+    "DrawnFrom": ("theory.unmasking.rules.tokens", "DrawnFrom"),
+    "FactorBounded": ("theory.unmasking.rules.factor", "FactorBounded"),
+    "Halton": ("theory.unmasking.rules.halton", "Halton"),
+    "InBlocks": ("theory.unmasking.rules.in_blocks", "InBlocks"),
     "InfoGain": ("theory.unmasking.rules.info_gain", "InfoGain"),
     "InvalidInput": ("theory.errors", "InvalidInput"),
+    "LowConfidence": ("theory.unmasking.rules.low_confidence", "LowConfidence"),
     "Punt": ("theory.unmasking.rules.punt", "Punt"),
     "SampledConfidence": ("theory.unmasking.rules.sampled", "SampledConfidence"),
     "SampledInfoGain": ("theory.unmasking.rules.info_gain", "SampledInfoGain"),
+    "StopAtEnd": ("theory.unmasking.rules.in_blocks", "StopAtEnd"),
     "TableDenoiser": ("theory.denoisers", "TableDenoiser"),
+    "TokenLaw": ("theory.unmasking.rules.tokens", "TokenLaw"),
     "World": ("theory.worlds", "World"),
     "claims": ("unmasked.selection", "claims"),
     "compare": ("unmasked.measuring", "compare"),
@@ -145,6 +170,8 @@ _PLACES: dict[str, tuple[str, str]] = {
     "evaluate": ("unmasked.measuring", "evaluate"),
     "fit": ("unmasked.fitting", "fit"),
     "measure": ("unmasked.measuring", "measure"),
+    "measure_model": ("unmasked.models", "measure_model"),
+    "prompted": ("theory.worlds.prompted", "prompted"),
     "record": ("unmasked.recording", "record"),
     "schedule": ("theory.schedules", "as_schedule"),
     "trained": ("unmasked.fitting", "trained"),

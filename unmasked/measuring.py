@@ -15,9 +15,11 @@ from theory.errors import InvalidInput
 from theory.schedules import Schedule
 from theory.showing import Shown
 from theory.unmasking import best_rules, comparison, evaluation, hull, laws, long_walks, walks
+from theory.unmasking.rules.after_prompt import after_prompt
 from theory.unmasking.rules.base import Rule, SetRule, ValueRule
 from theory.unmasking.rules.function import as_rule
 from theory.worlds import World
+from theory.worlds.prompted import Prompted, prompted
 from unmasked.entry import sampler
 from unmasked.entry import world as as_world
 
@@ -79,8 +81,9 @@ def measure(
 
     `what` is a rule, a function (log_p, masked) -> positions, a schedule, a function of time, a grid or a name; `law`
     an array of probabilities or a world; `denoiser` what predicts the tokens (the law's exact conditionals unless
-    given), as `um.denoiser` makes it; `start` a partially masked state to begin from (token d is the mask). Worlds
-    beyond two million states are measured by `samples` sampled paths with standard errors. Raises InvalidInput.
+    given), as `um.denoiser` makes it; `start` a partially masked state to begin from (token d is the mask): the best
+    rules and steps are then those from there. Worlds beyond two million states are measured by `samples` sampled paths
+    with standard errors. Raises InvalidInput.
 
     >>> import numpy as np, unmasked as um
     >>> pair = np.array([[0.5, 0.0], [0.0, 0.5]])                       # two tokens that are always equal
@@ -99,40 +102,57 @@ def measure(
     if (world.d + 1) ** world.n > STATES:
         return _sampled(method, world, for_world(denoiser, world), start, samples, seed)
     walked = walks.walk(method, world, denoiser, start)
-    comparable = isinstance(method, SetRule) and (
-        start is None or denoiser is None
-    )  # the best rules start from all masks
-    excess = functools.partial(_over_best_rule, walked, denoiser) if comparable else None
+    best = functools.partial(_over_best_rule, walked, world, denoiser, start)
+    excess = best if isinstance(method, SetRule) else None
     return Measurement(
         method.name, walked.world, _nats(walked.divergence), _nats(walked.path_divergence), float(walked.calls),
         _nats(walked.bound), walked.output, _excess=excess,
     )  # fmt: skip
 
 
-def evaluate(what: Any, worlds: Mapping[str, Any] | None = None, denoiser: Any = None) -> evaluation.Report:
+def evaluate(
+    what: Any,
+    worlds: Mapping[str, Any] | None = None,
+    denoiser: Any = None,
+    start: Sequence[int] | Mapping[str, Sequence[int]] | None = None,
+) -> evaluation.Report:
     """Measure a rule on several worlds against every built-in rule and the best rules that exist.
 
-    `worlds` maps names to laws (eight small ones unless given). The report's `verdict` says in plain words where the
-    rule is beaten, by which rules, and by how much.
+    `worlds` maps names to laws (eight small ones unless given). `start` is one partially masked state for all worlds,
+    or one for each name: the worlds are then the laws of the masked positions. The own rule is shown all positions, the
+    built-in ones the masked positions, numbered anew. The report's `verdict` says in plain words where the rule is
+    beaten, by which rules, and by how much. Raises InvalidInput.
     """
     rule = as_rule(what)
     chosen = None if worlds is None else {name: as_world(law) for name, law in worlds.items()}
-    return evaluation.report(rule, list(evaluation.evaluate(rule, chosen, denoiser)))
+    if start is None:
+        return evaluation.report(rule, list(evaluation.evaluate(rule, chosen, denoiser)))
+    parts = _after_prompts(evaluation.small_worlds() if chosen is None else chosen, denoiser, start)
+    rows = [
+        row
+        for name, p in parts.items()
+        for row in evaluation.evaluate(after_prompt(rule, p), {name: p.world}, p.denoiser)
+    ]
+    return evaluation.report(rule, rows)
 
 
-def compare(schedule: Any, law: Any, steps: int, curve: Any = None) -> comparison.Comparison:
+def compare(
+    schedule: Any, law: Any, steps: int, curve: Any = None, start: Sequence[int] | None = None
+) -> comparison.Comparison:
     """Compare a mask schedule with the best one of K steps on a law.
 
     `schedule` is a name, a function of time, a grid or a schedule; `law` an array of probabilities or a world, of any
     length whose information curve is exact. Another curve may be given: numbers Z_1..Z_n, or a sampled curve, which is
-    made nondecreasing first. Raises InvalidInput.
+    made nondecreasing first. `start` is a partially masked state: the comparison is then about its masked tokens, and a
+    curve is that of the law which is left of them. Raises InvalidInput.
 
     >>> import unmasked as um
     >>> found = um.compare("squared sine", um.worlds.copied_pairs(3), steps=4)
     >>> round(found.error, 3), round(found.optimum, 3), found.optimal_sizes.sizes
     (0.609, 0.52, (1, 2, 2, 1))
     """
-    return comparison.compare(schedule, as_world(law), steps, curve)
+    world = as_world(law)
+    return comparison.compare(schedule, world if start is None else prompted(world, start).world, steps, curve)
 
 
 def _schedule(
@@ -146,11 +166,11 @@ def _schedule(
             "gives its error from the information curve"
         )
     found = laws.sampler_law(schedule, world, denoiser, start, steps=steps)
-    exact = denoiser is None and start is None
+    law = world if start is None else found.world
     return Measurement(
-        f"{schedule.name}, {steps} steps", world, _nats(found.divergence), _nats(found.path_divergence),
+        f"{schedule.name}, {steps} steps", law, _nats(found.divergence), _nats(found.path_divergence),
         float(found.calls), math.nan, found.output,
-        _excess=(lambda: comparison.compare(schedule, world, steps).excess) if exact else None,
+        _excess=functools.partial(_over_best_steps, schedule, world, start, steps) if denoiser is None else None,
     )  # fmt: skip
 
 
@@ -172,10 +192,48 @@ def _sampled(
     )  # fmt: skip
 
 
-def _over_best_rule(found: walks.Walk, denoiser: Any) -> float:
-    best = best_rules.frontier(found.world, denoiser=denoiser)
+def _over_best_rule(found: walks.Walk, world: World, denoiser: Any, start: Sequence[int] | None) -> float:
+    left = _left(world, denoiser, start)
+    if left is None:
+        return 0.0
+    best = best_rules.frontier(left.world, denoiser=left.denoiser)
     height = hull.height([(o.calls, o.divergence) for o in best], float(found.calls_of_data))
     return evaluation.whole(float(found.path_divergence) - height)
+
+
+def _over_best_steps(schedule: Schedule, world: World, start: Sequence[int] | None, steps: int) -> float:
+    left = _left(world, None, start)
+    return 0.0 if left is None else comparison.compare(schedule, left.world, steps).excess
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A law and what predicts its tokens; None for the law itself."""
+
+    world: World
+    denoiser: Any
+
+
+def _left(world: World, denoiser: Any, start: Sequence[int] | None) -> _Part | None:
+    """Return the law of the masked positions of a start and the denoiser there; None where nothing is masked."""
+    if start is None:
+        return _Part(world, denoiser)
+    if not any(int(token) == world.d for token in start):
+        return None
+    p = prompted(world, start, denoiser)
+    return _Part(p.world, None if denoiser is None else p.denoiser)
+
+
+def _after_prompts(
+    chosen: Mapping[str, World], denoiser: Any, start: Sequence[int] | Mapping[str, Sequence[int]]
+) -> dict[str, Prompted]:
+    """Return every world after its prompt, by name."""
+    starts = start if isinstance(start, Mapping) else dict.fromkeys(chosen, start)
+    if set(starts) != set(chosen):
+        raise InvalidInput(
+            f"starts for {', '.join(sorted(starts))} beside worlds {', '.join(sorted(chosen))}; give one start a world"
+        )
+    return {name: prompted(world, starts[name], denoiser) for name, world in chosen.items()}
 
 
 def _nats(divergence: Any) -> float:

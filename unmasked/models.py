@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +30,7 @@ def measure_model(
     samples: int = 0,
     length: int | None = None,
     out: Path | str | None = None,
-    say: Callable[[str], None] = print,
+    say: Callable[[str], None] | None = None,
     **plan: Any,
 ) -> Report:
     """Measure a masked model on sequences; a report with sentences, tables, a figure page and a JSON record.
@@ -39,12 +40,12 @@ def measure_model(
     `length` are taken, drawn one token a step in a random order. `prompts` says which tokens are given: the number of
     first ones, for all or for each, or a Boolean for each token. Other arguments are those of the plan: `draws` masks a
     sequence, the number of sequences that are `scored` along orders and by rules, `sizes` and `budgets` of the rules,
-    `seed`. With a folder `out`, what is finished is kept there and found again after a cut, and record and page are
-    written there. Raises InvalidInput.
+    `seed`. The cost is said first, by `say`, on stderr unless given. With a folder `out`, what is finished is kept
+    there and found again after a cut, and record and page are written there. Raises InvalidInput.
 
     >>> import torch, unmasked as um
     >>> rows = um.worlds.markov_chain([[0.9, 0.1], [0.2, 0.8]], n=12)
-    >>> report = um.measure_model(rows, rows.sample(8, torch.Generator().manual_seed(0)), say=lambda line: None)
+    >>> report = um.measure_model(rows, rows.sample(8, torch.Generator().manual_seed(0)))
     >>> report.spread.mean                                     # conditionals of one law agree in all orders
     0.0
     """
@@ -53,11 +54,16 @@ def measure_model(
     data = _sequences(denoiser, tokens, prompts, samples, length, settings.seed)
     folder = None if out is None else Path(out)
     with reporter() as progress:
-        run = measure(denoiser, data, settings, folder, progress, say)
+        run = measure(denoiser, data, settings, folder, progress, say or announce)
     report = Report(getattr(denoiser, "name", "model"), len(data), settings, run)
     if folder is not None:
         write(report, folder)
     return report
+
+
+def announce(line: str) -> None:
+    """Say what is to be done, where it does not mix with what a program prints."""
+    print(line, file=sys.stderr)
 
 
 def page(report: Report) -> Figure:

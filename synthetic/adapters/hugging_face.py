@@ -5,8 +5,9 @@ Needs the extra `models`. Nothing is downloaded, and no code that comes with a m
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -122,10 +123,25 @@ def _loaded(folder: Path) -> Any:
     if not (folder / "config.json").exists():
         raise InvalidInput(f"{folder} has no config.json; expected a folder that save_pretrained wrote")
     try:
-        return AutoModelForMaskedLM.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        with _quietly():
+            return AutoModelForMaskedLM.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InvalidInput(f"{folder} does not load as a masked language model: {reason}") from error
+
+
+@contextlib.contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep transformers from showing a bar while it loads: what is said here is one line."""
+    from transformers.utils import logging
+
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if shown:
+            logging.enable_progress_bar()
 
 
 def saved_tokenizer(folder: Path) -> Any:

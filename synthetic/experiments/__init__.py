@@ -11,6 +11,7 @@ and, where it is made of many runs (tasks, seeds),
 
     parts(config)              the configs of its runs, each kept as a record of its own; () for a single run
     models(config)             the models (synthetic.models.ModelSpec) that a run needs trained
+    check(config)              raises InvalidInput where a run needs a package that is not installed
 
 It is imported whenever a preset is looked up, so it imports torch, pandas and `theory` inside
 `run`, not at the top. Its first docstring line is what `unmasked run` shows where no experiment is named.

@@ -36,26 +36,38 @@ def schedules(rows: pd.DataFrame, steps: tuple[int, ...] = STEPS) -> pd.DataFram
     The best grid and the best Beta are computed from one half of the sequences and measured on the other, and the
     other way round, so no schedule is measured on what it was made from. Steps beyond the free tokens are left out.
     """
-    drawn = draws_of(rows)
-    items = np.sort(drawn.item.unique())
-    halves = (items[::2], items[1::2])
-    if not len(halves[1]):
-        return pd.DataFrame(columns=["steps", "schedule", "mean", "low", "high", "excess", "excess_low", "excess_high"])
     table = []
-    for count in [k for k in steps if k < drawn.free.min()]:
-        costs: dict[str, dict[int, float]] = {}
-        for own, other in (halves, halves[::-1]):
-            grids = _grids(drawn[drawn.item.isin(other)], count)
-            for name, grid in grids.items():
-                costs.setdefault(name, {}).update(_costs(drawn[drawn.item.isin(own)], grid))
-        best = np.array([costs["computed"][item] for item in items])
+    for count, costs in _costs_by_steps(rows, steps).items():
         for name, values in costs.items():
-            own_values = np.array([values[item] for item in items])
-            each, excess = estimate(own_values), estimate(own_values - best)
+            each, excess = estimate(values), estimate(values - costs["computed"])
             row = {"steps": count, "schedule": name, "mean": float(each.mean), "low": float(each.low)}
             row |= {"high": float(each.high), "excess": float(excess.mean), "excess_low": float(excess.low)}
             table.append(row | {"excess_high": float(excess.high)})
-    return pd.DataFrame(table)
+    columns = ["steps", "schedule", "mean", "low", "high", "excess", "excess_low", "excess_high"]
+    return pd.DataFrame(table, columns=columns)
+
+
+def excess_over_computed(
+    rows: pd.DataFrame, name: str, steps: tuple[int, ...] = STEPS
+) -> dict[int, Float[ndarray, " items"]]:
+    """Return by steps what a named schedule costs above the computed one on each sequence, in nats."""
+    return {count: costs[name] - costs["computed"] for count, costs in _costs_by_steps(rows, steps).items()}
+
+
+def _costs_by_steps(rows: pd.DataFrame, steps: tuple[int, ...]) -> dict[int, dict[str, Float[ndarray, " items"]]]:
+    """Return by steps and schedule the cost on each sequence, of grids made from the half that it is not in."""
+    drawn = draws_of(rows)
+    items = np.sort(drawn.item.unique())
+    halves = (items[::2], items[1::2])
+    by_steps: dict[int, dict[str, Float[ndarray, " items"]]] = {}
+    for count in [k for k in steps if k < drawn.free.min() and len(halves[1])]:
+        costs: dict[str, dict[int, float]] = {}
+        for own, other in (halves, halves[::-1]):
+            mine = drawn[drawn.item.isin(own)]
+            for name, grid in _grids(drawn[drawn.item.isin(other)], count).items():
+                costs.setdefault(name, {}).update(_costs(mine, grid))
+        by_steps[count] = {name: np.array([values[item] for item in items]) for name, values in costs.items()}
+    return by_steps
 
 
 def computed_grid(rows: pd.DataFrame, steps: int) -> Float[ndarray, " nodes"]:
@@ -70,18 +82,21 @@ def curve(drawn: pd.DataFrame, n: int) -> Float[ndarray, " n"]:
     their share of the free tokens. The draws are averaged in `KNOTS` parts of equally many, made monotone (isotonic
     regression) and joined by a monotone cubic: a curve that bends no faster than the noise lets one see.
     """
-    level = drawn.parameter.to_numpy() / drawn.free.to_numpy()
-    order = np.argsort(level, kind="stable")
-    inner = order[level[order] < 1]
-    parts = [part for part in np.array_split(inner, min(KNOTS, max(1, len(inner) // KNOTS))) if len(part)]
-    knots = [level[part].mean() for part in parts] + [1.0]
-    weights = [drawn.share.to_numpy()[part].sum() for part in parts] + [float((level == 1).sum())]
-    means = [np.average(drawn.value.to_numpy()[part], weights=drawn.share.to_numpy()[part]) for part in parts]
-    means.append(drawn.value.to_numpy()[level == 1].mean())
+    level, value, share = (drawn.parameter / drawn.free).to_numpy(), drawn.value.to_numpy(), drawn.share.to_numpy()
+    knots, means, weights = [1.0], [value[level == 1].mean()], [float((level == 1).sum())]
+    inner = level < 1
+    if inner.any():
+        edges = np.unique(np.quantile(level[inner], np.linspace(0, 1, KNOTS + 1)))
+        part = np.searchsorted(edges[1:-1], level, side="left")
+        for number in sorted(set(part[inner].tolist()), reverse=True):
+            own = inner & (part == number)
+            knots.insert(0, float(level[own].mean()))
+            means.insert(0, float(np.average(value[own], weights=share[own])))
+            weights.insert(0, float(share[own].sum()))
     fitted = isotonic_regression(means, weights=weights).x
-    joined = PchipInterpolator(knots, fitted) if len(knots) > 1 else lambda at: np.full(len(at), fitted[0])
-    values = joined(np.clip(np.arange(n, 0, -1) / n, knots[0], 1.0))
-    return np.maximum.accumulate(values[0] - values).clip(min=0.0)
+    at = np.clip(np.arange(n, 0, -1) / n, knots[0], 1.0)
+    values = PchipInterpolator(knots, fitted)(at) if len(knots) > 1 else np.full(n, fitted[0])
+    return np.asarray(np.maximum.accumulate(values[0] - values).clip(min=0.0))
 
 
 def _grids(drawn: pd.DataFrame, steps: int) -> dict[str, Float[ndarray, " nodes"]]:

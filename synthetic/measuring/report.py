@@ -141,6 +141,9 @@ def _spread(report: Report) -> Iterator[str]:
     each = report.spread
     if each is not None:
         row = {"mean": float(each.mean), "low": float(each.low), "high": float(each.high)}
+        if row["low"] == row["high"] == 0:
+            yield "All orders of a sequence have the same log-likelihood, as those of one law do."
+            return
         yield (
             f"The best and the worst order of a sequence differ by {_nats(row)}; the conditionals of one law agree in "
             "all orders, so the model is at least this inconsistent."

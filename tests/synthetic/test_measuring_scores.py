@@ -165,7 +165,9 @@ def test_a_sequence_has_the_same_numbers_in_any_group() -> None:
     x, denoiser, plan = samples(4), model(), Plan(draws=4, scored=4, sizes=(2,), budgets=(0.5,))
     whole = rows_of(denoiser, x, plan).sort_values(["item", "kind", "name", "parameter"]).reset_index(drop=True)
     none = torch.zeros(1, N, dtype=torch.bool)
-    single: list[scores.Row] = [row for item in range(4) for row in scores.score(denoiser, x[[item]], none, [item], plan)]
+    single: list[scores.Row] = [
+        row for item in range(4) for row in scores.score(denoiser, x[[item]], none, [item], plan)
+    ]
     alone = pd.DataFrame(single, columns=list(COLUMNS)).sort_values(["item", "kind", "name", "parameter"])
     pd.testing.assert_frame_equal(whole, alone.reset_index(drop=True), check_exact=False, atol=1e-9)
 

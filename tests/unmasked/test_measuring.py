@@ -50,6 +50,87 @@ def test_a_start_conditions_the_data() -> None:
     assert expected.divergence >= 0
 
 
+def _three_bits() -> tuple[um.World, list[int]]:
+    return um.world(np.array([3, 1, 2, 5, 1, 1, 4, 2]) / 19, d=2), [2, 0, 2]
+
+
+def _random_rows(n: int) -> um.TableDenoiser:
+    logits = torch.randn(3**n, n, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    return um.TableDenoiser(logits.log_softmax(-1))
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["exact", "denoiser"])
+def test_excess_from_a_start_is_over_the_best_rule_from_there(own: bool) -> None:
+    """Two masked bits: at two calls the best is the better order, or, under a wrong denoiser, both bits at once."""
+    world, start = _three_bits()
+    denoiser = _random_rows(3) if own else None
+    found = {r: um.measure(r, world, denoiser, start) for r in (um.TopK(1), um.TopK(2), um.RandomOne())}
+    orders = [um.measure(um.LeftToRight(1), world, denoiser, start).path_kl, _right_to_left(world, denoiser)]
+    best = min(*orders, found[um.TopK(2)].path_kl)
+    assert found[um.TopK(2)].excess == pytest.approx(0.0, abs=1e-12)
+    assert found[um.TopK(1)].excess == pytest.approx(found[um.TopK(1)].path_kl - best, abs=1e-10)
+    assert found[um.RandomOne()].excess == pytest.approx(found[um.RandomOne()].path_kl - best, abs=1e-10)
+    p = um.prompted(world, start, denoiser)
+    assert um.measure(um.TopK(1), p.world, p.denoiser).excess == pytest.approx(found[um.TopK(1)].excess, abs=1e-12)
+
+
+def _right_to_left(world: um.World, denoiser: um.TableDenoiser | None) -> float:
+    def last(log_p, masked):
+        return masked & (masked.int().flip(-1).cumsum(-1).flip(-1) == 1)
+
+    return um.measure(last, world, denoiser, [2, 0, 2]).path_kl
+
+
+def test_a_start_that_masks_nothing_leaves_no_excess() -> None:
+    world, _ = _three_bits()
+    assert um.measure(um.TopK(2), world, start=[0, 0, 1]).excess == 0.0
+    assert um.measure("linear", world, start=[0, 0, 1], steps=2).excess == 0.0
+
+
+def test_schedules_are_compared_from_a_start() -> None:
+    world, start = _three_bits()
+    shared = float(um.prompted(world, start).world.total_correlation())
+    found = um.compare("linear", world, 1, start=start)
+    assert (found.error, found.excess) == pytest.approx((shared, 0.0), abs=1e-12)
+    two = um.compare("squared sine", world, 2, start=start)
+    assert um.measure("squared sine", world, start=start, steps=2).excess == pytest.approx(two.excess, abs=1e-12)
+    assert um.measure("squared sine", world, start=start, steps=2).path_kl == pytest.approx(two.error, abs=1e-12)
+    assert um.compare("linear", world, 1, curve=[0.0, 0.5], start=start).error == pytest.approx(0.5)
+
+
+def test_rules_are_evaluated_from_a_start() -> None:
+    world, start = _three_bits()
+    report = um.evaluate(um.TopK(1), {"bits": world}, start=start)
+    measured = um.measure(um.TopK(1), world, start=start)
+    assert report.mine()[0].divergence == pytest.approx(measured.kl, abs=1e-12)
+    assert report.mine()[0].excess == pytest.approx(measured.excess, abs=1e-12)
+    denoiser = _random_rows(3)
+    both = um.evaluate(um.TopK(1), {"a": world, "b": world}, denoiser, {"a": start, "b": [2, 2, 1]})
+    assert [s.divergence for s in both.mine()] == pytest.approx(
+        [um.measure(um.TopK(1), world, denoiser, s).kl for s in (start, [2, 2, 1])], abs=1e-12
+    )
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: um.compare("linear", PAIR, 1, start=[0, 0]), "masks nothing"),
+        (lambda: um.compare("linear", PAIR, 1, start=[0, 2, 2]), "expected n = 2 positions"),
+        (
+            lambda: um.evaluate(um.TopK(1), {"pair": PAIR}, start={"other": [0, 2]}),
+            "starts for other beside worlds pair",
+        ),
+        (lambda: um.evaluate(um.TopK(1), {"pair": PAIR}, start=[5, 2]), "renumber"),
+        (lambda: um.measure(um.TopK(1), PAIR, start=[0, 1]), "probability zero"),
+        (lambda: um.prompted(PAIR, [0, 2]), "list where a world belongs"),
+    ],
+)
+def test_wrong_starts_are_said_in_one_line(call, message: str) -> None:
+    with pytest.raises(um.InvalidInput, match=message) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+
+
 def test_a_schedule_is_measured_at_a_number_of_steps() -> None:
     world = um.worlds.copied_pairs(2)
     found = um.measure("linear", world, steps=2)

@@ -1,4 +1,4 @@
-"""The ledger of remasking: the star-shaped process and its guided sampler (arXiv 2510.08369), ReMDM (2503.00307)."""
+"""The ledger of remasking: the star-shaped process and its guided sampler (arXiv 2510.08369), ReMDM (2503.00307), P2."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from theory.remasking.claims import (
     guidance,
     laws,
     losses,
+    planned,
     predictors,
     remdm_calls,
     remdm_conf,
@@ -24,6 +25,7 @@ CLAIMS = (
     *remdm_calls.CLAIMS,
     *remdm_schedules.CLAIMS,
     *remdm_conf.CLAIMS,
+    *planned.CLAIMS,
     *steps.CLAIMS,
     *counts.CLAIMS,
     *losses.CLAIMS,

@@ -7,6 +7,8 @@ from theory.unmasking.claims import (
     block_bounds,
     breakpoints,
     curve,
+    decoding,
+    decoding_blocks,
     draw_sizes,
     duel,
     duel_true,
@@ -36,6 +38,8 @@ from theory.unmasking.claims import (
     punt_in_order,
     punt_tables,
     sampler,
+    shipped,
+    shipped_sizes,
     slips,
     support,
 )
@@ -74,6 +78,10 @@ CLAIMS = (
     *info_gain_laws.CLAIMS,
     *factor.CLAIMS,
     *halton.CLAIMS,
+    *decoding.CLAIMS,
+    *decoding_blocks.CLAIMS,
     *low_precision.CLAIMS,
     *draw_sizes.CLAIMS,
+    *shipped.CLAIMS,
+    *shipped_sizes.CLAIMS,
 )

@@ -1,0 +1,177 @@
+"""Measurements as runs: cut off and taken up again, refused for another model, damaged, and reported in words."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import Tensor
+
+from synthetic.measuring import estimates, grids
+from synthetic.measuring.report import TABLES, Report
+from synthetic.measuring.runs import Run, measure
+from synthetic.measuring.scores import Plan
+from synthetic.measuring.sequences import Sequences, sequences
+from theory.denoisers import Denoiser
+from theory.errors import InvalidInput
+from theory.schedules import LINEAR
+from theory.unmasking.curves import per_token_error
+from theory.worlds import TreeWorld, markov_chain
+
+PLAN = Plan(draws=8, scored=6, sizes=(2, 4), budgets=(0.5, 1.0), group=4, windows=1, window=4)
+
+
+def chain(n: int = 12) -> TreeWorld:
+    return markov_chain([[0.8, 0.1, 0.1], [0.05, 0.9, 0.05], [0.3, 0.1, 0.6]], n)
+
+
+def data(count: int = 10, n: int = 12, seed: int = 0) -> Sequences:
+    return sequences(chain(n).sample(count, torch.Generator().manual_seed(seed)), 3)
+
+
+class Failing:
+    """A denoiser that breaks off after some calls, as a session that ends does."""
+
+    name, n, d = "Markov chain", 12, 3
+
+    def __init__(self, calls: float) -> None:
+        self.left, self.world, self.asked = calls, chain(), 0
+
+    def __call__(self, z: Tensor) -> Tensor:
+        if self.left <= 0:
+            raise KeyboardInterrupt
+        self.left -= 1
+        self.asked += len(z)
+        return self.world(z)
+
+
+@pytest.mark.parametrize("calls", [3, 40, 90])
+def test_a_run_that_was_cut_off_goes_on_and_ends_as_if_it_had_not_been(calls: int, tmp_path: Path) -> None:
+    whole = measure(Failing(math.inf), data(), PLAN)
+    with pytest.raises(KeyboardInterrupt):
+        measure(Failing(calls), data(), PLAN, tmp_path)
+    done = len(list(tmp_path.glob("part-*.json")))
+    again = Failing(math.inf)
+    second = measure(again, data(), PLAN, tmp_path)
+    pd.testing.assert_frame_equal(second.rows, whole.rows)
+    assert second.states == whole.states
+    assert done == 0 or again.asked < whole.states
+    third = Failing(2)
+    measure(third, data(), PLAN, tmp_path)
+    assert third.asked == 1
+
+
+def test_a_folder_of_another_measurement_is_refused(tmp_path: Path) -> None:
+    measure(Failing(math.inf), data(), PLAN, tmp_path)
+    with pytest.raises(InvalidInput, match="another sequences"):
+        measure(Failing(math.inf), data(seed=1), PLAN, tmp_path)
+    with pytest.raises(InvalidInput, match="another plan"):
+        measure(Failing(math.inf), data(), Plan(draws=10), tmp_path)
+    other = Failing(math.inf)
+    other.world = markov_chain([[0.8, 0.1, 0.1], [0.05, 0.9, 0.05], [0.31, 0.1, 0.59]], 12)
+    with pytest.raises(InvalidInput, match="another weights"):
+        measure(other, data(), PLAN, tmp_path)
+    (tmp_path / "measurement.json").unlink()
+    with pytest.raises(InvalidInput, match="not known"):
+        measure(Failing(math.inf), data(), PLAN, tmp_path)
+
+
+def test_a_damaged_part_is_measured_again_with_a_warning(tmp_path: Path) -> None:
+    whole = measure(Failing(math.inf), data(), PLAN, tmp_path)
+    part = sorted(tmp_path.glob("part-*.json"))[1]
+    part.write_bytes(part.read_bytes()[:-40])
+    with pytest.warns(UserWarning, match="measuring it again"):
+        again = measure(Failing(math.inf), data(), PLAN, tmp_path)
+    pd.testing.assert_frame_equal(again.rows, whole.rows)
+
+
+def test_the_cost_is_said_first() -> None:
+    said: list[str] = []
+    run = measure(Failing(math.inf), data(), PLAN, say=said.append)
+    most = int(said[0].split("at most ")[1].split()[0])
+    assert "10 sequences to measure" in said[0] and run.states <= most <= 2 * run.states
+
+
+def report_of(denoiser: Denoiser, given: Sequences, plan: Plan = PLAN) -> Report:
+    return Report("model", len(given), plan, measure(denoiser, given, plan))
+
+
+def test_a_report_has_every_table_a_sentence_on_each_and_a_record_of_plain_json() -> None:
+    report = report_of(chain(), data())
+    assert list(report.tables) == list(TABLES)
+    assert all(len(table) for table in report.tables.values())
+    text = "\n".join(report.sentences)
+    for word in (
+        "NELBO",
+        "masked token",
+        "random order",
+        "All orders",
+        "4 steps",
+        "EB with budget",
+        "calls",
+        "drafted",
+    ):
+        assert word in text
+    assert "inf" not in text and "nan" not in text
+    record = json.loads(report.json())
+    assert record["sentences"] == report.sentences and len(record["rows"]["value"]) == len(report.run.rows)
+    assert repr(report).count("\n") == len(report.sentences)
+
+
+def test_a_single_sequence_is_reported_without_intervals() -> None:
+    text = "\n".join(report_of(chain(), data(1)).sentences)
+    assert "inf" not in text and "nan" not in text and "( to" not in text
+
+
+def test_only_some_sequences_scored_or_none() -> None:
+    for scored in (0, 1):
+        plan = Plan(draws=8, scored=scored, sizes=(2,), budgets=(1.0,), windows=0)
+        report = report_of(chain(), data(4), plan)
+        assert report.sentences and (report.spread is None) == (scored == 0)
+
+
+def test_the_noise_of_the_masks_is_the_variance_of_the_estimate() -> None:
+    """One sequence estimated 1,200 times: the replicates' noise is the spread, within 4.5 of their errors."""
+    x = chain().sample(1, torch.Generator().manual_seed(3)).repeat(1200, 1)
+    rows = measure(chain(), sequences(x, 3), Plan(draws=8, scored=0, windows=0, group=200)).rows
+    values = estimates.nelbo(rows)
+    squares = (values - values.mean()) ** 2
+    error = math.sqrt(2 * float(squares.var()) / len(values))  # of two about equally noisy means of squares
+    assert abs(estimates.mask_noise(rows) - float(squares.mean())) < 4.5 * error < float(squares.mean()) / 2
+
+
+def test_the_cost_of_a_grid_is_its_error_on_the_exact_chain() -> None:
+    """The chain's own conditionals: the mean cost over its sequences is the schedule's E_iid, within 4.5 errors."""
+    world, count = chain(8), 1500
+    given = sequences(world.sample(count, torch.Generator().manual_seed(4)), 3)
+    rows = measure(world, given, Plan(draws=8, scored=0, windows=0, group=500)).rows
+    grid = LINEAR.grid(3)
+    costs = np.array(list(grids._costs(estimates.draws_of(rows), grid).values()))
+    exact, error = float(per_token_error(world.information_curve(), grid)), costs.std() / math.sqrt(count)
+    assert abs(costs.mean() - exact) < 4.5 * error < exact / 4
+
+
+def test_the_computed_schedule_beats_the_linear_one_where_the_curve_bends() -> None:
+    """Copies of one token: everything is known after the first, so the best grid reveals little at first."""
+    copies = torch.randint(3, (60, 1), generator=torch.Generator().manual_seed(5)).repeat(1, 24)
+    world = markov_chain([[0.98, 0.01, 0.01], [0.01, 0.98, 0.01], [0.01, 0.01, 0.98]], 24)
+    rows = measure(world, sequences(copies, 3), Plan(draws=16, scored=0, windows=0)).rows
+    table = grids.schedules(rows, (4,)).set_index("schedule")
+    assert table.loc["linear", "excess_low"] > 0
+    assert grids.computed_grid(rows, 4)[1] < 0.2
+
+
+def test_mixtures_between_parameters_have_the_wanted_calls() -> None:
+    points = [(4.0, np.array([-10.0, -12.0])), (8.0, np.array([-8.0, -9.0]))]
+    assert estimates._at(points, 5.0).tolist() == [-9.5, -11.25]
+    assert estimates._at(points, 8.0).tolist() == [-8.0, -9.0]
+
+
+def test_seconds_outside_the_model_are_counted() -> None:
+    rows = pd.DataFrame({"kind": [], "item": []})
+    assert Report("m", 1, PLAN, Run(rows, 5, 10.0, 9.0)).in_model == pytest.approx(0.9)
