@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from figures.gallery import Entry
+from figures import elements
+from figures.gallery import FIGURES, Entry
 from figures.saving import output_paths
 from theory.files import write_atomically
 
@@ -17,10 +18,20 @@ def write_page(figures: Mapping[str, Entry], out: Path, options: str = "") -> No
     """Write `README.md` in `out`, showing every figure that has been drawn there."""
     drawn = {name: entry for name, entry in figures.items() if _is_drawn(name, out)}
     found = computed(out)
-    page = "\n".join(["# Gallery", *(_section(name, e, options, found.get(name, "")) for name, e in drawn.items())])
+    sections = [_section(name, e, options, found.get(name, "")) for name, e in drawn.items()]
+    page = "\n".join(["# Gallery", *sections, *_map(drawn)])
     path, data = out / "README.md", f"{page}\n".encode()
     if not path.exists() or path.read_bytes() != data:
         write_atomically(path, data)
+
+
+def _map(drawn: Mapping[str, Entry]) -> list[str]:
+    """Return the map of the papers' elements, where the gallery is whole."""
+    return (
+        ["", "## What the papers show, and where it is here", "", *elements.table()]
+        if FIGURES.keys() <= drawn.keys()
+        else []
+    )
 
 
 def _is_drawn(name: str, out: Path) -> bool:

@@ -21,7 +21,6 @@ MODULES = (
     "theory.unmasking.best_rules",
     "theory.unmasking.sampling",
     "theory.unmasking.walks",
-    "theory.unmasking.rules.low_confidence",
     "theory.unmasking.rules.proxies",
     "theory.unmasking.rules.sampled",
     "theory.unmasking.rules.sets",

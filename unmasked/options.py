@@ -173,6 +173,8 @@ class Figures:
     """The figures to draw."""
     all: bool = False
     """Draw every figure. What is missing is computed first, and models are trained for it."""
+    paper: str | None = None
+    """List what a paper shows, by its arXiv number, and which figures of ours show it; with --all, draw those."""
     list: bool = False
     """Say what the named figures, or all, show and what drawing them would need; draw nothing."""
     preset: str = "laptop"

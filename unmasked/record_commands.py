@@ -5,9 +5,9 @@ from __future__ import annotations
 import ast
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
-from figures import drawing
+from figures import drawing, elements
 from figures.gallery import FIGURES, Entry
 from figures.stamps import Plan
 from synthetic import live
@@ -63,8 +63,12 @@ def figures(command: Figures, store: Store, known: Mapping[str, Entry]) -> None:
     if command.set:
         _with_settings(command)
         return
+    if command.paper is not None and not command.all:
+        _list_elements(command.paper)
+        return
     out = command.out or drawing.default_folder(command.preset)
-    due = drawing.plans(command.names, command.preset, out, known, store)
+    names = command.names if command.paper is None else elements.figures_of(command.paper)
+    due = drawing.plans(names, command.preset, out, known, store)
     if command.list or not (command.names or command.all or command.explain):
         _list_figures(due, command.preset, store, known)
         return
@@ -76,7 +80,7 @@ def figures(command: Figures, store: Store, known: Mapping[str, Entry]) -> None:
     configs = {name: store.preset(name, command.preset) for name in sorted(wanted)}
     announce(store, {n: c for n, c in configs.items() if command.force or not store.status(n, c).fresh}, command.force)
     drawing.draw_all(due, command.preset, out, known, store, Pool(command.jobs), force=command.force)
-    if command.all and command.preset == "laptop" and live.is_due(store):
+    if command.all and command.paper is None and command.preset == "laptop" and live.is_due(store):
         with reporter() as progress:
             print(live.check(store, progress))
 
@@ -120,6 +124,19 @@ def explain(command: Explain, store: Store, known: Mapping[str, Entry]) -> int:
 def describe(status: Status) -> str:
     """Say in one line what a status means for its record."""
     return "up to date" if status.fresh else f"to compute ({'; '.join(status.reasons)})"
+
+
+def _list_elements(paper: str) -> None:
+    """Print the elements of a paper, a line each: its name, its state, our figures, what it shows and the note."""
+    rows = elements.of_paper(paper)
+    width, wide = (
+        max(len(text) for text in column) for column in ([e.element for e in rows], [*get_args(elements.State)])
+    )
+    for element in rows:
+        where = f"{', '.join(element.figures)}: " if element.figures else ""
+        note = f" ({element.note})" if element.note else ""
+        print(f"{element.element:<{width}}  {element.state:<{wide}}  {where}{element.shows}{note}")
+    print(f"{elements.coverage(rows)}; draw those with: unmasked figures --all --paper {paper}")
 
 
 def _list_figures(due: Sequence[Plan], preset: str, store: Store, known: Mapping[str, Entry]) -> None:
