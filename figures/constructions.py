@@ -64,7 +64,7 @@ def _guaranteed(rows: DataFrame, steps: np.ndarray) -> np.ndarray:
     """Return what the better of the two constructions promises with at most K steps, never more than 1."""
     built = rows[rows["method"] != "best sizes"]
     promises = [built.loc[built["steps"] <= k, "promised"].min() for k in steps]
-    return np.minimum(1.0, np.nan_to_num(promises, nan=1.0))
+    return np.asarray(np.minimum(1.0, np.nan_to_num(promises, nan=1.0)))
 
 
 def steps_to(rows: DataFrame, method: str, share: float) -> float:

@@ -47,7 +47,7 @@ def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:
     shown = worlds[:COLUMNS]
     lower = 0.9 + 0.24 * len(worlds)
     figure = pyplot.figure(figsize=(7.0, 4.6 + lower))
-    above, below = figure.subfigures(2, 1, height_ratios=(4.6, lower))
+    above, below = figure.subfigures(2, 1, height_ratios=[4.6, lower])
     panels = above.subplots(len(MEASURES), len(shown), sharex="col", squeeze=False)
     for column, world in zip(panels.T, shown, strict=True):
         mine = curves[curves["world"] == world]

@@ -29,7 +29,11 @@ LOOKS: dict[str, dict[str, Any]] = {
     "Info-Gain, mean": {"color": "#CC79A7", "linestyle": "-", "marker": "P"},
 }
 PLACES = {"first": ("#D55E00", ""), "in between": ("0.85", "//"), "last": ("#0072B2", "")}
-EDGE = {"markeredgecolor": "black", "markeredgewidth": 0.4}
+ENTROPIES: dict[str, dict[str, Any]] = {
+    "cumulative": {"color": "#CC79A7", "marker": "P", "markersize": 6.5, "label": r"cumulative, E$[\tilde H]$"},
+    "entropy": {"color": "#009E73", "marker": "o", "markersize": 4, "label": "of the output"},
+}
+EDGE: dict[str, Any] = {"markeredgecolor": "black", "markeredgewidth": 0.4}
 
 
 def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:
@@ -98,11 +102,8 @@ def _places(axes: Axes, rows: DataFrame, rules: Mapping[str, str]) -> None:
 
 def _entropies(axes: Axes, rows: DataFrame, rules: Mapping[str, str], data: float) -> None:
     whole = rows.groupby("rule").first().loc[list(rules)]
-    for column, label, look in (
-        ("cumulative", r"cumulative, $\mathrm{E}[\tilde H]$", {"color": "#CC79A7", "marker": "P", "markersize": 6.5}),
-        ("entropy", "of the output", {"color": "#009E73", "marker": "o", "markersize": 4}),
-    ):
-        axes.plot(whole[column], range(len(rules)), linestyle="none", label=label, clip_on=False, **look, **EDGE)
+    for column, look in ENTROPIES.items():
+        axes.plot(whole[column], range(len(rules)), linestyle="none", clip_on=False, **look, **EDGE)
     axes.axvline(data, color="black", linewidth=1, linestyle=(0, (1, 1)), label="of the data")
     axes.set_yticks(range(len(rules)), [])
     axes.set_ylim(len(rules) - 0.5, -0.5)
@@ -115,7 +116,7 @@ def _entropies(axes: Axes, rows: DataFrame, rules: Mapping[str, str], data: floa
 def _accuracy(axes: Axes, table: DataFrame, rules: Mapping[str, str]) -> None:
     for name, label in rules.items():
         mine = table[(table["rule"] == name) & (table["place"] == 0)].sort_values("blind")
-        edge = {} if name == "random" else EDGE
+        edge: dict[str, Any] = {} if name == "random" else EDGE
         axes.plot(mine["blind"], mine["accuracy"], label=label, linewidth=1.2, markersize=4.5, clip_on=False,
                   **LOOKS[name], **edge)  # fmt: skip
     axes.set(xlim=(0, 1), ylim=(max(0.0, table["accuracy"].min() - 0.1), 1.0))

@@ -113,7 +113,7 @@ def _name(row: Any) -> str:
 def _panel(axes: Axes, rows: DataFrame, measure: str, correlation: float) -> None:
     for name, look in RULES.items():
         mine = rows[rows["rule"] == name]
-        edge = {} if look["marker"] == "x" else {"markeredgecolor": "black", "markeredgewidth": 0.4}
+        edge: dict[str, Any] = {} if look["marker"] == "x" else {"markeredgecolor": "black", "markeredgewidth": 0.4}
         axes.plot(mine["cumulative"], mine[measure], linestyle="none", markersize=4.5, alpha=0.85,
                   label=LABELS.get(name, name), **edge, **look)  # fmt: skip
     if measure == "kl":

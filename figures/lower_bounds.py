@@ -49,7 +49,8 @@ def _codes(axes: Axes, rows: DataFrame, looks: Mapping[int, dict[str, Any]]) -> 
         axes.plot(mine["steps"], mine["limit"], color=looks[n]["color"], linestyle="-", linewidth=0.8, alpha=0.6)
         half = mine.iloc[(mine["value"] - 0.5).abs().argmin()]
         axes.annotate(f"{n}", (half["steps"], half["value"]), xytext=(2, 2), textcoords="offset points", fontsize=8,
-                      color=looks[n]["color"], bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.5})  # fmt: skip
+                      color=looks[n]["color"], bbox={"facecolor": "white", "edgecolor": "none",
+                      "pad": 0.5})  # fmt: skip
     axes.set(xscale="log", ylim=(0, 1.02), xlabel="queries $T$ of an algorithm", ylabel="share of codes not noticed",
              title="codes escape, by length n")  # fmt: skip
     plain_ticks(axes.xaxis, [1, 4, 16, 64, 256, 1024])
@@ -63,6 +64,6 @@ def findings(table: DataFrame) -> str:
     n = int(codes["n"].max())
     half = codes[(codes["n"] == n) & (codes["value"] >= 0.5)]["steps"].max()
     return (
-        f"The largest scaled cost over K lies between {largest.min():.3f} and {largest.max():.3f} at all lengths. Of the "
-        f"codes of length {n}, {half} queries still leave half unnoticed."
+        f"The largest scaled cost over K lies between {largest.min():.3f} and {largest.max():.3f} at all lengths. "
+        f"Of the codes of length {n}, {half} queries still leave half unnoticed."
     )

@@ -46,7 +46,7 @@ def error_lengths(mean: object, low: object, high: object) -> np.ndarray:
 
 
 def _cross_entropies(axes: Axes, table: DataFrame) -> None:
-    ordered = table.sort_values("revealed")
+    ordered = table.sort_values("revealed")  # every table may be empty: what was not asked is not drawn
     _line(axes, ordered["revealed"], ordered, "#000000", "o")
     axes.set(title="What predicting a masked token costs", xlabel="share of tokens revealed", ylabel="nats a token")
     axes.set_ylim(bottom=0)
@@ -60,7 +60,7 @@ def _orders(axes: Axes, table: DataFrame) -> None:
     axes.axvline(0, color="#808080", linewidth=0.8)
     axes.set_yticks(range(len(shown)), shown["order"])
     axes.set_ylim(len(shown) - 0.5, -0.5)
-    axes.set(title="One token a step: which order", xlabel="nats a sequence above a random order")
+    axes.set(title="One token a step: which order", xlabel="nats a sequence above a random order (right: better)")
 
 
 def _rules(axes: Axes, table: DataFrame) -> None:
@@ -76,18 +76,19 @@ def _rules(axes: Axes, table: DataFrame) -> None:
         axes.minorticks_off()
         axes.legend()
     axes.set(title="Several tokens a step: which rule", xlabel="calls of the model a sequence",
-             ylabel="−ln p of a sequence (nats)")  # fmt: skip
+             ylabel="−ln p of a sequence (nats; low: better)")  # fmt: skip
 
 
 def _bounds(axes: Axes, table: DataFrame) -> None:
+    axes.set(title="EB: cost of revealing together", xlabel="budget (nats) and share of calls saved",
+             ylabel="nats a sequence")  # fmt: skip
+    if not len(table):
+        return
     place = np.arange(len(table))
     _line(axes, place - 0.05, table, "#E69F00", "D", "bound", "entropy bound")
     _line(axes, place + 0.05, table, "#000000", "o", "cost", "measured cost")
     axes.set_xticks(place, [f"{row.budget:g}\n{row.saved:.0%}" for row in table.itertuples()])
-    axes.set(title="EB: cost of revealing together", xlabel="budget (nats) and share of calls saved",
-             ylabel="nats a sequence")  # fmt: skip
-    if len(table):
-        axes.legend()
+    axes.legend()
 
 
 def _schedules(axes: Axes, table: DataFrame) -> None:
@@ -114,8 +115,8 @@ def _line(
     axes: Axes, x: object, table: DataFrame, color: str, marker: str, name: str = "", label: str = "", line: str = "-"
 ) -> None:
     """Draw means with their intervals; none where there is a single sequence."""
-    mean, prefix = table[name or "mean"].to_numpy(), f"{name}_" if name else ""
-    error = error_lengths(mean, table[f"{prefix}low"].to_numpy(), table[f"{prefix}high"].to_numpy())
+    mean, prefix = table[name or "mean"].to_numpy(float), f"{name}_" if name else ""
+    error = error_lengths(mean, table[f"{prefix}low"].to_numpy(float), table[f"{prefix}high"].to_numpy(float))
     axes.errorbar(np.asarray(x), mean, error, fmt=marker, linestyle=line, color=color, linewidth=1.0, capsize=2,
                   label=label or None)  # fmt: skip
 

@@ -28,7 +28,9 @@ def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:
     record = records["punt_depths"]
     table = record.table.copy()
     keys = [f"{world}/{rule}" for world, rule in zip(table["world"], table["rule"], strict=True)]
-    table = table.assign(**{name: [float(record.scalars[f"{key}/{name}"]) for key in keys] for name in ("steps", "calls")})
+    table = table.assign(
+        **{name: [float(record.scalars[f"{key}/{name}"]) for key in keys] for name in ("steps", "calls")}
+    )
     figure, panels = pyplot.subplots(1, 2, figsize=(7.0, 3.3), sharey=True, sharex=True)
     for axes, (world, title) in zip(panels, TITLES.items(), strict=True):
         _generations(axes, table[table["world"] == world])
@@ -54,7 +56,7 @@ def _generations(axes: Axes, rows: DataFrame) -> None:
 
 
 def findings(table: DataFrame) -> str:
-    """Say whether PUNT with the smallest threshold reveals one generation a step, and what is left of it on fair roots."""
+    """Say whether PUNT with the smallest threshold reveals one generation a step, and what it does on fair roots."""
     smallest = table["eps"].min()
     strict = table[table["eps"] == smallest].set_index(["world", "depth"])
     leaning = strict.loc["leaning root"]
@@ -62,6 +64,7 @@ def findings(table: DataFrame) -> str:
     fair = strict.loc["fair root", "place"]
     said = "exactly one generation a step" if generations else "generations that overlap"
     return (
-        f"Where the root prefers a symbol, PUNT with a threshold of {smallest:g} nats reveals {said}. Where all symbols "
-        f"are alike, its root comes after {fair.iloc[0]:.0%} of the tokens on average, its leaves after {fair.iloc[-1]:.0%}."
+        f"Where the root prefers a symbol, PUNT with a threshold of {smallest:g} nats reveals {said}. Where all "
+        f"symbols are alike, its root comes after {fair.iloc[0]:.0%} of the tokens on average, its leaves after "
+        f"{fair.iloc[-1]:.0%}."
     )

@@ -69,6 +69,6 @@ def findings(table: DataFrame) -> str:
     binary, ordered = shares["binary"], shares["in-order"]
     world, eps = binary.idxmax()
     return (
-        f"With binary-coded tests up to {binary.max():.0%} of the tokens exceed the threshold ({world}, threshold {eps:g} "
-        f"nats); with in-order tests the share is {ordered.max():.0%}."
+        f"With binary-coded tests up to {binary.max():.0%} of the tokens exceed the threshold ({world}, threshold "
+        f"{eps:g} nats); with in-order tests the share is {ordered.max():.0%}."
     )

@@ -74,7 +74,7 @@ def _labels(axes: Axes, columns: int, numbers: list[int]) -> None:
         axes.text(-0.15, row + 0.5, name, ha="right", va="center", fontsize=8)
     for column in range(columns):
         axes.text(column + 0.5, -0.12, f"{column + 1}", ha="center", va="bottom", fontsize=8, color="0.35")
-    axes.set(xlim=(-3.1, columns), ylim=(len(names), -0.45))
+    axes.set(xlim=(-3.1, columns), ylim=(len(names), -0.45), xticks=[], yticks=[])
     axes.set_axis_off()
 
 
@@ -85,5 +85,7 @@ def findings(table: DataFrame) -> str:
     kept = int(last["role"].isin(["anchor", "kept"]).sum())
     asked = int(tests[tests["moved"].notna()]["round"].nunique())
     dropped = tests[tests["role"] == "dropped"]
-    named = ", ".join(f"position {row.position + 1} in round {row.round} ({row.moved:.3f})" for row in dropped.itertuples())
+    named = ", ".join(
+        f"position {row.position + 1} in round {row.round} ({row.moved:.3f})" for row in dropped.itertuples()
+    )
     return f"The step reveals {kept} of {len(last)} tokens with {1 + asked} calls; dropped are {named}."

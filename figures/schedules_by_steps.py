@@ -106,7 +106,7 @@ def _measure(task: str, column: str) -> str:
 
 def _wide(rows: DataFrame, column: str) -> np.ndarray:
     """Return a column with one row a seed and one column an item."""
-    return rows.set_index(["seed", "item"])[column].unstack("item").to_numpy()
+    return np.asarray(rows.set_index(["seed", "item"])[column].unstack("item"))
 
 
 def _panel(axes: Axes, rows: DataFrame) -> None:

@@ -38,13 +38,15 @@ def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:
 
 
 def _calls(axes: Axes, rows: DataFrame, steps: float) -> None:
-    axes.axhline(steps, color="0.6", linewidth=3, alpha=0.6, linestyle="-", zorder=1, label=f"one by one: {steps:g} calls")
+    axes.axhline(
+        steps, color="0.6", linewidth=3, alpha=0.6, linestyle="-", zorder=1, label=f"one by one: {steps:g} calls"
+    )
     windows = sorted(rows["window"].unique())
     for (noise_in, window), mine in rows.groupby(["noise_in", "window"]):
         look = LAST if noise_in == "last" else LOOKS[windows.index(window) % len(LOOKS)]
         name = f"window {window}" + (", noise in the last sweep alone" if noise_in == "last" else "")
-        axes.errorbar(mine["sweeps"], mine["calls"], mine["calls_error"], linewidth=1.2, markersize=4, capsize=2, label=name,
-                      **look)  # fmt: skip
+        axes.errorbar(mine["sweeps"], mine["calls"], mine["calls_error"], linewidth=1.2, markersize=4, capsize=2,
+                      label=name, **look)  # fmt: skip
     axes.set(xlabel="sweeps before a verification", yscale="log")
     axes.set_xticks(sorted(rows["sweeps"].unique()))
     plain_ticks(axes.yaxis, TICKS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from unmasked.options import Measure
 
 ANTIBERTY = "antiberty"
 """The name by which the pretrained model of the extra `pretrained` is asked for."""
-LETTERS = (".txt", ".fasta", ".fa")
+LETTERS = (".txt", ".fasta", ".fa", ".faa")
 NUMBERS = (".npy", ".csv")
 
 
@@ -52,8 +53,9 @@ def model_at(command: Measure) -> tuple[Any, Any]:
 
         tokenizer = saved_tokenizer(folder)
         network = masked_lm(
-            folder, tokenizer=tokenizer, mask_id=command.mask_id, forbidden=command.forbidden, device=command.device
-        )
+            folder, tokenizer=tokenizer, mask_id=command.mask_id, forbidden=command.forbidden, device=command.device,
+            before=command.before, after=command.after,
+        )  # fmt: skip
         return network, _Reader(network.vocabulary, tokenizer)
     if ":" not in command.model:
         raise InvalidInput(
@@ -75,7 +77,11 @@ class _Reader:
             return self.vocabulary.states(line)
         if self.tokenizer is None:
             raise InvalidInput("text beside a model without a tokenizer; give its ids, as .npy or .csv")
-        return self.vocabulary.states(self.tokenizer(line, add_special_tokens=False)["input_ids"])
+        ids = self.tokenizer(line, add_special_tokens=False)["input_ids"]
+        unknown = getattr(self.tokenizer, "unk_token_id", None)
+        if unknown is not None and unknown in ids:
+            raise InvalidInput(f"{line[:30]!r} holds what the tokenizer does not know ({self.tokenizer.unk_token})")
+        return self.vocabulary.states(ids)
 
 
 def read(path: Path, reader: Any) -> list[Any]:
@@ -85,33 +91,52 @@ def read(path: Path, reader: Any) -> list[Any]:
     """
     if not path.is_file():
         raise InvalidInput(f"there is no file {path}; expected sequences as {', '.join((*LETTERS, *NUMBERS))}")
-    if path.suffix in LETTERS:
+    suffix = path.suffix.lower()
+    if suffix in LETTERS:
         if reader is None:
             raise InvalidInput(f"{path} holds text; a denoiser of your own takes tokens 0..d-1: give .npy or .csv")
-        lines = _fasta(path) if path.suffix != ".txt" else [line.strip() for line in path.read_text().splitlines()]
+        lines = _fasta(path) if suffix != ".txt" else [line.strip() for line in _text(path)]
         rows: list[Any] = [line for line in lines if line]
-    elif path.suffix in NUMBERS:
+    elif suffix in NUMBERS:
         rows = list(_numbers(path))
     else:
         raise InvalidInput(f"{path}; expected sequences as {', '.join((*LETTERS, *NUMBERS))}")
     if not rows:
         raise InvalidInput(f"{path} holds no sequences")
-    return rows if reader is None else [reader(row) for row in rows]
+    return rows if reader is None else [_read(reader, row, number + 1) for number, row in enumerate(rows)]
+
+
+def _read(reader: Any, row: Any, number: int) -> Any:
+    """Return the tokens of one sequence; what is wrong with it is said with its number."""
+    try:
+        return reader(row)
+    except InvalidInput as error:
+        raise InvalidInput(f"sequence {number}: {error}") from error
+
+
+def _text(path: Path) -> list[str]:
+    try:
+        return path.read_text().splitlines()
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{path} is no text in UTF-8 ({error.reason} at byte {error.start})") from error
 
 
 def _numbers(path: Path) -> Any:
     try:
-        if path.suffix == ".npy":
-            return np.load(path, allow_pickle=False)
-        return [[int(cell) for cell in line.split(",")] for line in path.read_text().splitlines() if line.strip()]
-    except ValueError as error:
+        if path.suffix.lower() == ".npy":
+            rows = np.load(path, allow_pickle=False)
+            if rows.ndim != 2 or rows.dtype.kind not in "iu":
+                raise InvalidInput(f"{path} holds {rows.dtype} of shape {rows.shape}; expected rows of whole numbers")
+            return rows.astype(np.int64)
+        return [[int(cell) for cell in line.split(",")] for line in _text(path) if line.strip()]
+    except (ValueError, EOFError) as error:
         raise InvalidInput(f"{path} is no table of whole numbers ({error})") from error
 
 
 def _fasta(path: Path) -> list[str]:
     """Return the sequences of a FASTA file, their lines joined."""
     chains: list[list[str]] = []
-    for line in path.read_text().splitlines():
+    for line in _text(path):
         if line.startswith(">"):
             chains.append([])
         elif line.strip():
@@ -122,4 +147,6 @@ def _fasta(path: Path) -> list[str]:
 
 
 def _called(model: str) -> str:
-    return Path(model.rpartition(":")[2] or model).name
+    """Return a folder's name for a model: its own, and a mark of where it lies, as many are called alike."""
+    mark = hashlib.sha256(str(Path(model).resolve()).encode()).hexdigest()[:6]
+    return f"{Path(model.rpartition(':')[2] or model).name}-{mark}"

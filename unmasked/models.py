@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from synthetic.judging import counted
 from synthetic.measuring.report import Report
 from synthetic.measuring.runs import measure
 from synthetic.measuring.scores import Plan
@@ -15,10 +17,19 @@ from synthetic.progress import reporter
 from theory.denoisers import denoiser as as_denoiser
 from theory.errors import InvalidInput
 from theory.files import make_folder, write_atomically
+from theory.showing import brief
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+LEGEND = (
+    "Log-likelihoods and costs are in nats a sequence, with 95 % intervals over the sequences. A path is the order in "
+    "which a rule would reveal a given sequence, and its log-likelihood is exactly that of the sampler with this rule. "
+    "EB, the entropy-bounded rule, reveals the longest prefix of positions by rising entropy whose entropies but the "
+    "largest sum to at most its budget (nats); that sum bounds what revealing them together costs, on average over the "
+    "model's own law. Confidence is the largest probability of a position, margin its distance from the second. The "
+    "computed schedule is the best grid of its steps for the model's cross-entropies on the other half of sequences."
+)
 RECORD, PAGE, SUMMARY = "report.json", "page.png", "report.md"
 
 
@@ -36,7 +47,8 @@ def measure_model(
     """Measure a masked model on sequences; a report with sentences, tables, a figure page and a JSON record.
 
     `model` is a denoiser, as `um.denoiser` and `um.adapters.masked_lm` make them, or a world. `tokens` are complete
-    sequences of tokens 0..d-1, an array or a list of several lengths; without them the model's own `samples` of that
+    sequences of tokens 0..d-1, an array or a list of several lengths (`model.vocabulary.states(ids)` makes them of the
+    ids of a model of transformers); without them the model's own `samples` of that
     `length` are taken, drawn one token a step in a random order. `prompts` says which tokens are given: the number of
     first ones, for all or for each, or a Boolean for each token. Other arguments are those of the plan: `draws` masks a
     sequence, the number of sequences that are `scored` along orders and by rules, `sizes` and `budgets` of the rules,
@@ -49,7 +61,7 @@ def measure_model(
     >>> report.spread.mean                                     # conditionals of one law agree in all orders
     0.0
     """
-    denoiser = as_denoiser(model)
+    denoiser = _denoiser(model)
     settings = _plan(plan)
     data = _sequences(denoiser, tokens, prompts, samples, length, settings.seed)
     folder = None if out is None else Path(out)
@@ -88,7 +100,15 @@ def write(report: Report, folder: Path) -> None:
 
 def summary(report: Report) -> str:
     """Return sentences and tables as Markdown."""
-    lines = [f"# {report.name}", "", f"Measured on {report.sequences} sequences.", ""]
+    settings = ", ".join(f"{name} {value}" for name, value in dataclasses.asdict(report.plan).items())
+    lines = [
+        f"# {report.name}",
+        "",
+        f"Measured on {counted(report.sequences, 'sequence')}; {settings}.",
+        "",
+        LEGEND,
+        "",
+    ]
     lines += [f"- {said}" for said in report.sentences]
     for name, table in report.tables.items():
         lines += ["", f"## {name.replace('_', ' ')}", "", *_markdown(table)]
@@ -102,9 +122,14 @@ def _markdown(table: Any) -> list[str]:
     return header + [f"| {' | '.join(shown(value) for value in row)} |" for row in table.itertuples(index=False)]
 
 
-def _plan(settings: dict[str, Any]) -> Plan:
-    import dataclasses
+def _denoiser(model: Any) -> Any:
+    if isinstance(model, str | Path) or hasattr(model, "config"):
+        kind = "a folder" if isinstance(model, str | Path) else "a model of transformers"
+        raise InvalidInput(f"{brief(model)} is {kind}; make a denoiser of it: um.adapters.masked_lm(...)")
+    return as_denoiser(model)
 
+
+def _plan(settings: dict[str, Any]) -> Plan:
     from theory.errors import unknown
 
     known = [field.name for field in dataclasses.fields(Plan)]
@@ -120,6 +145,8 @@ def _sequences(denoiser: Any, tokens: Any, prompts: Any, samples: int, length: i
             raise InvalidInput(f"{samples} samples beside sequences; give one of the two")
         return tokens if isinstance(tokens, Sequences) else sequences(tokens, denoiser.d, prompts)
     n = length or denoiser.n
+    if samples < 0 or (length is not None and length < 1):
+        raise InvalidInput(f"{samples} samples of length {length}; expected positive numbers")
     if not samples or n is None:
         raise InvalidInput("no sequences; give tokens, or samples=COUNT of the model's own with their length")
     import torch

@@ -117,11 +117,15 @@ class Measure:
     draws: int = 32
     """Random masks a sequence, for the NELBO and the schedules."""
     scored: int = 24
-    """How many sequences are scored along orders and by rules, which takes most of the time."""
+    """How many sequences, the first ones, are scored along orders and by rules, which takes most of the time."""
     mask_id: int | None = None
     """The id of the mask, where the model's tokenizer does not say it."""
     forbidden: tuple[int, ...] = ()
     """Ids of tokens that no sequence has."""
+    before: tuple[int, ...] | None = None
+    """Ids that stand before every sequence, where the tokenizer does not say them."""
+    after: tuple[int, ...] | None = None
+    """Ids that stand behind every sequence."""
     seed: int = 0
     """Of the masks and random orders."""
     out: Path | None = None

@@ -81,12 +81,13 @@ def _vocabulary(
     if mask is None:
         raise InvalidInput("the model's tokenizer names no mask token; give mask_id")
     special = set(getattr(tokenizer, "all_special_ids", ())) | {mask}
-    tokens = [v for v in range(size) if v not in special] if allowed is None else list(allowed)
+    known = size if tokenizer is None else min(size, len(tokenizer))  # ids beyond are padding of the weights
+    tokens = [v for v in range(known) if v not in special] if allowed is None else list(allowed)
     tokens = [v for v in tokens if v not in set(forbidden)]
     outside = [v for v in (*tokens, mask, *forbidden) if not 0 <= v < size]
     if outside:
         raise InvalidInput(f"id {outside[0]} is outside the model's vocabulary of {size}")
-    marks = _marks(tokenizer)
+    marks = _marks(tokenizer) if before is None or after is None else ((), ())
     return Vocabulary(
         tuple(tokens),
         int(mask),
@@ -96,13 +97,19 @@ def _vocabulary(
 
 
 def _marks(tokenizer: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Return what a tokenizer puts before and after a sequence, seen on a text of one letter."""
+    """Return what a tokenizer puts before and after a sequence, seen on a text of one letter or word."""
     if tokenizer is None:
         return (), ()
-    encoded = tokenizer("A", return_special_tokens_mask=True)
-    ids, added = list(encoded["input_ids"]), list(encoded["special_tokens_mask"])
-    first, last = added.index(0), len(added) - added[::-1].index(0)
-    return tuple(ids[:first]), tuple(ids[last:])
+    for text in ("A", "a", "0", "the"):
+        try:
+            encoded = tokenizer(text, return_special_tokens_mask=True)
+        except Exception:  # a tokenizer without this letter and without a token for unknown ones
+            continue
+        ids, added = list(encoded["input_ids"]), list(encoded["special_tokens_mask"])
+        if 0 in added:
+            first, last = added.index(0), len(added) - added[::-1].index(0)
+            return tuple(ids[:first]), tuple(ids[last:])
+    raise InvalidInput("the tokenizer knows none of A, a, 0, the; give the marks before and after a sequence as ids")
 
 
 def _longest(network: Any, vocabulary: Vocabulary) -> int | None:
@@ -124,10 +131,17 @@ def _loaded(folder: Path) -> Any:
         raise InvalidInput(f"{folder} has no config.json; expected a folder that save_pretrained wrote")
     try:
         with _quietly():
-            return AutoModelForMaskedLM.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
+            model, info = AutoModelForMaskedLM.from_pretrained(
+                folder, local_files_only=True, trust_remote_code=False, output_loading_info=True
+            )
+    except Exception as error:  # of safetensors, of a broken configuration, of a model that wants its own code
         reason = str(error).strip().splitlines()[0]
         raise InvalidInput(f"{folder} does not load as a masked language model: {reason}") from error
+    if absent := sorted(info["missing_keys"]):
+        raise InvalidInput(
+            f"{folder} holds no weights for {absent[0]}; expected a model saved with its head for tokens"
+        )
+    return model
 
 
 @contextlib.contextmanager

@@ -1,9 +1,9 @@
 """The schedules of Theorem 9, built from TC or from DTC alone, beside the provably best sizes (arXiv 2511.04647).
 
 Table: world, n, method ("best sizes", "from TC" or "from DTC"), zeta (the construction's parameter, 0 for the best
-sizes), steps K, error E(s) (nats; the path KL), guarantee (nats: what Theorem 9 promises, TC / (zeta - 1) or DTC / (zeta
-- 1); nan for the best sizes). A construction that would need more than n steps reveals tokens one by one, without error.
-Scalars: TC and DTC of every world, in nats.
+sizes), steps K, error E(s) (nats; the path KL), guarantee (nats: what Theorem 9 promises, TC / (zeta - 1) or DTC /
+(zeta - 1); nan for the best sizes). A construction that would need more than n steps reveals tokens one by one, without
+error. Scalars: TC and DTC of every world, in nats.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     from theory.unmasking.curves import dual_total, total
 
     rows: list[dict[str, Any]] = []
-    scalars = {}
+    scalars: dict[str, float] = {}
     for world in progress.track(config.worlds, "worlds"):
         curve = information_curve(config, world)
         rows += [{"world": world, "n": len(curve), **row} for row in schedules(curve, config)]

@@ -74,8 +74,8 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     scalars: dict[str, float] = {}
     for name in progress.track(config.worlds, "worlds"):
         world = table_of(chosen(config.worlds, name, small))
-        denoisers = [("exact", 0, world), *(("perturbed", k, perturbed(world, config.noise, generator))
-                                            for k in range(config.draws))]  # fmt: skip
+        denoisers: list[tuple[str, int, Denoiser]] = [("exact", 0, world)]
+        denoisers += [("perturbed", k, perturbed(world, config.noise, generator)) for k in range(config.draws)]
         mine = []
         for label, draw, denoiser in denoisers:
             base = {"world": name, "n": world.n, "denoiser": label, "draw": draw}

@@ -42,9 +42,9 @@ class Config:
     sources: tuple[str, ...] = (GERMLINE, OWN, TRAINED, EXACT)
     tasks: tuple[str, ...] = ("chain",)
     seeds: tuple[int, ...] = (0,)
-    items: int = 48
-    own: int = 16
-    scored: int = 12
+    items: int = 32
+    own: int = 8
+    scored: int = 10
     draws: int = 32
     orders: int = 2
     sizes: tuple[int, ...] = (2, 4, 8, 16)

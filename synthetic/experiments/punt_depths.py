@@ -3,7 +3,8 @@
 Table: world, rule, eps (PUNT's threshold in nats, nan for the others), depth (of the node, 0 for the root), nodes (of
 this depth), step (mean over sequences and nodes of the step at which a node is revealed, from 1), place (mean share of
 the tokens revealed in earlier steps, plus half of those of its own step), low and high (95 % interval of the place over
-numberings of the nodes, each with sequences of its own). Scalars per world and rule: steps and calls (means a sequence).
+numberings of the nodes, each with sequences of its own). Scalars per world and rule: steps and calls (means a
+sequence).
 """
 
 from __future__ import annotations

@@ -1,11 +1,12 @@
 """How much each token of a PUNT step depends on the others, by the number of revealed tokens (arXiv 2510.21961).
 
 Table: world, tests ("binary" or "in-order"), eps (nats), revealed (tokens known at the start of a step), chance (that a
-path comes by such a state), several (share of the tokens kept at such states that are not the first of their step), q05,
-median, q95 and over. Delta of a kept token is KL(p_i || p_i(. | tokens kept at smaller ranks)) in nats; its quantiles
-are over all kept tokens but the first of a step, whose delta is 0, over all states with so many tokens revealed and
-all candidates, weighted by their probabilities, nan where a step keeps a single token; over is the share above eps.
-Scalars: over all steps, the share of these tokens whose delta is above eps ("over"), per world, tests and eps.
+path comes by such a state), several (share of the tokens kept at such states that are not the first of their step),
+q05, median, q95 and over. Delta of a kept token is KL(p_i || p_i(. | tokens kept at smaller ranks)) in nats; its
+quantiles are over all kept tokens but the first of a step, whose delta is 0, over all states with so many tokens
+revealed and all candidates, weighted by their probabilities, nan where a step keeps a single token; over is the share
+above eps. Scalars: over all steps, the share of these tokens whose delta is above eps ("over"), per world, tests and
+eps.
 """
 
 from __future__ import annotations
@@ -79,12 +80,10 @@ def world(config: Config, name: str) -> World:
 
 
 def deltas(rule: Punt, law: World) -> Iterator[tuple[int, float, Tensor, Tensor, float]]:
-    """Yield for every number of revealed tokens: chance, the deltas of the later kept tokens, their weights, and all kept.
+    """Yield for every number of revealed tokens: chance, the deltas of later kept tokens, their weights, all kept.
 
     A weight is the probability of the state times that of the candidates.
     """
-    import torch
-
     from theory.unmasking.rules.punt import candidates, ranks, token_errors
     from theory.unmasking.walks import walk
     from theory.worlds import states

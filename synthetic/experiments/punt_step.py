@@ -73,8 +73,6 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
 
 def rounds(world: Any, z: Tensor, y: Tensor, rank: Tensor, eps: float) -> list[dict[str, Any]]:
     """Return a row for every masked position in every round, the highest bit of the ranks first."""
-    import torch
-
     from theory.tolerance import meets
     from theory.unmasking.rules.punt import influence
 
@@ -86,7 +84,7 @@ def rounds(world: Any, z: Tensor, y: Tensor, rank: Tensor, eps: float) -> list[d
         shown = z.clone()
         shown[0, anchors] = y[0, anchors]
         moved = influence(world(z), world(shown))[0].clamp(min=0)
-        passed = meets(moved, torch.tensor(eps, dtype=moved.dtype))
+        passed = meets(moved, eps)
         for i in masked:
             tested = i in left and i not in anchors
             role = ("kept" if passed[i] else "dropped") if tested else "anchor" if i in left else "out"
@@ -98,7 +96,7 @@ def rounds(world: Any, z: Tensor, y: Tensor, rank: Tensor, eps: float) -> list[d
 
 
 def dependence(world: Any, z: Tensor, block: Tensor) -> float:
-    """Return the total correlation of a block of masked positions given the clues, from all of its fillings, in nats."""
+    """Return the total correlation of masked positions given the clues, from all of their fillings, in nats."""
     import torch
 
     from theory.worlds import states

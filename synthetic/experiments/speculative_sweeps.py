@@ -2,8 +2,8 @@
 
 Table: dimension (copies of the target), window L, noise_in ("every" sweep, or the "last" alone), sweeps (before each
 verification), rounds, calls (sequential: sweeps and verifications a chain), acceptance (share of all steps on which the
-draft was kept), expected (the mean of 2 Phi(-delta / 2) over all steps), and the half-widths of 95 % intervals for means
-over paths: rounds_error, calls_error, acceptance_error. Scalars: steps N, and paths by dimension.
+draft was kept), expected (the mean of 2 Phi(-delta / 2) over all steps), and the half-widths of 95 % intervals for
+means over paths: rounds_error, calls_error, acceptance_error. Scalars: steps N, and paths by dimension.
 """
 
 from __future__ import annotations
@@ -42,7 +42,9 @@ class Config:
 PRESETS = {
     "smoke": Config(20, ((1, 100), (8, 40)), (5, 20), (5,), (1, 2, 4)),
     "laptop": Config(),
-    "gpu": Config(200, ((1, 10_000), (16, 2000), (64, 1000), (256, 400)), (5, 20, 50, 200), (20,), (1, 2, 3, 4, 6, 8, 12)),
+    "gpu": Config(
+        200, ((1, 10_000), (16, 2000), (64, 1000), (256, 400)), (5, 20, 50, 200), (20,), (1, 2, 3, 4, 6, 8, 12)
+    ),
 }
 
 

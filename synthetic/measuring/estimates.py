@@ -6,6 +6,7 @@ Sequences are taken as an independent sample; every number is a mean over them w
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from collections.abc import Mapping
@@ -18,6 +19,8 @@ from numpy import ndarray
 from synthetic.intervals import Estimate, of_seeds
 from synthetic.measuring.scores import REPLICATES
 
+MANY = 20
+"""Sequences from which the skewness of their numbers is estimated."""
 BINS = 10
 """Equal parts of the share of revealed tokens in which cross-entropies are averaged."""
 NOISE_SHARE = 0.1
@@ -25,14 +28,23 @@ NOISE_SHARE = 0.1
 
 
 def estimate(values: Float[ndarray, " items"]) -> Estimate:
-    """Return the mean over sequences with its interval; there is none where there is a single sequence."""
-    return of_seeds(np.asarray(values, dtype=float))
+    """Return the mean over sequences with its interval; there is none where there is a single sequence.
+
+    Of fewer than `MANY` sequences the skewness is not known well enough to shift the interval by it.
+    """
+    each = of_seeds(np.asarray(values, dtype=float))
+    return each if len(values) >= MANY else dataclasses.replace(each, skewness=0.0)
 
 
-def columns_of(values: Float[ndarray, " items"]) -> dict[str, float]:
-    """Return mean and interval as columns of a table."""
-    each = estimate(values)
-    return {"mean": float(each.mean), "low": float(each.low), "high": float(each.high), "sequences": len(values)}
+def columns_of(
+    values: Float[ndarray, " items"], name: str = "", least: float = -math.inf, most: float = math.inf
+) -> dict[str, float]:
+    """Return mean and interval as columns of a table, the interval cut to the numbers that the quantity can be."""
+    each, prefix = estimate(values), f"{name}_" if name else ""
+    ends = {"low": max(float(each.low), least), "high": min(float(each.high), most)}
+    if len(values) < 2:
+        ends = {"low": -math.inf, "high": math.inf}
+    return {name or "mean": float(each.mean), **{f"{prefix}{end}": value for end, value in ends.items()}}
 
 
 def draws_of(rows: pd.DataFrame) -> pd.DataFrame:
@@ -74,8 +86,8 @@ def likelihood(rows: pd.DataFrame) -> pd.DataFrame:
     noise = mask_noise(rows)
     table = pd.DataFrame(
         [
-            {"quantity": "NELBO of a sequence", **columns_of(values)},
-            {"quantity": "NELBO of a token", **columns_of(values / tokens)},
+            {"quantity": "NELBO of a sequence", **columns_of(values, least=0.0), "sequences": len(values)},
+            {"quantity": "NELBO of a token", **columns_of(values / tokens, least=0.0), "sequences": len(values)},
         ]
     )
     between = max(float(np.var(values, ddof=1)) - noise, 0.0) if len(values) > 1 else math.nan
@@ -94,9 +106,10 @@ def cross_entropies(rows: pd.DataFrame) -> pd.DataFrame:
     part = np.minimum((revealed * BINS).astype(int), BINS - 1)
     cells = drawn.assign(part=np.where(drawn.kind == "draw", part, -1), revealed=revealed)
     table = []
-    for number, cell in cells.groupby("part"):
+    for _, cell in cells.groupby("part"):
         values = cell.groupby("item").value.mean().to_numpy()
-        table.append({"revealed": float(cell.revealed.mean()), "part": int(number), **columns_of(values)})
+        row = {"revealed": float(cell.revealed.mean()), **columns_of(values, least=0.0), "sequences": len(values)}
+        table.append(row)
     return pd.DataFrame(table)
 
 
@@ -108,13 +121,14 @@ def orders(rows: pd.DataFrame) -> pd.DataFrame:
     values = chosen.groupby(["item", "name"]).value.mean().unstack()
     table = []
     for name in [name for name in ORDERS if name in values]:
-        gain = estimate((values[name] - values["random"]).to_numpy()) if "random" in values else None
-        more = (math.nan,) * 3 if gain is None else (float(gain.mean), float(gain.low), float(gain.high))
-        row = {"order": name, **columns_of(values[name].to_numpy())}
-        table.append(row | dict(zip(("gain", "gain_low", "gain_high"), more, strict=True)))
+        own = values[name].to_numpy()
+        gain = own - values["random"].to_numpy() if "random" in values else np.full(len(own), math.nan)
+        more = columns_of(gain, "gain") if "random" in values else dict.fromkeys(GAIN, math.nan)
+        table.append({"order": name, **columns_of(own, most=0.0), "sequences": len(own), **more})
     return pd.DataFrame(table)
 
 
+GAIN = ("gain", "gain_low", "gain_high")
 ORDERS = ("random", "left to right", "confidence", "margin", "entropy")
 
 
@@ -146,12 +160,9 @@ def entropy_bounds(rows: pd.DataFrame) -> pd.DataFrame:
         bound, divided = wide["bound"].loc[path.index], wide["one by one"].loc[path.index]
         cost = (divided.value - path.value).to_numpy()
         row = {"budget": float(budget), "calls": float(path.calls.mean())}
-        for name, values in (
-            ("saved", 1 - (path.calls / path.free).to_numpy()), ("bound", bound.value.to_numpy()), ("cost", cost),
-            ("slack", bound.value.to_numpy() - cost),
-        ):  # fmt: skip
-            each = estimate(values)
-            row |= {name: float(each.mean), f"{name}_low": float(each.low), f"{name}_high": float(each.high)}
+        row |= columns_of(1 - (path.calls / path.free).to_numpy(), "saved", 0.0, 1.0)
+        row |= columns_of(bound.value.to_numpy(), "bound", 0.0) | columns_of(cost, "cost")
+        row |= columns_of(bound.value.to_numpy() - cost, "slack")
         table.append(row | {"sequences": len(path)})
     return pd.DataFrame(table)
 
@@ -187,28 +198,39 @@ def paths(rows: pd.DataFrame) -> Mapping[tuple[str, float], pd.DataFrame]:
 
 
 def equal_calls(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return, at numbers of calls that all families reach, each family's log-likelihood above the best other family's.
+    """Return, at a half, a quarter and an eighth of a call for each token, what each family of rules that can make so
+    few calls loses against its own one token a step, and by how much it is above the best other family.
 
     Between two parameters of a family the sampler is meant that takes either at random, so that its mean calls are the
     wanted ones: its log-likelihood is at least the mean of the two, which is what is listed.
     """
-    listed = paths(rows)
-    if not listed:
-        return pd.DataFrame(columns=["calls", "family", "log_likelihood", "rival", "above", "low", "high"])
     reach: dict[str, list[tuple[float, ndarray]]] = {}
-    for (family, _), each in listed.items():
+    for (family, _), each in paths(rows).items():
         reach.setdefault(family, []).append((float(each.calls.mean()), each.value.to_numpy()))
-    least = max(min(calls for calls, _ in points) for points in reach.values())
-    most = min(max(calls for calls, _ in points) for points in reach.values())
+    most = min((max(calls for calls, _ in points) for points in reach.values()), default=0.0)
     table = []
-    for calls in np.geomspace(most, least, 5)[1:]:
-        values = {family: _at(points, float(calls)) for family, points in reach.items()}
+    for share in SHARES:
+        calls = most * share
+        able = {family: points for family, points in reach.items() if min(c for c, _ in points) <= calls}
+        values = {family: _at(points, calls) for family, points in able.items()}
         for family, own in values.items():
-            rival = max((name for name in values if name != family), key=lambda name: values[name].mean())
-            each = estimate(own - values[rival])
-            row = {"calls": float(calls), "family": family, "log_likelihood": float(own.mean()), "rival": rival}
-            table.append(row | {"above": float(each.mean), "low": float(each.low), "high": float(each.high)})
-    return pd.DataFrame(table)
+            single = max(able[family], key=lambda point: point[0])[1]
+            row = {"share": share, "calls": calls, "family": family, "log_likelihood": float(own.mean())}
+            row |= columns_of(single - own, "loss")
+            rivals = [name for name in values if name != family]
+            if rivals:
+                rival = max(rivals, key=lambda name: values[name].mean())
+                row |= {"rival": rival, **columns_of(own - values[rival], "above")}
+            else:
+                row |= {"rival": "", **dict.fromkeys(("above", "above_low", "above_high"), math.nan)}
+            table.append(row)
+    names = ["share", "calls", "family", "log_likelihood", "loss", "loss_low", "loss_high", "rival", "above",
+             "above_low", "above_high"]  # fmt: skip
+    return pd.DataFrame(table, columns=names)
+
+
+SHARES = (0.5, 0.25, 0.125)
+"""Calls a token at which rules are compared."""
 
 
 def _at(points: list[tuple[float, ndarray]], calls: float) -> Float[ndarray, " items"]:
@@ -226,5 +248,6 @@ def acceptance(rows: pd.DataFrame) -> pd.DataFrame:
     chosen = rows[rows.kind == "accepted"]
     table = []
     for place, each in chosen.groupby("parameter"):
-        table.append({"place": int(place) + 1, **columns_of(each.groupby("item").value.mean().to_numpy())})
+        values = each.groupby("item").value.mean().to_numpy()
+        table.append({"place": int(place) + 1, **columns_of(values, "", 0.0, 1.0), "sequences": len(values)})
     return pd.DataFrame(table, columns=["place", "mean", "low", "high", "sequences"])

@@ -18,7 +18,8 @@ from scipy import stats
 from scipy.interpolate import PchipInterpolator
 from scipy.optimize import isotonic_regression
 
-from synthetic.measuring.estimates import draws_of, estimate
+from synthetic.measuring.estimates import columns_of, draws_of
+from theory.errors import InvalidInput
 from theory.schedules import LINEAR, SQUARED_SINE
 from theory.unmasking.beta_fit import best_beta
 from theory.unmasking.optimal import optimal_grid
@@ -39,10 +40,8 @@ def schedules(rows: pd.DataFrame, steps: tuple[int, ...] = STEPS) -> pd.DataFram
     table = []
     for count, costs in _costs_by_steps(rows, steps).items():
         for name, values in costs.items():
-            each, excess = estimate(values), estimate(values - costs["computed"])
-            row = {"steps": count, "schedule": name, "mean": float(each.mean), "low": float(each.low)}
-            row |= {"high": float(each.high), "excess": float(excess.mean), "excess_low": float(excess.low)}
-            table.append(row | {"excess_high": float(excess.high)})
+            row = {"steps": count, "schedule": name, **columns_of(values)}
+            table.append(row | columns_of(values - costs["computed"], "excess"))
     columns = ["steps", "schedule", "mean", "low", "high", "excess", "excess_low", "excess_high"]
     return pd.DataFrame(table, columns=columns)
 
@@ -71,7 +70,12 @@ def _costs_by_steps(rows: pd.DataFrame, steps: tuple[int, ...]) -> dict[int, dic
 
 
 def computed_grid(rows: pd.DataFrame, steps: int) -> Float[ndarray, " nodes"]:
-    """Return the best grid of K steps from all sequences, for use: alpha_0 = 0 to alpha_K = 1."""
+    """Return the best grid of K steps from all sequences, for use: alpha_0 = 0 to alpha_K = 1.
+
+    Raises InvalidInput for fewer than one step.
+    """
+    if steps < 1:
+        raise InvalidInput(f"{steps} steps; expected at least 1")
     return np.asarray(_grids(draws_of(rows), steps)["computed"])
 
 

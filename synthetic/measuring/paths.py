@@ -20,8 +20,8 @@ from theory.unmasking.rules.base import SetRule, ask
 from theory.unmasking.rules.proxies import token_entropy, trusted_first
 from theory.unmasking.sampling import unmask
 
-ASKED = 256
-"""States that are put to a model in one go where all of them are known beforehand."""
+ASKED, NUMBERS = 256, 2**22
+"""States, and log-probabilities, that are asked of a model in one go where all states are known beforehand."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def along(
     rank = order.argsort(-1)
     row, place = (~given).nonzero(as_tuple=True)
     total = torch.zeros(len(x), dtype=torch.float64)
-    for part in torch.arange(len(row)).split(ASKED):
+    for part in torch.arange(len(row)).split(_states(x.shape[1], denoiser.d)):
         r, i = row[part], place[part]
         shown = rank[r] < rank[r, i][:, None]
         log_p = ask(denoiser, torch.where(shown, x[r], denoiser.d))[torch.arange(len(r)), i].cpu().double()
@@ -97,6 +97,11 @@ def own_log_probabilities(
 
 def asked(denoiser: Denoiser, z: Int[Tensor, "states n"]) -> Iterator[tuple[slice, Float[Tensor, "part n d"]]]:
     """Yield a model's log-conditionals of many states in parts, on the CPU, with the states that each part covers."""
-    for first in range(0, len(z), ASKED):
-        part = slice(first, min(first + ASKED, len(z)))
+    size = _states(z.shape[1], denoiser.d)
+    for first in range(0, len(z), size):
+        part = slice(first, min(first + size, len(z)))
         yield part, ask(denoiser, z[part]).cpu()
+
+
+def _states(n: int, d: int) -> int:
+    return max(1, min(ASKED, NUMBERS // (n * d)))

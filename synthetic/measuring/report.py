@@ -18,6 +18,9 @@ from synthetic.measuring.runs import Run
 from synthetic.measuring.scores import Plan
 from theory.showing import shown
 
+NOISE_SHARE = estimates.NOISE_SHARE
+SAME = 1e-6
+"""Nats below which log-likelihoods are the same: nine digits of each number are kept."""
 TABLES = {
     "likelihood": estimates.likelihood, "cross_entropies": estimates.cross_entropies, "orders": estimates.orders,
     "schedules": grids.schedules, "entropy_bounds": estimates.entropy_bounds, "rules": estimates.rules,
@@ -72,7 +75,8 @@ class Report:
         """Return everything as one JSON value: numbers as they were measured, tables and sentences."""
         tables = {name: _columns(table, name) for name, table in self.tables.items()}
         return {
-            "model": self.name, "sequences": self.sequences, "plan": encode(asdict(self.plan), "plan"),
+            "model": self.name, "sequences": self.sequences, "outside": encode(self.run.outside, "outside"),
+            "plan": encode(asdict(self.plan), "plan"),
             "states": self.run.states, "sentences": self.sentences, "tables": tables,
             "rows": _columns(self.run.rows, "rows"),
         }  # fmt: skip
@@ -100,63 +104,84 @@ def _nats(row: Any, name: str = "") -> str:
     return f"{shown(row[name or 'mean'], 3)} nats{_interval(row[f'{prefix}low'], row[f'{prefix}high'])}"
 
 
+def _compared(row: Any, name: str, against: str) -> str:
+    """Return how far above or below something else a log-likelihood is, and whether that may be chance."""
+    mean, low, high = row[name], row[f"{name}_low"], row[f"{name}_high"]
+    side = "above" if mean >= 0 else "below"
+    if mean < 0:
+        mean, low, high = -mean, -high, -low
+    chance = ", which may be chance" if math.isfinite(low) and low <= 0 else ""
+    return f"{shown(mean, 3)} nats{_interval(low, high)} {side} {against}{chance}"
+
+
 def _likelihood(report: Report) -> Iterator[str]:
     whole, token = (row for _, row in report.tables["likelihood"].iterrows())
-    said = f"The NELBO is {_nats(whole)} a sequence, {_nats(token)} a token"
-    needed = whole["draws needed"]
+    yield f"The NELBO is {_nats(whole)} a sequence, {_nats(token)} a token."
+    needed, draws = whole["draws needed"], int(whole.draws)
     if math.isfinite(needed):
-        enough = "were enough" if needed <= whole.draws else "were too few"
-        said += (
-            f"; {int(whole.draws)} masks a sequence {enough}: with {int(needed)} their noise is a tenth of the "
-            "variance between sequences"
+        advice = "more sequences help more than more masks" if needed <= draws else f"{int(needed)} masks would help"
+        yield (
+            f"Of the spread between sequences the noise of {draws} masks each is {needed / draws * NOISE_SHARE:.0%}: "
+            f"{advice}."
         )
-    yield f"{said}."
+    if report.sequences == 1:
+        yield "There is one sequence, so there are no intervals."
+    if report.run.outside > 0:
+        yield (
+            f"The model gives {report.run.outside:.2g} of the probability at masked places to tokens that are not "
+            "allowed; it is left out and the rest renormalised."
+        )
 
 
 def _reveal(report: Report) -> Iterator[str]:
     table = report.tables["cross_entropies"].sort_values("revealed")
     first, last = table.iloc[0], table.iloc[-1]
-    yield (
-        f"A masked token costs {_nats(first)} when nothing is revealed, and {_nats(last)} when "
-        f"{last.revealed:.0%} of the tokens are."
-    )
+    if last.revealed > 0:
+        yield (
+            f"A masked token costs {_nats(first)} when nothing is revealed, and {_nats(last)} when "
+            f"{last.revealed:.0%} of the tokens are."
+        )
 
 
 def _orders(report: Report) -> Iterator[str]:
-    for _, row in report.tables["orders"].iterrows():
+    table = report.tables["orders"]
+    if len(table):
+        yield f"Orders and rules are scored on the first {int(table.sequences.iloc[0])} sequences."
+    for _, row in table.iterrows():
         if row.order == "random" or not math.isfinite(row.gain):
             continue
         name = row.order if row.order == "left to right" else f"by {row.order}"
-        if row.gain_low == row.gain_high:
+        if abs(row.gain) < SAME and row.gain_high - row.gain_low < SAME:
             yield f"One token a step {name} has the same log-likelihood as a random order."
-            continue
-        sure = "" if row.gain_low > 0 or row.gain_high < 0 else ", which may be chance"
-        more = "above" if row.gain >= 0 else "below"
-        low, high = (row.gain_low, row.gain_high) if row.gain >= 0 else (-row.gain_high, -row.gain_low)
-        size = f"{shown(abs(row.gain), 3)} nats{_interval(low, high)}"
-        yield f"One token a step {name} has a log-likelihood {size} {more} that of a random order{sure}."
+        else:
+            yield f"One token a step {name} has a log-likelihood {_compared(row, 'gain', 'that of a random order')}."
 
 
 def _spread(report: Report) -> Iterator[str]:
     each = report.spread
-    if each is not None:
-        row = {"mean": float(each.mean), "low": float(each.low), "high": float(each.high)}
-        if row["low"] == row["high"] == 0:
-            yield "All orders of a sequence have the same log-likelihood, as those of one law do."
-            return
-        yield (
-            f"The best and the worst order of a sequence differ by {_nats(row)}; the conditionals of one law agree in "
-            "all orders, so the model is at least this inconsistent."
-        )
+    if each is None:
+        return
+    if float(each.mean) < SAME:
+        yield "All orders of a sequence have the same log-likelihood, as those of one law do."
+        return
+    row = {"mean": float(each.mean), "low": max(0.0, float(each.low)), "high": float(each.high)}
+    yield (
+        f"The best and the worst order of a sequence differ by {_nats(row)}; the conditionals of one law agree in "
+        "all orders, so the model is at least this inconsistent."
+    )
 
 
 def _schedules(report: Report) -> Iterator[str]:
-    for steps, rows in report.tables["schedules"].groupby("steps"):
+    table = report.tables["schedules"]
+    if not len(table):
+        least = int(report.run.rows.free.min())
+        yield f"No schedules were compared: that takes two sequences or more, of more than {least} free tokens."
+    for steps, rows in table.groupby("steps"):
         by_name = rows.set_index("schedule")
         others = [f"{name} {_nats(by_name.loc[name], 'excess')}" for name in by_name.index if name != "computed"]
         yield (
-            f"In {steps} steps the schedule computed from this model costs {_nats(by_name.loc['computed'])} above one "
-            f"token at a time; above the computed one: {', '.join(others)}."
+            f"In {steps} steps the schedule computed from this model costs {_nats(by_name.loc['computed'])} more than "
+            f"one token at a time; what others cost above it (negative: they are better): {', '.join(others)}."
         )
 
 
@@ -169,25 +194,30 @@ def _bounds(report: Report) -> Iterator[str]:
             ", which it exceeds: the sequences are not drawn from the model's own law" if row.slack_high < 0 else ""
         )
         yield (
-            f"EB with budget {row.budget:g} saves {saved} and costs {_nats(row, 'cost')}; its entropy bound is "
-            f"{_nats(row, 'bound')}{broken}."
+            f"EB, the entropy-bounded rule, with budget {row.budget:g} saves {saved} and costs {_nats(row, 'cost')}; "
+            f"its entropy bound is {_nats(row, 'bound')}{broken}."
         )
 
 
 def _rules(report: Report) -> Iterator[str]:
-    for calls, rows in report.tables["equal_calls"].groupby("calls", sort=False):
+    for share, rows in report.tables["equal_calls"].groupby("share", sort=False):
         best = rows.loc[rows.log_likelihood.idxmax()]
-        size = f"{shown(best.above, 3)} nats{_interval(best.low, best.high)}"
-        sure = "" if best.low > 0 else ", which may be chance"
-        yield f"At {calls:.3g} calls {best.family} has the highest log-likelihood, {size} above {best.rival}{sure}."
+        said = f"At {share:g} calls a token {best.family} has the highest log-likelihood"
+        if best.rival and abs(best.above) < SAME:
+            said = f"At {share:g} calls a token all rules that make so few have about the same log-likelihood"
+        elif best.rival:
+            said += f", {_compared(best, 'above', best.rival)}"
+        yield f"{said}; it costs {_nats(best, 'loss')} against one token a step."
 
 
 def _drafts(report: Report) -> Iterator[str]:
     table = report.tables["acceptance"]
     if len(table) > 1:
         second, last = table.iloc[1], table.iloc[-1]
+        expected = float(table["mean"].cumprod().sum())
         yield (
-            f"Of tokens drafted together from left to right the second is kept with probability "
-            f"{shown(second['mean'], 3)}{_interval(second.low, second.high)}, number {last.place:.0f} with "
-            f"{shown(last['mean'], 3)}{_interval(last.low, last.high)}."
+            f"Of {len(table)} tokens drafted together from left to right, the second is kept with probability "
+            f"{shown(second['mean'], 3)}{_interval(second.low, second.high)} where the first was, the last with "
+            f"{shown(last['mean'], 3)}{_interval(last.low, last.high)} where all before it were: about "
+            f"{shown(expected, 3)} are kept in a row."
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 import warnings
 from collections.abc import Callable
@@ -60,6 +61,8 @@ class Run:
     states: int
     seconds: float
     seconds_in_model: float
+    outside: float = math.nan
+    """The mean probability of tokens that are not allowed, at masked places; nan where the model has no others."""
 
 
 def measure(
@@ -77,7 +80,13 @@ def measure(
     """
     start = time.perf_counter()
     timed = Timed(denoiser)
+    _check_lengths(denoiser, data)
     probe = _probe(timed, data)
+    again = _probe(timed, data)
+    if any(abs(a - b) > CLOSE for a, b in zip(probe, again, strict=True)):
+        raise InvalidInput(
+            "the model answers differently when asked twice; switch its dropout off, as model.eval() does"
+        )
     if folder is not None:
         make_folder(folder)
         _claim(folder, _header(denoiser, data, plan, probe))
@@ -97,7 +106,29 @@ def measure(
             write_atomically(_part(folder, members), seal(payload))
     rows = [row for part in kept.values() if part is not None for row in part["rows"]]
     table = pd.DataFrame(sorted(rows, key=lambda row: row[0]), columns=list(COLUMNS))
-    return Run(table, states, time.perf_counter() - start, timed.seconds)
+    return Run(table, states, time.perf_counter() - start, timed.seconds, _outside(denoiser, data))
+
+
+def _check_lengths(denoiser: Denoiser, data: Sequences) -> None:
+    most, n = getattr(denoiser, "longest", None), getattr(denoiser, "n", None)
+    for number, tokens in enumerate(data.tokens):
+        if most is not None and len(tokens) > most:
+            raise InvalidInput(f"sequence {number} has {len(tokens)} tokens; the model takes at most {most}")
+        if n is not None and len(tokens) != n:
+            raise InvalidInput(f"sequence {number} has {len(tokens)} tokens; the model takes sequences of {n}")
+
+
+def _outside(denoiser: Denoiser, data: Sequences) -> float:
+    """Return the mean probability of tokens that are not allowed, on some sequences with every other token masked."""
+    measured = getattr(denoiser, "outside", None)
+    if measured is None:
+        return math.nan
+    masses = []
+    for tokens in data.tokens[:PROBED]:
+        z = tokens.clone()
+        z[::2] = data.d
+        masses.append(float(measured(z[None])[0][z == data.d].mean()))
+    return sum(masses) / len(masses)
 
 
 def _probe(denoiser: Denoiser, data: Sequences) -> list[float]:
@@ -130,14 +161,24 @@ def _claim(folder: Path, header: dict[str, Any]) -> None:
         before = unseal(path.read_bytes(), "measurement")
     except Damage as damage:
         raise InvalidInput(f"{path} is damaged ({damage}); name another folder, or remove this one") from damage
-    changed = [name for name in ("model", "sequences", "plan") if before.get(name) != header[name]]
+    changed = [
+        _other(before, header, name) for name in ("model", "sequences", "plan") if before.get(name) != header[name]
+    ]
     moved = [abs(a - b) for a, b in zip(decode(before["probe"]), decode(header["probe"]), strict=False)]
     if not changed and any(move > CLOSE for move in moved):
-        changed = ["weights"]
+        changed = ["other weights"]
     if changed:
-        raise InvalidInput(
-            f"{folder} holds a measurement with another {' and another '.join(changed)}; name another folder"
-        )
+        raise InvalidInput(f"{folder} holds a measurement with {' and '.join(changed)}; name another folder")
+
+
+def _other(before: dict[str, Any], now: dict[str, Any], name: str) -> str:
+    """Say how a part of the header differs: of a plan, its settings."""
+    if name != "plan":
+        return f"another {name}" if name == "model" else f"other {name}"
+    old, new = before.get("plan") or {}, now["plan"]
+    return (
+        ", ".join(f"{key} {old.get(key)} for {new[key]}" for key in new if old.get(key) != new[key]) or "another plan"
+    )
 
 
 def _part(folder: Path, members: list[int]) -> Path:

@@ -16,7 +16,8 @@ multiplied with f(k).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +29,7 @@ from synthetic.measuring.paths import Path, along, asked, follow, own_log_probab
 from theory.denoisers import Denoiser
 from theory.errors import InvalidInput
 from theory.training.estimators import Estimator, Exactly, Weight, draw, power
+from theory.unmasking.rules.base import ask
 from theory.unmasking.rules.sets import EntropyBounded, LeftToRight, SetRule, Threshold, TopK
 from theory.worlds.information import total_variation
 
@@ -55,19 +57,28 @@ class Plan:
     budgets: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0)
     windows: int = 2
     window: int = 8
-    group: int = 16
+    group: int = 8
     seed: int = 0
 
     def __post_init__(self) -> None:
         for name in ("sizes", "thresholds", "budgets"):
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        low = min(self.scored, self.orders, self.windows, *self.budgets, *(size - 2 for size in self.sizes))
-        low = min(low, *self.thresholds, *(1 - level for level in self.thresholds))
-        if self.draws < 2 * REPLICATES or self.draws % REPLICATES or low < 0 or min(self.window, self.group) < 1:
-            raise InvalidInput(
-                f"{self}; expected an even number of draws, at least {2 * REPLICATES}, sizes of at least 2, thresholds "
-                "from 0 to 1, window and group of at least 1, and nothing negative"
-            )
+            given = getattr(self, name)
+            object.__setattr__(self, name, tuple(given) if isinstance(given, Iterable) else (given,))
+        for name, ok, expected in self._conditions():
+            if not ok:
+                raise InvalidInput(f"{name} = {getattr(self, name)}; expected {expected}")
+
+    def _conditions(self) -> Iterator[tuple[str, bool, str]]:
+        for name in ("draws", "scored", "orders", "windows", "window", "group", "seed"):
+            whole = isinstance(getattr(self, name), int)
+            yield name, whole and getattr(self, name) >= 0, "a whole number, 0 or more"
+        yield "draws", self.draws >= 2 * REPLICATES and self.draws % REPLICATES == 0, "an even number of at least 4"
+        yield "window", self.window >= 1, "at least 1"
+        yield "group", self.group >= 1, "at least 1"
+        yield "seed", self.seed < 2**31, "less than 2^31"
+        yield "sizes", all(isinstance(k, int) and k >= 2 for k in self.sizes), "whole numbers of at least 2"
+        yield "thresholds", all(0 <= level < 1 for level in self.thresholds), "numbers from 0 to below 1"
+        yield "budgets", all(0 < budget < float("inf") for budget in self.budgets), "positive numbers, in nats"
 
     def states(self, free: int, scored: bool) -> int:
         """Return at most how many states a sequence with this many free tokens costs.
@@ -87,6 +98,9 @@ def score(denoiser: Denoiser, x: Tensor, given: Tensor, items: list[int], plan: 
     Sequences from number `plan.scored` on are given no orders and rules.
     """
     rows = list(_cross_entropies(denoiser, x, given, items, plan))
+    for row in rows:
+        if math.isinf(row[5]):
+            raise InvalidInput(f"sequence {row[0]} has a token of probability 0 under the model; leave it out")
     rows += _acceptances(denoiser, x, given, items, plan)
     scored = [place for place, item in enumerate(items) if item < plan.scored]
     if scored:
@@ -193,24 +207,19 @@ def _acceptances(denoiser: Denoiser, x: Tensor, given: Tensor, items: list[int],
     The draft's law is p(. | what stands before the window), the target's p(. | that and the window's earlier tokens),
     and the best acceptance test keeps a token drawn from p under q with probability 1 - TV(p, q).
     """
-    d = denoiser.d
     for number in range(plan.windows):
-        states, places, owners = [], [], []
         for r, item in enumerate(items):
             open_ = (~given[r]).nonzero()[:, 0]
             most = max(1, len(open_) - plan.window + 1)
-            generator = _generator(plan, item, 1000 + number)
-            first = int(torch.randint(most, (1,), generator=generator))
-            for place, position in enumerate(open_[first : first + plan.window].tolist()):
-                hidden = ~given[r] & (torch.arange(x.shape[1]) >= position)
-                states.append(torch.where(hidden, d, x[r]))
-                places.append((place, position))
-                owners.append(r)
-        log_p = torch.cat([p for _, p in asked(denoiser, torch.stack(states))])
-        for k, ((place, position), r) in enumerate(zip(places, owners, strict=True)):
-            draft, target = log_p[k - place, position].exp(), log_p[k, position].exp()
-            kept = 1 - float(total_variation(draft, target))
-            yield _row(items[r], (~given[r]).sum(), "accepted", str(number), float(place), kept)
+            first = int(torch.randint(most, (1,), generator=_generator(plan, item, 1000 + number)))
+            places = open_[first : first + plan.window]
+            hidden = ~given[r] & (torch.arange(x.shape[1]) >= places[:, None])
+            z = torch.where(hidden, denoiser.d, x[r])
+            target = torch.cat([p[torch.arange(len(p)), places[part]] for part, p in asked(denoiser, z)])
+            draft = ask(denoiser, z[:1])[0, places].cpu()
+            kept = 1 - total_variation(draft.exp(), target.exp())
+            for place, chance in enumerate(kept.tolist()):
+                yield _row(item, len(open_), "accepted", str(number), float(place), chance)
 
 
 def _each(

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
 from theory.errors import InvalidInput
-from theory.worlds.states import check_states
+from theory.showing import brief
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,13 +55,21 @@ def sequences(tokens: Any, d: int, prompts: Any = None) -> Sequences:
     or a Boolean for each token. Raises InvalidInput for no sequences, masks or foreign tokens in them, prompts of
     another shape, and prompts that leave nothing to measure.
     """
+    if not hasattr(tokens, "__iter__"):
+        raise InvalidInput(
+            f"{brief(tokens)} where sequences belong; expected an array (rows, n) or a list of sequences"
+        )
     rows = [_row(number, row) for number, row in enumerate(tokens)]
     if not rows:
         raise InvalidInput("no sequences; expected at least one")
     for number, row in enumerate(rows):
-        check_states(row, len(row), d)
         if bool((row == d).any()):
             raise InvalidInput(f"sequence {number} holds the mask, {d}; expected complete sequences of 0..{d - 1}")
+        if bool(((row < 0) | (row > d)).any()):
+            raise InvalidInput(
+                f"sequence {number} holds a token outside 0..{d - 1}, a denoiser's tokens "
+                "(model.vocabulary.states(ids) makes them of a model's own ids)"
+            )
     given = [_given(number, row, prompts, len(rows)) for number, row in enumerate(rows)]
     for number, each in enumerate(given):
         if bool(each.all()):
@@ -69,29 +78,24 @@ def sequences(tokens: Any, d: int, prompts: Any = None) -> Sequences:
 
 
 def _row(number: int, row: Any) -> Tensor:
-    try:
-        tokens = torch.as_tensor(row)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise InvalidInput(f"sequence {number} is no list of tokens ({error}); expected whole numbers") from error
-    if tokens.ndim != 1 or tokens.is_floating_point() or not len(tokens):
-        raise InvalidInput(
-            f"sequence {number} has shape {tuple(tokens.shape)}, {tokens.dtype}; expected (n,), integers"
-        )
-    return tokens.long().cpu()
+    tokens = np.asarray(row.cpu() if isinstance(row, Tensor) else row)
+    if tokens.ndim != 1 or tokens.dtype.kind not in "iu" or not len(tokens):
+        raise InvalidInput(f"sequence {number} has shape {tokens.shape}, {tokens.dtype}; expected (n,), whole numbers")
+    return torch.from_numpy(tokens.astype(np.int64))
 
 
 def _given(number: int, row: Tensor, prompts: Any, count: int) -> Bool[Tensor, " n"]:
     if prompts is None:
         return torch.zeros(len(row), dtype=torch.bool)
-    if not isinstance(prompts, int) and len(prompts) != count:
+    whole = np.asarray(prompts.cpu() if isinstance(prompts, Tensor) else prompts, dtype=object)
+    if whole.ndim and len(prompts) != count:
         raise InvalidInput(f"{len(prompts)} prompts for {count} sequences; give one number for all, or one a sequence")
-    own = prompts if isinstance(prompts, int) else prompts[number]
-    own = torch.as_tensor(own)
-    if own.ndim == 0 and not own.is_floating_point() and own.dtype != torch.bool and 0 <= int(own) <= len(row):
+    own = np.asarray(prompts[number] if whole.ndim else whole.item())
+    if own.ndim == 0 and own.dtype.kind in "iu" and 0 <= int(own) <= len(row):
         return torch.arange(len(row)) < int(own)
-    if own.dtype == torch.bool and own.shape == row.shape:
-        return own.clone()
+    if own.dtype == bool and own.shape == tuple(row.shape):
+        return torch.from_numpy(own.copy())
     raise InvalidInput(
-        f"prompt of sequence {number}: {own.tolist()}; expected a number of its first tokens, 0..{len(row)}, or a "
-        f"Boolean for each of {len(row)}"
+        f"prompt of sequence {number}: {brief(own.tolist())}; expected a number of its first tokens, 0..{len(row)}, or "
+        f"a Boolean for each of {len(row)}"
     )

@@ -27,7 +27,7 @@ STAY = Fraction(7, 10)
 @functools.cache
 def law() -> dict[State, Fraction]:
     """Return the world: two symbols, kept with probability 7/10, and whether their sum is divisible by three."""
-    found = {}
+    found: dict[State, Fraction] = {}
     for a, b, answer in reference.sequences(N, D):
         chance = Fraction(1, 3) * (STAY if a == b else (1 - STAY) / 2)
         found[a, b, answer] = chance if answer == (1 if (a + b) % 3 == 0 else 0) else Fraction(0)

@@ -47,7 +47,11 @@ def conditionals() -> reference.Conditional:
     return reference.conditionals_of(world(), D)
 
 
-PARTS = [("N", 1, 1, 0.1, None), ("N", 3, 3, 0.1, None), ("tau", 0.3, 3, 0.3, None)]
+PARTS: list[tuple[str, float, int, float, float | None]] = [
+    ("N", 1, 1, 0.1, None),
+    ("N", 3, 3, 0.1, None),
+    ("tau", 0.3, 3, 0.3, None),
+]
 PARTS += [("gamma", 0.6, 3, 0.1, 0.6), ("gamma", 0.75, 3, 0.1, 0.75)]
 
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from figures import model_page
 from synthetic.measuring import estimates, grids
 from synthetic.measuring.report import TABLES, Report
 from synthetic.measuring.runs import Run, measure
@@ -63,18 +64,18 @@ def test_a_run_that_was_cut_off_goes_on_and_ends_as_if_it_had_not_been(calls: in
     assert done == 0 or again.asked < whole.states
     third = Failing(2)
     measure(third, data(), PLAN, tmp_path)
-    assert third.asked == 1
+    assert third.asked == 2
 
 
 def test_a_folder_of_another_measurement_is_refused(tmp_path: Path) -> None:
     measure(Failing(math.inf), data(), PLAN, tmp_path)
-    with pytest.raises(InvalidInput, match="another sequences"):
+    with pytest.raises(InvalidInput, match="other sequences"):
         measure(Failing(math.inf), data(seed=1), PLAN, tmp_path)
-    with pytest.raises(InvalidInput, match="another plan"):
+    with pytest.raises(InvalidInput, match="draws 8 for 10"):
         measure(Failing(math.inf), data(), Plan(draws=10), tmp_path)
     other = Failing(math.inf)
     other.world = markov_chain([[0.8, 0.1, 0.1], [0.05, 0.9, 0.05], [0.31, 0.1, 0.59]], 12)
-    with pytest.raises(InvalidInput, match="another weights"):
+    with pytest.raises(InvalidInput, match="other weights"):
         measure(other, data(), PLAN, tmp_path)
     (tmp_path / "measurement.json").unlink()
     with pytest.raises(InvalidInput, match="not known"):
@@ -106,17 +107,8 @@ def test_a_report_has_every_table_a_sentence_on_each_and_a_record_of_plain_json(
     assert list(report.tables) == list(TABLES)
     assert all(len(table) for table in report.tables.values())
     text = "\n".join(report.sentences)
-    for word in (
-        "NELBO",
-        "masked token",
-        "random order",
-        "All orders",
-        "4 steps",
-        "EB with budget",
-        "calls",
-        "drafted",
-    ):
-        assert word in text
+    words = ("NELBO", "masked token", "random order", "All orders", "4 steps", "with budget", "calls", "drafted")
+    assert [word for word in words if word not in text] == []
     assert "inf" not in text and "nan" not in text
     record = json.loads(report.json())
     assert record["sentences"] == report.sentences and len(record["rows"]["value"]) == len(report.run.rows)
@@ -125,14 +117,61 @@ def test_a_report_has_every_table_a_sentence_on_each_and_a_record_of_plain_json(
 
 def test_a_single_sequence_is_reported_without_intervals() -> None:
     text = "\n".join(report_of(chain(), data(1)).sentences)
-    assert "inf" not in text and "nan" not in text and "( to" not in text
+    assert "inf" not in text and "nan" not in text and "(" not in text and "there are no intervals" in text
 
 
 def test_only_some_sequences_scored_or_none() -> None:
-    for scored in (0, 1):
-        plan = Plan(draws=8, scored=scored, sizes=(2,), budgets=(1.0,), windows=0)
+    for plan in (
+        Plan(draws=8, scored=0, sizes=(2,), budgets=(1.0,), windows=0),
+        Plan(draws=8, scored=1, sizes=(2,), budgets=(1.0,), windows=0),
+        Plan(draws=8, scored=4, orders=0, sizes=(), budgets=(), thresholds=(), windows=1),
+    ):
         report = report_of(chain(), data(4), plan)
-        assert report.sentences and (report.spread is None) == (scored == 0)
+        assert report.sentences and (report.spread is None) == (plan.scored == 0)
+        assert model_page.page(report.tables, "a page").axes
+
+
+def test_lengths_doubts_and_impossible_sequences_are_found_before_the_work() -> None:
+    """What is wrong with a model or a sequence is said at once, with the number of the sequence."""
+
+    class Long(Failing):
+        longest = 11
+
+    with pytest.raises(InvalidInput, match="sequence 0 has 12 tokens; the model takes at most 11"):
+        measure(Long(math.inf), data(), PLAN)
+
+    class Dropout(Failing):
+        def __call__(self, z: Tensor) -> Tensor:
+            answer = super().__call__(z)
+            return (answer + torch.rand(answer.shape)).log_softmax(-1)
+
+    with pytest.raises(InvalidInput, match="answers differently when asked twice"):
+        measure(Dropout(math.inf), data(), PLAN)
+    never = markov_chain([[0.0, 1.0], [1.0, 0.0]], 4)
+    with pytest.raises(InvalidInput, match="sequence 0 has a token of probability 0"):
+        measure(never, sequences([[0, 0, 0, 0]], 2), PLAN)
+
+
+def test_rules_are_compared_where_they_make_few_calls() -> None:
+    report = report_of(chain(), data())
+    table, rows = report.tables["equal_calls"], report.run.rows
+    assert set(table["share"]) == {0.5, 0.25} and (table["calls"] == 12 * table["share"]).all()
+    confidence = table[(table.family == "confidence") & (table.share == 0.5)].iloc[0]
+    two = rows[(rows.kind == "rule") & (rows.name == "confidence") & (rows.parameter == 2)].value.mean()
+    assert confidence.log_likelihood == pytest.approx(two, abs=1e-8)
+
+
+def test_numbers_of_any_kind_become_tokens_and_prompts() -> None:
+    for kind in (np.uint8, np.int8, np.uint16, np.int32, np.uint64):
+        rows = sequences(np.array([[0, 1, 2], [2, 1, 0]], dtype=kind), 3, prompts=np.array([1, 2], dtype=kind))
+        assert rows.tokens[1].tolist() == [2, 1, 0] and rows.free == [2, 1]
+    assert sequences([[0, 1]], 2, prompts=np.int64(1)).free == [1]
+    for prompts in (2.0, "ab", [None, None]):
+        with pytest.raises(InvalidInput, match="prompt"):
+            sequences([[0, 1, 1], [1, 1, 0]], 2, prompts=prompts)
+    for tokens in (np.ones((2, 2)), np.ones((2, 2), dtype=bool), 5):
+        with pytest.raises(InvalidInput, match=r"whole numbers|where sequences belong"):
+            sequences(tokens, 2)
 
 
 def test_the_noise_of_the_masks_is_the_variance_of_the_estimate() -> None:

@@ -180,11 +180,14 @@ def wrong_plans() -> Iterator[dict[str, object]]:
     yield {"thresholds": (1.5,)}
     yield {"window": 0}
     yield {"scored": -1}
+    yield {"thresholds": (1.0,)}
+    yield {"budgets": (0.0,)}
+    yield {"seed": 2**40}
 
 
 @pytest.mark.parametrize("wrong", list(wrong_plans()))
 def test_a_plan_that_cannot_be_is_refused(wrong: dict[str, object]) -> None:
-    with pytest.raises(InvalidInput, match="expected an even number of draws"):
+    with pytest.raises(InvalidInput, match=f"{next(iter(wrong))} = .*; expected "):
         Plan(**wrong)  # type: ignore[arg-type]  # wrong on purpose
 
 
@@ -193,7 +196,7 @@ def test_wrong_sequences_and_prompts_are_refused() -> None:
         sequences([], 3)
     with pytest.raises(InvalidInput, match="holds the mask"):
         sequences([[0, 1], [3, 0]], 3)
-    with pytest.raises(InvalidInput, match="integers"):
+    with pytest.raises(InvalidInput, match="whole numbers"):
         sequences([[0.5, 1.0]], 3)
     with pytest.raises(InvalidInput, match="leaves none"):
         sequences([[0, 1]], 3, prompts=2)

@@ -21,7 +21,8 @@ from theory.worlds.tree import sticky_chain
 @functools.cache
 def smoke(name: str) -> tuple[pd.DataFrame, dict[str, float]]:
     module = importlib.import_module(registry()[name])
-    return module.run(module.PRESETS["smoke"], Silent())
+    found: tuple[pd.DataFrame, dict[str, float]] = module.run(module.PRESETS["smoke"], Silent())
+    return found
 
 
 def chain_conditional(stay: float, n: int, d: int, z: tuple[int, ...], i: int, v: int) -> float:
@@ -85,9 +86,8 @@ def test_what_a_step_reveals_depends_less_than_all_masks() -> None:
             return 0.0
         first, rest = places[0], places[1:]
         found = lookahead.row(denoiser, now, first, d)
-        return reference.entropy(found) + sum(
-            p * left_to_right(reference.with_token(now, first, v), rest) for v, p in enumerate(found)
-        )
+        later = math.fsum(p * left_to_right(reference.with_token(now, first, v), rest) for v, p in enumerate(found))
+        return reference.entropy(found) + later
 
     single = math.fsum(reference.entropy(lookahead.row(denoiser, z, i, d)) for i in masked)
     assert scalars["all masked"] == pytest.approx(single - left_to_right(z, masked), abs=1e-10)
@@ -152,9 +152,9 @@ def test_on_a_tree_with_a_leaning_root_every_step_of_the_literal_algorithm_is_a_
     tree, depths = punt_depths.relabelled(2, 0.9, 0.9, torch.Generator().manual_seed(0))
     denoiser = reference.conditionals_of(reference.floats(table_of(tree)), 2)
     order, passes = lookahead.ranked("confidence"), lookahead.within(0.01)
-    states = {(2,) * 7}
+    states: set[tuple[int, ...]] = {(2,) * 7}
     for depth in range(3):
-        after = set()
+        after: set[tuple[int, ...]] = set()
         for z in states:
             for y, _ in lookahead.candidate_vectors(denoiser, z, 2):
                 kept, _ = lookahead.punt_step(denoiser, z, y, 2, order, passes)

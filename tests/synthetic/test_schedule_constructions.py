@@ -1,4 +1,4 @@
-"""The experiments on the schedules of Theorem 9 and on its lower bounds, by literal recursions, partitions and counts."""
+"""The experiments on the schedules of Theorem 9 and on lower bounds, by literal recursions, partitions and counts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from theory.reference import samplers as reference_samplers
 @functools.cache
 def smoke(name: str) -> tuple[pd.DataFrame, dict[str, float]]:
     module = importlib.import_module(registry()[name])
-    return module.run(module.PRESETS["smoke"], Silent())
+    found: tuple[pd.DataFrame, dict[str, float]] = module.run(module.PRESETS["smoke"], Silent())
+    return found
 
 
 def printed_sizes(n: int, zeta: int) -> list[int]:

@@ -113,13 +113,13 @@ def nelbo_of_first_letter(folder: Path) -> float:
         (["nowhere"], "expected a folder that save_pretrained wrote"),
         (["FOLDER"], "no sequences"),
         (["FOLDER", "--sequences", "missing.txt"], "there is no file"),
-        (["FOLDER", "--sequences", "long.txt"], "it takes at most 22"),
-        (["FOLDER", "--sequences", "foreign.txt"], "neither an allowed token nor the mask"),
+        (["FOLDER", "--sequences", "long.txt"], "the model takes at most 22"),
+        (["FOLDER", "--sequences", "foreign.txt"], "holds what the tokenizer does not know"),
         (["FOLDER", "--sequences", "rows.pdf"], "expected sequences as"),
         (["FOLDER", "--sequences", "empty.txt"], "holds no sequences"),
         (["FOLDER", "--sequences", "words.csv"], "no table of whole numbers"),
         (["FOLDER", "--sequences", "rows.txt", "--prompt", "8"], "leaves none"),
-        (["FOLDER", "--sequences", "rows.txt", "--draws", "3"], "even number of draws"),
+        (["FOLDER", "--sequences", "rows.txt", "--draws", "3"], "draws = 3; expected an even number"),
         (["FOLDER", "--sequences", "rows.txt", "--device", "cuda"], "GPU"),
         (["FOLDER", "--sequences", "rows.txt", "--forbidden", "99"], "outside the model's vocabulary"),
         (["EMPTY", "--sequences", "rows.txt"], "no config.json"),
@@ -142,6 +142,28 @@ def test_bad_input_is_one_line_and_leaves_no_report(
     shown = capsys.readouterr().err
     assert message in shown and shown.startswith("error: ") and shown.count("\n") == 1
     assert not (tmp_path / "out" / models.RECORD).exists()
+
+
+def test_a_folder_without_the_head_for_tokens_is_refused(folder: Path, tmp_path: Path, capsys: Any) -> None:
+    headless = tmp_path / "headless"
+    transformers.BertModel(transformers.BertConfig(**SMALL)).save_pretrained(headless)
+    text = tmp_path / "rows.csv"
+    text.write_text("4,5,6\n")
+    assert main(["measure", str(headless), "--sequences", str(text), "--mask-id", "11"]) == 2
+    assert "holds no weights for" in capsys.readouterr().err
+    (folder / "model.safetensors").write_bytes((folder / "model.safetensors").read_bytes()[:-50])
+    assert main(["measure", str(folder), "--sequences", str(text)]) == 2
+    assert "does not load" in capsys.readouterr().err
+
+
+def test_a_model_of_transformers_is_not_taken_for_a_denoiser(folder: Path) -> None:
+    for wrong in (str(folder), transformers.BertForMaskedLM(transformers.BertConfig(**SMALL))):
+        with pytest.raises(um.InvalidInput, match="masked_lm"):
+            um.measure_model(wrong, drawn())
+    with pytest.raises(um.InvalidInput, match="expected positive numbers"):
+        um.measure_model(chain(), samples=-1)
+    with pytest.raises(um.InvalidInput, match="did you mean draws"):
+        um.measure_model(chain(), drawn(), draw=4)
 
 
 def test_numbers_fasta_and_denoisers_of_ones_own(tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:

@@ -1,12 +1,13 @@
-"""Which codes the queries of a sampler do not notice: the counting behind Theorem 24 of Chen, Cong, Li, arXiv 2511.04647.
+"""Which codes the queries of a sampler do not notice: the counting behind Theorem 24 of Chen, Cong, Li, arXiv
+2511.04647.
 
 A code is maximum distance separable (MDS) with dimension k if any k of its n places may hold any symbols and decide the
 other places. Its words are moved by one uniformly drawn word, which makes all values equally likely to agree with it
 (the theorem's proof counts the same way; the move is our way to make the count exact). An algorithm reveals more and
 more places with values of its own and asks, at each of the given sizes, for the conditionals of the other places. While
-fewer than k places are revealed every answer is uniform. With s >= k places the values agree with a word of the code with
-probability q^(k - s), and then the answer is certain: the code is *noticed*. Values that agree with no word have no
-conditionals, and the answer may be uniform.
+fewer than k places are revealed every answer is uniform. With s >= k places the values agree with a word of the code
+with probability q^(k - s), and then the answer is certain: the code is *noticed*. Values that agree with no word have
+no conditionals, and the answer may be uniform.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ def unnoticed_share(n: int, symbols: int, sizes: Sequence[int]) -> Fraction:
     """
     if symbols < 2 or any(not 1 <= s <= n - 1 for s in sizes) or sorted(set(sizes)) != list(sizes):
         raise InvalidInput(
-            f"{symbols} symbols, queries at sizes {list(sizes)}; expected 2 symbols or more and increasing sizes from 1 "
-            f"to n - 1 = {n - 1}"
+            f"{symbols} symbols, queries at sizes {list(sizes)}; expected 2 symbols or more and increasing sizes "
+            f"from 1 to n - 1 = {n - 1}"
         )
     missed = Fraction(0)
     for dimension in range(1, n):
