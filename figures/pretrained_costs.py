@@ -73,4 +73,4 @@ def findings(table: DataFrame) -> str:
             f"In {row['steps']:.0f} steps linear costs {row['excess']:.3g} nats ({row['excess_low']:.3g} to "
             f"{row['excess_high']:.3g}) more than the computed schedule on {source}"
         )
-    return f"{'; '.join(said)}."
+    return f"{'. '.join(said)}."
