@@ -42,7 +42,9 @@ def _bounds(axes: Axes, rows: DataFrame) -> None:
         error = error_lengths(rows[name], rows[f"{name}_low"], rows[f"{name}_high"])
         axes.errorbar(place + shift, rows[name], error, fmt=marker, linestyle="-", color=color, linewidth=1.0,
                       capsize=2, label=label)  # fmt: skip
-    axes.set_xticks(place, [f"{row.budget:g}\n−{row.saved:.0%}" for row in rows.itertuples()])
+    axes.set_xticks(
+        place, [f"{row.budget:g}\n{f'−{row.saved:.0%}' if row.saved else '0%'}" for row in rows.itertuples()]
+    )
     axes.set(xlabel="budget (nats),\nchange of calls")
 
 

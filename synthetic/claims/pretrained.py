@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from synthetic.claims.base import Empirical, Finding, Records
-from synthetic.intervals import Estimate, of_seeds
+from synthetic.intervals import Estimate
 from synthetic.measuring import estimates, grids
 
 EB = "Ben-Hamu, Gat, Severo, Nolte, Karrer, arXiv 2505.24857"
@@ -39,8 +39,8 @@ def saving(records: Records) -> tuple[Finding, ...]:
         path = path[path.parameter == path.parameter.min()].set_index("item")
         single = rows[(rows.kind == "order") & rows.name.isin(["entropy", "confidence"])]
         single = single[single.name == single.name.max()].set_index("item")  # of two symbols both orders are one
-        saved = of_seeds(1 - (path.calls / path.free).to_numpy())
-        change = of_seeds(((path.value - single.value) / path.free).to_numpy())
+        saved = estimates.estimate(1 - (path.calls / path.free).to_numpy())
+        change = estimates.estimate(((path.value - single.value) / path.free).to_numpy())
         findings.append(Finding(f"share of calls saved, {source}", saved, SAVED))
         findings.append(Finding(f"nats a token above one token a step, {source}", change, -MARGIN))
     return tuple(findings)
@@ -51,7 +51,7 @@ def over_linear(records: Records) -> tuple[Finding, ...]:
     findings = []
     for source, rows in learned(records).items():
         for steps, excess in grids.excess_over_computed(rows, "linear").items():
-            findings.append(Finding(f"linear above computed, {steps} steps, {source}", of_seeds(excess)))
+            findings.append(Finding(f"linear above computed, {steps} steps, {source}", estimates.estimate(excess)))
     return tuple(findings)
 
 
@@ -60,7 +60,7 @@ def by_confidence(records: Records) -> tuple[Finding, ...]:
     findings = []
     for source, rows in learned(records).items():
         values = rows[rows.kind == "order"].groupby(["item", "name"]).value.mean().unstack()
-        gain = of_seeds((values["confidence"] - values["random"]).to_numpy())
+        gain = estimates.estimate((values["confidence"] - values["random"]).to_numpy())
         findings.append(Finding(f"confidence above random, {source}", gain))
     return tuple(findings)
 
@@ -87,7 +87,7 @@ def below_bound(records: Records) -> tuple[Finding, ...]:
         wide = rows[rows.name == "EB"].pivot_table(index=["item", "parameter"], columns="kind", values="value")
         room = (wide["bound"] - (wide["one by one"] - wide["rule"])).unstack()
         for budget in room.columns:
-            slack = of_seeds(room[budget].to_numpy())
+            slack = estimates.estimate(room[budget].to_numpy())
             findings.append(Finding(f"bound minus cost, budget {budget:g}, {source}", _whole(slack), -1e-6, "at least"))
     return tuple(findings)
 

@@ -119,10 +119,14 @@ def _likelihood(report: Report) -> Iterator[str]:
     yield f"The NELBO is {_nats(whole)} a sequence, {_nats(token)} a token."
     needed, draws = whole["draws needed"], int(whole.draws)
     if math.isfinite(needed):
-        advice = "more sequences help more than more masks" if needed <= draws else f"{int(needed)} masks would help"
+        advice = (
+            "more sequences help more than more masks"
+            if needed <= draws
+            else f"{int(needed)} masks would bring it to {NOISE_SHARE:.0%}"
+        )
         yield (
-            f"Of the spread between sequences the noise of {draws} masks each is {needed / draws * NOISE_SHARE:.0%}: "
-            f"{advice}."
+            f"With {draws} masks a sequence their noise has {needed / draws * NOISE_SHARE:.0%} of the variance between "
+            f"sequences: {advice}."
         )
     if report.sequences == 1:
         yield "There is one sequence, so there are no intervals."
