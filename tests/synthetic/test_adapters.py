@@ -216,3 +216,15 @@ def test_bad_input_is_refused_in_one_line(call: Callable[[Path], object], said: 
     with pytest.raises(InvalidInput, match=said) as caught:
         call(tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_code_that_comes_with_a_model_is_never_run(tmp_path: Path) -> None:
+    """A configuration that names a Python file beside it: the folder is refused, and the file is not executed."""
+    folder, witness = tmp_path / "theirs", tmp_path / "was_run"
+    folder.mkdir()
+    own = '{"model_type": "theirs", "auto_map": {"AutoConfig": "code.Config", "AutoModelForMaskedLM": "code.Model"}}'
+    (folder / "config.json").write_text(own)
+    (folder / "code.py").write_text(f"open({str(witness)!r}, 'w').write('run')\n")
+    with pytest.raises(InvalidInput, match="does not load as a masked language model"):
+        masked_lm(folder)
+    assert not witness.exists()
