@@ -60,7 +60,7 @@ def _orders(axes: Axes, table: DataFrame) -> None:
     axes.axvline(0, color="#808080", linewidth=0.8)
     axes.set_yticks(range(len(shown)), shown["order"])
     axes.set_ylim(len(shown) - 0.5, -0.5)
-    axes.set(title="One token a step: which order", xlabel="nats a sequence above a random order (right: better)")
+    axes.set(title="One token a step: which order (right: better)", xlabel="nats above a random order")
 
 
 def _rules(axes: Axes, table: DataFrame) -> None:
@@ -75,8 +75,8 @@ def _rules(axes: Axes, table: DataFrame) -> None:
         axes.set_xticks(_thinned(calls), [str(value) for value in _thinned(calls)])
         axes.minorticks_off()
         axes.legend()
-    axes.set(title="Several tokens a step: which rule", xlabel="calls of the model a sequence",
-             ylabel="−ln p of a sequence (nats; low: better)")  # fmt: skip
+    axes.set(title="Several tokens a step: which rule (low: better)", xlabel="calls of the model a sequence",
+             ylabel="−ln p of a sequence (nats)")  # fmt: skip
 
 
 def _bounds(axes: Axes, table: DataFrame) -> None:

@@ -19,6 +19,8 @@ from numpy import ndarray
 from synthetic.intervals import Estimate, of_seeds
 from synthetic.measuring.scores import REPLICATES
 
+FEW = 5
+"""Sequences below which no interval is given: it would say little but that they are few."""
 MANY = 20
 """Sequences from which the skewness of their numbers is estimated."""
 BINS = 10
@@ -39,10 +41,13 @@ def estimate(values: Float[ndarray, " items"]) -> Estimate:
 def columns_of(
     values: Float[ndarray, " items"], name: str = "", least: float = -math.inf, most: float = math.inf
 ) -> dict[str, float]:
-    """Return mean and interval as columns of a table, the interval cut to the numbers that the quantity can be."""
+    """Return mean and interval as columns of a table, the interval cut to the numbers that the quantity can be.
+
+    It is infinite where there are fewer than `FEW` sequences.
+    """
     each, prefix = estimate(values), f"{name}_" if name else ""
     ends = {"low": max(float(each.low), least), "high": min(float(each.high), most)}
-    if len(values) < 2:
+    if len(values) < FEW:
         ends = {"low": -math.inf, "high": math.inf}
     return {name or "mean": float(each.mean), **{f"{prefix}{end}": value for end, value in ends.items()}}
 

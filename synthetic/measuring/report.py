@@ -13,6 +13,7 @@ import pandas as pd
 
 from synthetic.encoding import encode
 from synthetic.intervals import Estimate
+from synthetic.judging import counted
 from synthetic.measuring import estimates, grids
 from synthetic.measuring.runs import Run
 from synthetic.measuring.scores import Plan
@@ -128,8 +129,8 @@ def _likelihood(report: Report) -> Iterator[str]:
             f"With {draws} masks a sequence their noise has {needed / draws * NOISE_SHARE:.0%} of the variance between "
             f"sequences: {advice}."
         )
-    if report.sequences == 1:
-        yield "There is one sequence, so there are no intervals."
+    if report.sequences < estimates.FEW:
+        yield f"Of fewer than {estimates.FEW} sequences there are no intervals."
     if report.run.outside > 0:
         yield (
             f"The model gives {report.run.outside:.2g} of the probability at masked places to tokens that are not "
@@ -150,7 +151,9 @@ def _reveal(report: Report) -> Iterator[str]:
 def _orders(report: Report) -> Iterator[str]:
     table = report.tables["orders"]
     if len(table):
-        yield f"Orders and rules are scored on the first {int(table.sequences.iloc[0])} sequences."
+        scored = int(table.sequences.iloc[0])
+        few = f"; of fewer than {estimates.FEW} there are no intervals" if scored < estimates.FEW else ""
+        yield f"Orders and rules are scored on the first {counted(scored, 'sequence')}{few}."
     for _, row in table.iterrows():
         if row.order == "random" or not math.isfinite(row.gain):
             continue
@@ -168,7 +171,9 @@ def _spread(report: Report) -> Iterator[str]:
     if float(each.mean) < SAME:
         yield "All orders of a sequence have the same log-likelihood, as those of one law do."
         return
-    row = {"mean": float(each.mean), "low": max(0.0, float(each.low)), "high": float(each.high)}
+    few = int(report.tables["orders"].sequences.iloc[0]) < estimates.FEW
+    low, high = (-math.inf, math.inf) if few else (max(0.0, float(each.low)), float(each.high))
+    row = {"mean": float(each.mean), "low": low, "high": high}
     yield (
         f"The best and the worst order of a sequence differ by {_nats(row)}; the conditionals of one law agree in "
         "all orders, so the model is at least this inconsistent."
