@@ -66,17 +66,17 @@ def findings(table: DataFrame) -> str:
 
 def quality(record: Record, task: str) -> DataFrame:
     """Return for each rule, proxy and parameter the mean calls and the mean quality of a task with its interval."""
-    found = []
+    qualities = []
     for family, by in [(RANDOM, ""), *((family, by) for family in RULES for by in PROXIES)]:
         measured = _curve(record, task, family, by)
         if measured is None:
             continue
         for k in np.argsort(measured.mean_nfe, kind="stable"):
             row = columns(crossed(measured.quality[k]))
-            found.append({"task": task, "family": family, "by": by, "parameter": measured.parameters[k],
+            qualities.append({"task": task, "family": family, "by": by, "parameter": measured.parameters[k],
                           "nfe": float(measured.mean_nfe[k]), "measure": _measure(record, task), "value": row["mean"],
                           "low": row["low"], "high": row["high"]})  # fmt: skip
-    return DataFrame(found)
+    return DataFrame(qualities)
 
 
 def against_first(record: Record, task: str) -> DataFrame:
@@ -84,7 +84,7 @@ def against_first(record: Record, task: str) -> DataFrame:
 
     A budget at which the two make the same calls and have the same quality, item by item, is left out.
     """
-    found = []
+    gains = []
     first = _curve(record, task, "EB", FIRST)
     for by in (by for by in PROXIES if by != FIRST):
         mine = _curve(record, task, "EB", by)
@@ -95,10 +95,10 @@ def against_first(record: Record, task: str) -> DataFrame:
             if np.array_equal(mine.nfe[k], first.nfe[k]) and np.array_equal(mine.quality[k], first.quality[k]):
                 continue
             row = columns(crossed(sign * mine.gain(first, k)))
-            found.append({"task": task, "family": "EB", "by": by, "parameter": mine.parameters[k],
+            gains.append({"task": task, "family": "EB", "by": by, "parameter": mine.parameters[k],
                           "nfe": float(mine.mean_nfe[k]), "measure": f"gain over {FIRST}", "value": row["mean"],
                           "low": row["low"], "high": row["high"]})  # fmt: skip
-    return DataFrame(found)
+    return DataFrame(gains)
 
 
 def _is_puzzle(record: Record, task: str) -> bool:

@@ -17,8 +17,8 @@ CAPTIONS = "captions.json"
 def write_page(figures: Mapping[str, Entry], out: Path, options: str = "") -> None:
     """Write `README.md` in `out`, showing every figure that has been drawn there."""
     drawn = {name: entry for name, entry in figures.items() if _is_drawn(name, out)}
-    found = computed(out)
-    sections = [_section(name, e, options, found.get(name, "")) for name, e in drawn.items()]
+    sentences = computed(out)
+    sections = [_section(name, e, options, sentences.get(name, "")) for name, e in drawn.items()]
     page = "\n".join(["# Gallery", *sections, *_map(drawn)])
     path, data = out / "README.md", f"{page}\n".encode()
     if not path.exists() or path.read_bytes() != data:
@@ -46,8 +46,8 @@ def computed(out: Path) -> dict[str, str]:
 
 def write_computed(name: str, text: str, out: Path) -> None:
     """Keep the computed part of one caption beside the figures."""
-    found = {**computed(out), name: text}
-    write_atomically(out / CAPTIONS, json.dumps(dict(sorted(found.items())), indent=1, ensure_ascii=False) + "\n")
+    sentences = {**computed(out), name: text}
+    write_atomically(out / CAPTIONS, json.dumps(dict(sorted(sentences.items())), indent=1, ensure_ascii=False) + "\n")
 
 
 def _section(name: str, entry: Entry, options: str, found: str) -> str:

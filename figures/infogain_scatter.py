@@ -83,21 +83,21 @@ def measured(table: DataFrame) -> DataFrame:
     possible = rows.groupby("task")["quality"].transform(lambda texts: bool((texts != "").all()))
     rows = rows[possible.astype(bool)]
     means = {name: [float(unpack(text).mean()) for text in rows[name]] for name in ("surprise", "quality", "kl")}
-    found = DataFrame({"task": rows["task"], "seed": rows["seed"], "rule": [_name(row) for _, row in rows.iterrows()],
-                       "cumulative": means["surprise"], "log_likelihood": [-value for value in means["quality"]],
-                       "kl": means["kl"]})  # fmt: skip
-    return found.reset_index(drop=True)
+    names = [_name(row) for _, row in rows.iterrows()]
+    measures = DataFrame({"task": rows["task"], "seed": rows["seed"], "rule": names, "cumulative": means["surprise"],
+                          "log_likelihood": [-value for value in means["quality"]], "kl": means["kl"]})  # fmt: skip
+    return measures.reset_index(drop=True)
 
 
 def correlations(points: DataFrame) -> DataFrame:
     """Return Pearson's correlation of the cumulative entropy with each measure over the rules of one seed, averaged."""
-    found = []
+    correlated = []
     for task, mine in points.groupby("task", sort=False):
         for measure in MEASURES:
             each = [float(np.corrcoef(own["cumulative"], own[measure])[0, 1]) for _, own in mine.groupby("seed")]
-            found.append({"task": task, "measure": measure, "rules": mine["rule"].nunique(),
+            correlated.append({"task": task, "measure": measure, "rules": mine["rule"].nunique(),
                           "mean": float(np.mean(each)), "least": min(each), "largest": max(each)})  # fmt: skip
-    return DataFrame(found)
+    return DataFrame(correlated)
 
 
 def _name(row: Any) -> str:

@@ -49,15 +49,17 @@ def relative(table: DataFrame) -> DataFrame:
     """Return the table with every variance over that of the same pair in the row BASE, and the printed ratios."""
     keys = ["levels", "masks", "shared"]
     base = table.set_index(keys).sort_index().loc[BASE].set_index("pair")
-    found = table.copy()
+    ratios = table.copy()
     for k, measure in enumerate(MEASURES):
-        found[f"{measure}_ratio"] = (found[measure] / found["pair"].map(base[measure])).map(lambda v: float(f"{v:.6g}"))
+        ratios[f"{measure}_ratio"] = (ratios[measure] / ratios["pair"].map(base[measure])).map(
+            lambda v: float(f"{v:.6g}")
+        )
         printed = [
             PRINTED.get(way, (np.nan,) * 3)[k] / PRINTED[BASE][k]
-            for way in found[keys].itertuples(index=False, name=None)
+            for way in ratios[keys].itertuples(index=False, name=None)
         ]
-        found[f"{measure}_printed"] = [float(f"{v:.4g}") for v in printed]
-    return shortened(found, "score", "score_drawn", "loss", "gradient")
+        ratios[f"{measure}_printed"] = [float(f"{v:.4g}") for v in printed]
+    return shortened(ratios, "score", "score_drawn", "loss", "gradient")
 
 
 def _panel(axes: Axes, table: DataFrame, ways: list[tuple[int, int, float]], measure: str) -> None:

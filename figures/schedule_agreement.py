@@ -77,10 +77,10 @@ def halves(table: DataFrame) -> DataFrame:
 def agreement(table: DataFrame) -> DataFrame:
     """Return for every task, seed and size of a subset the mean tau over the draws, and its mean over the seeds."""
     rows = table[table["part"] == "agreement"].rename(columns={"steps": "size"})
-    found = rows.groupby(["task", "size", "seed"], sort=False)[list(KINDS)].mean().reset_index()
+    taus = rows.groupby(["task", "size", "seed"], sort=False)[list(KINDS)].mean().reset_index()
     for kind in KINDS:
-        found[f"{kind}_mean"] = found.groupby(["task", "size"])[kind].transform("mean")
-    return found
+        taus[f"{kind}_mean"] = taus.groupby(["task", "size"])[kind].transform("mean")
+    return taus
 
 
 def _tau(rows: DataFrame) -> float:

@@ -75,12 +75,15 @@ def values(table: DataFrame) -> DataFrame:
 
     The gain is the mean's excess over linear's, paired by seed and item.
     """
-    found = [*_rows(table[table["part"] == "item"], "success"), *_rows(table[table["part"] == "law"], "kl_blocks")]
-    return concat(found, ignore_index=True)
+    measured_rows = [
+        *_rows(table[table["part"] == "item"], "success"),
+        *_rows(table[table["part"] == "law"], "kl_blocks"),
+    ]
+    return concat(measured_rows, ignore_index=True)
 
 
 def _rows(table: DataFrame, column: str) -> list[DataFrame]:
-    found = []
+    measured_rows = []
     for (task, steps), mine in table.groupby(["task", "steps"], sort=False):
         if column == "success" and str(task).startswith(SMALL):
             continue  # enumerated: their exact KL is drawn
@@ -92,8 +95,8 @@ def _rows(table: DataFrame, column: str) -> list[DataFrame]:
             spread = float(own.mean(1).std(ddof=1)) if len(own) > 1 else 0.0
             rows.append({"task": task, "schedule": schedule, "steps": int(steps), "measure": _measure(task, column),
                          **columns(_estimate(own)), "std": spread, **gain})  # fmt: skip
-        found.append(DataFrame(rows))
-    return found
+        measured_rows.append(DataFrame(rows))
+    return measured_rows
 
 
 def _estimate(values_: np.ndarray) -> Estimate:

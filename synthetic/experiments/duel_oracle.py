@@ -64,9 +64,9 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
         for draw in range(config.draws):
             denoiser = perturbed(world, config.noise, generator)
             for block in config.blocks:
-                found = scores(world, denoiser, block, config.sure)
+                nlls = scores(world, denoiser, block, config.sure)
                 label = {"world": name, "block": block, "draw": draw}
-                rows += [{**label, "score": score, "excess": nll - entropy} for score, nll in found.items()]
+                rows += [{**label, "score": score, "excess": nll - entropy} for score, nll in nlls.items()]
     return pd.DataFrame(rows), scalars
 
 
@@ -82,10 +82,12 @@ def scores(world: TableWorld, denoiser: Denoiser, block: int, sure: float) -> di
     orders = block_orders(denoiser, x, block)
     rules = {"left to right": LeftToRight(1), "confidence": TopK(1), "margin": TopK(1, "margin"),
              "threshold": Threshold(-sure, "confidence")}  # fmt: skip
-    found = {"ELBO": orders.elbo, "random order": orders.log_uniform, "oracle": orders.oracle}
-    found |= {name: log_likelihood(InBlocks(rule, block), denoiser, x).log_likelihood for name, rule in rules.items()}
-    found["oracle, normalised"] = orders.oracle - orders.oracle.logsumexp(-1)
-    return {name: -_mean(law, values) for name, values in found.items()}
+    log_likelihoods = {"ELBO": orders.elbo, "random order": orders.log_uniform, "oracle": orders.oracle}
+    log_likelihoods |= {
+        name: log_likelihood(InBlocks(rule, block), denoiser, x).log_likelihood for name, rule in rules.items()
+    }
+    log_likelihoods["oracle, normalised"] = orders.oracle - orders.oracle.logsumexp(-1)
+    return {name: -_mean(law, values) for name, values in log_likelihoods.items()}
 
 
 def _mean(law: Any, values: Any) -> float:

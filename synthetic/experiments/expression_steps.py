@@ -48,11 +48,11 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     count = len(expression.operations)
     written, values, scalars = dict[str, list[int]](), set[int](), {"numbers": float(len(config.numbers))}
     for name, sequential in (("parallel", False), ("sequential", True)):
-        found = planners.run(expression.machine(sequential), word, count, keep=True)
-        masks = torch.stack([string[0, expression.numbers :] == expressions.MODULUS for string in found.strings])
+        decoded = planners.run(expression.machine(sequential), word, count, keep=True)
+        masks = torch.stack([string[0, expression.numbers :] == expressions.MODULUS for string in decoded.strings])
         written[name] = [int(k) for k in masks.sum(0)]
-        values.add(int(found.last[0, -1]))
-        scalars[name] = float(found.account.steps[0])
+        values.add(int(decoded.last[0, -1]))
+        scalars[name] = float(decoded.account.steps[0])
     rows = [
         {
             "part": "expression", "name": sign, "place": expression.numbers + k, "parallel": written["parallel"][k],

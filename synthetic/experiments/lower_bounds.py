@@ -44,8 +44,8 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     rows: list[dict[str, Any]] = []
     scalars: dict[str, float] = {}
     for n in progress.track(config.lengths, "curves"):
-        total, found = harmonic(n, min(n - 1, config.most))
-        rows += found
+        total, least_errors = harmonic(n, min(n - 1, config.most))
+        rows += least_errors
         scalars[f"{n}/TC"] = total
     for n in progress.track(config.codes, "codes"):
         symbols = next_prime(n)

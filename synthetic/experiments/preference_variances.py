@@ -56,8 +56,8 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
         generator = torch.Generator().manual_seed(1000 * config.seed + number)
         pair = drawn_pair(config, generator)
         for levels, masks, shared in config.rows:
-            found = moments(pair, levels, masks, shared, config, generator)
-            rows.append({"pair": number, "levels": levels, "masks": masks, "shared": float(shared), **found})
+            variances = moments(pair, levels, masks, shared, config, generator)
+            rows.append({"pair": number, "levels": levels, "masks": masks, "shared": float(shared), **variances})
     return pd.DataFrame(rows, columns=list(COLUMNS)), {"repeats": float(config.repeats), "beta": config.beta}
 
 

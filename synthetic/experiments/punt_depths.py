@@ -65,8 +65,8 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
                 steps.append(by_depth(step.double(), depths))
                 lengths.append(float(step.amax(-1).double().mean()))
                 calls += spent / config.numberings
-            found = summary(torch.stack(places), torch.stack(steps))
-            rows += [{"world": world, "rule": rule, "eps": eps, **row} for row in found]
+            rows_by_depth = summary(torch.stack(places), torch.stack(steps))
+            rows += [{"world": world, "rule": rule, "eps": eps, **row} for row in rows_by_depth]
             scalars |= {f"{world}/{rule}/steps": sum(lengths) / len(lengths), f"{world}/{rule}/calls": calls}
     return pd.DataFrame(rows), scalars
 
@@ -139,8 +139,8 @@ def summary(places: Tensor, steps: Tensor) -> Iterator[dict[str, float]]:
     from synthetic.intervals import of_seeds
 
     for depth in range(places.shape[1]):
-        found = of_seeds(places[:, depth].numpy())
+        place = of_seeds(places[:, depth].numpy())
         yield {
-            "depth": depth, "nodes": 2**depth, "step": float(steps[:, depth].mean()), "place": float(found.mean),
-            "low": float(found.low), "high": float(found.high),
+            "depth": depth, "nodes": 2**depth, "step": float(steps[:, depth].mean()), "place": float(place.mean),
+            "low": float(place.low), "high": float(place.high),
         }  # fmt: skip

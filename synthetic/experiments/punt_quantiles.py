@@ -57,10 +57,10 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     cases = [(world, tests, eps) for world in config.worlds for tests in kinds for eps in config.eps]
     for name, tests, eps in progress.track(cases, "cases"):
         key = {"world": name, "tests": tests, "eps": eps}
-        found = list(deltas(Punt(eps, "confidence", tests), world(config, name)))
-        rows += [{**key, **row} for row in by_revealed(found, eps)]
-        mass = sum(float(weight.sum()) for _, _, _, weight, _ in found)
-        above = sum(float(weight[value > eps + SLACK].sum()) for _, _, value, weight, _ in found)
+        weighted_deltas = list(deltas(Punt(eps, "confidence", tests), world(config, name)))
+        rows += [{**key, **row} for row in by_revealed(weighted_deltas, eps)]
+        mass = sum(float(weight.sum()) for _, _, _, weight, _ in weighted_deltas)
+        above = sum(float(weight[value > eps + SLACK].sum()) for _, _, value, weight, _ in weighted_deltas)
         scalars[f"{name}/{tests}/{eps:g}/over"] = above / mass if mass else 0.0
     return pd.DataFrame(rows), scalars
 
@@ -88,20 +88,20 @@ def deltas(rule: Punt, law: World) -> Iterator[tuple[int, float, Tensor, Tensor,
     from theory.unmasking.walks import walk
     from theory.worlds import states
 
-    found = walk(rule, law)
-    z, visits = states.all_states(law.n, law.d), found.visits
+    walked = walk(rule, law)
+    z, visits = states.all_states(law.n, law.d), walked.visits
     revealed = (z != law.d).sum(-1)
     for count in range(law.n):
         here = (revealed == count) & (visits > 0)
         if not bool(here.any()):
             continue
-        weights, y, log_p = candidates(found.world, z[here])
+        weights, y, log_p = candidates(walked.world, z[here])
         times = y.shape[1]
         many, drawn = z[here].repeat_interleave(times, 0), y.flatten(0, 1)
         known, share = log_p.repeat_interleave(times, 0), (visits[here][:, None] * weights).flatten()
-        kept, _ = rule.keep(found.world, many, drawn, known)
+        kept, _ = rule.keep(walked.world, many, drawn, known)
         rank = ranks(known, many == law.d, drawn, rule.by)
-        delta = token_errors(found.world, many, drawn, kept, rank, known).clamp(min=0)
+        delta = token_errors(walked.world, many, drawn, kept, rank, known).clamp(min=0)
         later = kept & (rank > 0) & (share > 0)[:, None]
         mass = share[:, None].expand_as(later)
         yield count, float(visits[here].sum()), delta[later], mass[later], float(mass[kept].sum())

@@ -71,14 +71,14 @@ def measured(config: Config, gamma: float, steps: int, draft: str, dimension: in
     well = DoubleWell(config.barrier)
     chain = well.langevin(steps, gamma, dimension)
     still = well.still(steps, gamma, dimension) if draft == "still" else None
-    found = speculate(chain, config.window, paths, Generator().manual_seed(config.seed), draft=still, lookahead=False)
-    tried = (found.steps - found.rounds if draft == "frozen" else 0 * found.rounds + found.steps).double()
-    refused = float(found.rejections.double().mean() / tried.mean())
+    chains = speculate(chain, config.window, paths, Generator().manual_seed(config.seed), draft=still, lookahead=False)
+    tried = (chains.steps - chains.rounds if draft == "frozen" else 0 * chains.rounds + chains.steps).double()
+    refused = float(chains.rejections.double().mean() / tried.mean())
     return {
         "draft": draft, "dimension": dimension, "gamma": gamma, "steps": steps, "window": config.window, "paths": paths,
-        "acceptance": 1 - refused, "acceptance_error": error(found.rejections - refused * tried) / float(tried.mean()),
-        "calls": float(found.sequential_calls.double().mean()), "calls_error": error(found.sequential_calls.double()),
-        "rounds": float(found.rounds.double().mean()),
+        "acceptance": 1 - refused, "acceptance_error": error(chains.rejections - refused * tried) / float(tried.mean()),
+        "calls": float(chains.sequential_calls.double().mean()), "calls_error": error(chains.sequential_calls.double()),
+        "rounds": float(chains.rounds.double().mean()),
     }  # fmt: skip
 
 

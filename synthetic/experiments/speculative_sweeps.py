@@ -76,14 +76,14 @@ def measured(
 
     chain = diffusion(TOY, config.steps, config.churn, config.horizon, dimension)
     generator = Generator().manual_seed(config.seed)
-    found = speculate_by_sweeps(chain, window, sweeps, paths, generator, noise_in=noise_in)
-    kept = 1 - found.rejections.double() / config.steps
-    means = {"rounds": found.rounds, "calls": found.calls, "acceptance": kept}
+    chains = speculate_by_sweeps(chain, window, sweeps, paths, generator, noise_in=noise_in)
+    kept = 1 - chains.rejections.double() / config.steps
+    means = {"rounds": chains.rounds, "calls": chains.calls, "acceptance": kept}
     return {
         "dimension": dimension, "window": window, "noise_in": noise_in, "sweeps": sweeps,
         **{name: float(values.double().mean()) for name, values in means.items()},
         **{f"{name}_error": error(values) for name, values in means.items()},
-        "expected": 1 - float(found.expected_rejections.mean()) / config.steps,
+        "expected": 1 - float(chains.expected_rejections.mean()) / config.steps,
     }  # fmt: skip
 
 

@@ -58,8 +58,8 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
     for name in progress.track(list(config.worlds), "worlds"):
         world = small(name)
         table = loss_table(world, perturbed(world, config.noise, torch.Generator().manual_seed(config.seed)))
-        found, divergence = densities(table, config)
-        parts = {"density": found, "source": sources(table, config), "mirror": mirrors(table, config)}
+        density_rows, divergence = densities(table, config)
+        parts = {"density": density_rows, "source": sources(table, config), "mirror": mirrors(table, config)}
         parts["growth"] = growth(table, config)
         rows += [{"world": name, "part": part, **row} for part, mine in parts.items() for row in mine]
         singles = [1 << i for i in range(table.n)]
@@ -105,8 +105,13 @@ def sources(table: LossTable, config: Config) -> Iterator[dict[str, Any]]:
     for levels, density in (("standard", whole.rule.t * 0 + 1), ("P-POTS", whole.second.sqrt())):
         for name, curves, draws in ((levels, whole, 2), (f"{levels}, MIRROR", mirrored, 1)):
             own = curves.second.sqrt() if levels == "P-POTS" and draws == 1 else density
-            found = variance.split(curves, own)
-            yield {"name": name, "mask": found.mask / draws, "level": found.level / draws, "data": found.data}
+            parts_of_variance = variance.split(curves, own)
+            yield {
+                "name": name,
+                "mask": parts_of_variance.mask / draws,
+                "level": parts_of_variance.level / draws,
+                "data": parts_of_variance.data,
+            }
 
 
 def mirrors(table: LossTable, config: Config) -> Iterator[dict[str, Any]]:
@@ -132,5 +137,5 @@ def growth(table: LossTable, config: Config) -> Iterator[dict[str, Any]]:
 
     for least in config.cuts:
         whole = variance.curves(table, least)
-        found = variance.split(whole, torch.ones_like(whole.rule.t))
-        yield {"least": least, "mask": found.mask}
+        parts_of_variance = variance.split(whole, torch.ones_like(whole.rule.t))
+        yield {"least": least, "mask": parts_of_variance.mask}

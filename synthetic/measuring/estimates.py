@@ -46,10 +46,10 @@ def columns_of(
     It is infinite where there are fewer than `FEW` sequences.
     """
     each, prefix = estimate(values), f"{name}_" if name else ""
-    ends = {"low": max(float(each.low), least), "high": min(float(each.high), most)}
+    interval = {"low": max(float(each.low), least), "high": min(float(each.high), most)}
     if len(values) < FEW:
-        ends = {"low": -math.inf, "high": math.inf}
-    return {name or "mean": float(each.mean), **{f"{prefix}{end}": value for end, value in ends.items()}}
+        interval = {"low": -math.inf, "high": math.inf}
+    return {name or "mean": float(each.mean), **{f"{prefix}{end}": value for end, value in interval.items()}}
 
 
 def draws_of(rows: pd.DataFrame) -> pd.DataFrame:
@@ -68,8 +68,8 @@ def draws_of(rows: pd.DataFrame) -> pd.DataFrame:
 def nelbo(rows: pd.DataFrame) -> Float[ndarray, " items"]:
     """Return an unbiased estimate of each sequence's NELBO: one token at a time in a uniformly random order."""
     drawn = draws_of(rows)
-    found: pd.Series[float] = (drawn.share * drawn.value).groupby(drawn.item).sum()
-    return found.to_numpy()
+    sums: pd.Series[float] = (drawn.share * drawn.value).groupby(drawn.item).sum()
+    return sums.to_numpy()
 
 
 def mask_noise(rows: pd.DataFrame) -> float:
@@ -196,10 +196,10 @@ def paths(rows: pd.DataFrame) -> Mapping[tuple[str, float], pd.DataFrame]:
     for family, own in (("EB", "entropy"), ("threshold", "confidence")):  # at budget 0 and threshold 1 one token a step
         ones.append(single[single.name == own].assign(name=family, parameter=0.0 if family == "EB" else 1.0))
     every = pd.concat(ones, ignore_index=True)
-    found = {
+    by_rule = {
         (str(name), float(p)): part.sort_values("item") for (name, p), part in every.groupby(["name", "parameter"])
     }
-    return dict(sorted(found.items(), key=lambda each: (each[0][0], -float(each[1].calls.mean()))))
+    return dict(sorted(by_rule.items(), key=lambda each: (each[0][0], -float(each[1].calls.mean()))))
 
 
 def equal_calls(rows: pd.DataFrame) -> pd.DataFrame:

@@ -28,7 +28,7 @@ def expected(f: object, deviation: float) -> float:
     """Return E f(X) of a normal X with mean 0, in two adaptive pieces."""
     pieces = [(-12.0, 0.0), (0.0, 12.0)]
     return math.fsum(
-        integrate.quad(lambda u: f(deviation * u) * stats.norm.pdf(u), a, b, epsabs=1e-13)[0]  # type: ignore[operator]
+        integrate.quad(lambda u: f(deviation * u) * stats.norm.pdf(u), a, b, epsabs=1e-13)[0]  # type: ignore[operator]  # a quantity by its name
         for a, b in pieces
     )
 

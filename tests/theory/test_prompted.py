@@ -347,7 +347,7 @@ def test_sampling_takes_a_start_for_each_row() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: prompted([[0.5, 0.5]], [1, 2]), "list where a world belongs"),  # type: ignore[arg-type]
+        (lambda: prompted([[0.5, 0.5]], [1, 2]), "list where a world belongs"),  # type: ignore[arg-type]  # wrong on purpose
         (lambda: prompted(worlds.even_parity(3), [0, 0, 0]), "masks nothing"),
         (lambda: prompted(worlds.repetition(3), [0, 1, 2]), "probability zero"),
         (lambda: prompted(worlds.even_parity(3), [0, 0]), "expected n = 3 positions"),

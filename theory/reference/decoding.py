@@ -58,7 +58,7 @@ def low_confidence(
 
     def step(z: State) -> dict[State, Any]:
         rows = {i: [denoiser(z, i, v) for v in range(d)] for i in reference.masked(z, d)}
-        found: dict[State, Any] = {}
+        law: dict[State, Any] = {}
         for values in itertools.product(range(d), repeat=len(rows)):
             y = dict(zip(rows, values, strict=True))
             chance: Any = 1
@@ -67,8 +67,8 @@ def low_confidence(
             trust = {i: row[y[i]] if drawn else max(row) for i, row in rows.items()}
             kept = sorted(rows, key=lambda i: (trust[i] if worst else -trust[i], i))[:count]
             after = tuple(y[i] if i in kept else v for i, v in enumerate(z))
-            found[after] = found.get(after, 0) + chance
-        return found
+            law[after] = law.get(after, 0) + chance
+        return law
 
     return step
 
@@ -118,10 +118,10 @@ def blocks(n: int, size: int, first: int) -> list[list[int]]:
 
 
 def _filled(z: State, places: Sequence[int], part: State) -> State:
-    found = list(z)
+    tokens = list(z)
     for i, v in zip(places, part, strict=True):
-        found[i] = v
-    return tuple(found)
+        tokens[i] = v
+    return tuple(tokens)
 
 
 def padded(z: State, d: int, end: int, within: int | None = None, first: int = 0) -> State:
@@ -137,11 +137,11 @@ def stopped(step: Step, d: int, end: int, within: int | None = None, first: int 
     """Return the step that pads what another step leads to."""
 
     def both(z: State) -> dict[State, Any]:
-        found: dict[State, Any] = {}
+        law: dict[State, Any] = {}
         for x, p in step(z).items():
             whole = padded(x, d, end, within, first)
-            found[whole] = found.get(whole, 0) + p
-        return found
+            law[whole] = law.get(whole, 0) + p
+        return law
 
     return both
 
@@ -167,11 +167,11 @@ def output(step: Step, start: State, d: int) -> tuple[dict[State, Any], Any]:
 
 def pushed(law: Law, d: int, end: int, first: int = 0) -> dict[State, Any]:
     """Return the law of sequences padded behind their first end mark."""
-    found: dict[State, Any] = {}
+    image: dict[State, Any] = {}
     for x, p in law.items():
         whole = padded(x, d, end, None, first)
-        found[whole] = found.get(whole, 0) + p
-    return found
+        image[whole] = image.get(whole, 0) + p
+    return image
 
 
 def likely_path(denoiser: Conditional, start: State, d: int, choose: Choose) -> State:
@@ -196,10 +196,10 @@ def ones_law(n: int, chance: Any) -> list[Any]:
 def count_law(law: Law, token: int) -> list[Any]:
     """Return the law of the number of positions that show a token."""
     n = len(next(iter(law)))
-    found: list[Any] = [0] * (n + 1)
+    chances: list[Any] = [0] * (n + 1)
     for x, p in law.items():
-        found[sum(v == token for v in x)] += p
-    return found
+        chances[sum(v == token for v in x)] += p
+    return chances
 
 
 def surprise_of_cut(

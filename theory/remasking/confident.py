@@ -60,14 +60,14 @@ def remembered(denoiser: Denoiser) -> Memory:
 
     Raises InvalidInput for a batch, for wrong conditionals and where the vectors do not fit in memory.
     """
-    listed = tabulated(denoiser)
-    if listed.worlds:
-        raise InvalidInput(f"a batch of {listed.worlds} denoisers; expected one")
-    n, d, p = listed.n, listed.d, listed.log_p.exp()
+    table = tabulated(denoiser)
+    if table.worlds:
+        raise InvalidInput(f"a batch of {table.worlds} denoisers; expected one")
+    n, d, p = table.n, table.d, table.log_p.exp()
     labels = [_labels(p[:, i], i, n, d) for i in range(n)]
     sizes = [len(row) for row in labels]
     total = int(torch.tensor(sizes).prod())
-    states.require_memory(total * 2**n * 4, f"vectors of labels of {listed.name} (n = {n}, d = {d})")
+    states.require_memory(total * 2**n * 4, f"vectors of labels of {table.name} (n = {n}, d = {d})")
     places = torch.tensor([int(torch.tensor(sizes[i + 1 :]).prod()) if i < n - 1 else 1 for i in range(n)])
     digit = (torch.arange(total)[:, None] // places) % torch.tensor(sizes)
     tokens = torch.stack([torch.tensor([v for v, _ in row])[digit[:, i]] for i, row in enumerate(labels)], -1)
@@ -109,10 +109,10 @@ def confident_output(memory: Memory, steps: Sequence[Step], temperature: float |
 def _labels(p: Float[Tensor, "states d"], i: int, n: int, d: int) -> list[tuple[int, float]]:
     """Return the mask, and every token with every probability that it has at position i when that is masked."""
     hidden = p[states.all_states(n, d)[:, i] == d]
-    found = [
+    labels = [
         (v, float(c)) for v in range(d) for c in torch.unique(hidden[:, v].round(decimals=DIGITS)).tolist() if c > 0
     ]
-    return [(d, torch.inf), *found]
+    return [(d, torch.inf), *labels]
 
 
 def _fillings(
@@ -155,7 +155,7 @@ def _set_chances(memory: Memory, step: Step, subsets: Float[Tensor, "fillings se
         keep = 1 - confident_sigma(torch.where(memory.flags, 1.0, shown), memory.flags, float(step.sigma)).nan_to_num()
         reveal = float(Step(step.alpha_now, step.alpha_next).posterior.reveal)
     stays = torch.where(memory.flags, reveal, keep)
-    found = torch.ones(len(stays), 1, dtype=torch.float64)
+    chances = torch.ones(len(stays), 1, dtype=torch.float64)
     for i in range(memory.n):
-        found = torch.stack((found * stays[:, i, None], found * (1 - stays[:, i, None])), -1).flatten(1)
-    return found
+        chances = torch.stack((chances * stays[:, i, None], chances * (1 - stays[:, i, None])), -1).flatten(1)
+    return chances

@@ -65,14 +65,14 @@ def leave_one_out(
 
     It takes a call for each position.
     """
-    found = self_planner(denoiser, z, y, log_p)
+    trust = self_planner(denoiser, z, y, log_p)
     for i in range(z.shape[-1]):
         rows = z[:, i] != log_p.shape[-1]
         if bool(rows.any()):
             hidden = z[rows].index_fill(1, torch.tensor([i], device=z.device), log_p.shape[-1])
             answer = check_conditionals(denoiser(hidden), hidden, log_p.shape[-1])[:, i]
-            found[rows, i] = answer.gather(-1, y[rows, i, None])[:, 0].exp().to(found.dtype)
-    return found
+            trust[rows, i] = answer.gather(-1, y[rows, i, None])[:, 0].exp().to(trust.dtype)
+    return trust
 
 
 def of_draft(trust: Callable[[Int[Tensor, "rows n"]], Float[Tensor, "rows n"]]) -> Planner:

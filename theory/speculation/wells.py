@@ -82,14 +82,14 @@ def density_after(well: DoubleWell, gamma: float, steps: int, start_scale: float
     mean = y + gamma * well.score(y[:, None])[:, 0]
     kernel = normal((y[None] - mean[:, None]) / sigma) / sigma * spacing
     start = normal(y / start_scale) / start_scale
-    found: Tensor = start @ torch.linalg.matrix_power(kernel, steps)
-    lost = abs(1 - float(found.sum()) * spacing)
+    density: Tensor = start @ torch.linalg.matrix_power(kernel, steps)
+    lost = abs(1 - float(density.sum()) * spacing)
     if not lost <= 1e-6:
         raise InvalidInput(
             f"step size gamma = {gamma:g} with barrier {well.barrier:g}: a share {lost:.2g} of the chains leaves "
             f"[-{REACH}, {REACH}] within {steps} steps; choose smaller steps"
         )
-    return found
+    return density
 
 
 def distance_after(well: DoubleWell, gamma: float, steps: int, start_scale: float = 0.5) -> float:

@@ -89,8 +89,8 @@ class PromptedDenoiser:
 
     def __call__(self, z: Int[Tensor, "batch k"]) -> Float[Tensor, "*worlds batch k d"]:
         """Return the source's log-conditionals of the masked positions where the prompt is shown too."""
-        found: Tensor = self.source(self._whole(z))
-        return found[..., self.positions.to(found.device), :]
+        rows: Tensor = self.source(self._whole(z))
+        return rows[..., self.positions.to(rows.device), :]
 
     def rows(self, which: Int[Tensor, "r"], z: Int[Tensor, "r k"]) -> Float[Tensor, "r k d"]:
         """Return the log-conditionals of row r's state in the source's table which[r]."""
@@ -156,24 +156,24 @@ class PromptedRows:
         As in `rows.measured(lambda p: walk(rule, p.world, p.denoiser).divergence)`. Raises InvalidInput where the
         function returns anything but one number.
         """
-        found = torch.full((len(self.starts),), torch.nan, dtype=torch.float64)
+        values = torch.full((len(self.starts),), torch.nan, dtype=torch.float64)
         known: dict[int, float] = {}
         for group in self.groups:
             for row, prompt in zip(group.rows, group.prompts, strict=True):
                 if id(prompt) not in known:
                     known[id(prompt)] = _one_number(function(prompt))
-                found[row] = known[id(prompt)]
-        return found
+                values[row] = known[id(prompt)]
+        return values
 
     def log_prob(self, x: Int[Tensor, "rows n"]) -> Float[Tensor, "rows"]:
         """Return ln q(masked tokens of row r | the start of row r) of complete sequences, in nats."""
         if x.shape != self.starts.shape:
             raise InvalidInput(f"sequences of shape {tuple(x.shape)}; expected {tuple(self.starts.shape)}, one a start")
-        found = torch.zeros(len(x), dtype=torch.float64)
+        log_probs = torch.zeros(len(x), dtype=torch.float64)
         for group in self.groups:
             for row, prompt in zip(group.rows, group.prompts, strict=True):
-                found[row] = prompt.world.log_prob(prompt.part(x[row][None]))[0]
-        return found
+                log_probs[row] = prompt.world.log_prob(prompt.part(x[row][None]))[0]
+        return log_probs
 
 
 def prompted_rows(world: World, starts: Any, denoiser: Any = None) -> PromptedRows:
@@ -199,7 +199,7 @@ def prompted_rows(world: World, starts: Any, denoiser: Any = None) -> PromptedRo
 
 
 def _one_number(value: Any) -> float:
-    found = torch.as_tensor(value, dtype=torch.float64)
-    if found.numel() != 1:
-        raise InvalidInput(f"a measure of shape {tuple(found.shape)}; expected one number for each prompt")
-    return float(found)
+    number_of_row = torch.as_tensor(value, dtype=torch.float64)
+    if number_of_row.numel() != 1:
+        raise InvalidInput(f"a measure of shape {tuple(number_of_row.shape)}; expected one number for each prompt")
+    return float(number_of_row)

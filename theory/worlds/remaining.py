@@ -38,9 +38,9 @@ def _table(world: TableWorld, z: Int[Tensor, "n"], hidden: Bool[Tensor, "n"], na
     k = int(hidden.sum())
     if world.weights is not None:
         kept = [w for w, here in zip(world.weights, agrees.tolist(), strict=True) if here]
-        found = TableWorld.from_weights(kept, k, world.d, name)
-        found.zero_rule = world.zero_rule
-        return found
+        world_left = TableWorld.from_weights(kept, k, world.d, name)
+        world_left.zero_rule = world.zero_rule
+        return world_left
     cells = world.law()[..., agrees]
     return TableWorld(cells / cells.sum(-1, keepdim=True), k, world.d, name, world.zero_rule)
 
@@ -88,9 +88,9 @@ def _evidence(world: TreeWorld, z: Int[Tensor, "n"]) -> list[Float[Tensor, "s"]]
 
 def _weighted(factor: Float[Tensor, "*parent s"], below: Float[Tensor, "s"]) -> Float[Tensor, "*parent s"]:
     """Return the factor times the evidence, normalised; a row of a parent's value that is impossible stays as it is."""
-    found = factor * below
-    total = found.sum(-1, keepdim=True)
-    return torch.where(total > 0, found / torch.where(total > 0, total, 1.0), factor)
+    product = factor * below
+    total = product.sum(-1, keepdim=True)
+    return torch.where(total > 0, product / torch.where(total > 0, total, 1.0), factor)
 
 
 class _Masked(World):

@@ -228,7 +228,7 @@ ALL = torch.ones(1, 3, dtype=torch.bool)
         (lambda: LowConfidence(0), "expected k >= 1"),
         (lambda: LowConfidence(sizes=(2, -1)), "sizes >= 0"),
         (lambda: LowConfidence(temperature=-0.5), "temperature -0.5"),
-        (lambda: LowConfidence(by="drwan"), "did you mean drawn"),  # type: ignore[arg-type]
+        (lambda: LowConfidence(by="drwan"), "did you mean drawn"),  # type: ignore[arg-type]  # wrong on purpose
         (lambda: walk(LowConfidence(sizes=(1, 2)), WORLD), "on 4 masked positions; expected sizes that sum to as many"),
         (lambda: InBlocks(TopK(), 0), "blocks of 0 positions"),
         (lambda: InBlocks(Punt(0.1), 2, -1), "from position -1"),

@@ -203,7 +203,7 @@ def test_an_exact_draw_has_temperature_one() -> None:
 
 def test_a_token_of_logit_minus_infinity_is_never_drawn() -> None:
     for form in ("gumbel", "race"):
-        law = draw_law([-math.inf, 0.0, 1.0], Recipe("float16", form, 2.0**-10)).law  # type: ignore[arg-type]
+        law = draw_law([-math.inf, 0.0, 1.0], Recipe("float16", form, 2.0**-10)).law  # type: ignore[arg-type]  # wrong on purpose, or a name from a list
         assert float(law[0]) == 0 and float(law.sum()) == pytest.approx(1)
 
 
@@ -211,7 +211,7 @@ def test_a_token_of_logit_minus_infinity_is_never_drawn() -> None:
     ("call", "message"),
     [
         (lambda: Recipe("float8"), "unknown number type 'float8'; did you mean float"),
-        (lambda: Recipe(form="gumble"), "unknown form 'gumble'; did you mean gumbel"),  # type: ignore[arg-type]
+        (lambda: Recipe(form="gumble"), "unknown form 'gumble'; did you mean gumbel"),  # type: ignore[arg-type]  # wrong on purpose, or a name from a list
         (lambda: Recipe(eps=-1.0), "eps -1.0, temperature 1.0; expected 0 <= eps < 1"),
         (lambda: Recipe(temperature=0.0), "temperature > 0"),
         (lambda: Recipe(bits=25), "25 bits in float32; expected 1 to 24"),

@@ -62,7 +62,7 @@ def test_linear_totals_are_rounded_as_fractions_are(masks: int, steps: int) -> N
     }  # fmt: skip
     for name, whole in literally.items():
         wanted = tuple(b - a for a, b in itertools.pairwise(whole(x) for x in exact))
-        assert rounded_quotas("linear", masks, steps, name) == wanted  # type: ignore[arg-type]
+        assert rounded_quotas("linear", masks, steps, name) == wanted  # type: ignore[arg-type]  # wrong on purpose, or a name from a list
     assert set(literally) == set(ROUNDINGS)
     if all(x % 1 != Fraction(1, 2) for x in exact):
         whole_sizes = [size for size in rounded_quotas("linear", masks, steps, "half up") if size]
@@ -186,9 +186,9 @@ def test_steps_below_a_token_gain_half_the_last_height() -> None:
     ("call", "message"),
     [
         (lambda: equal_quotas(3, 0), "steps = 0; expected a whole number of at least 1"),
-        (lambda: equal_quotas(2.5, 3), "masks = 2.5"),  # type: ignore[arg-type]
+        (lambda: equal_quotas(2.5, 3), "masks = 2.5"),  # type: ignore[arg-type]  # wrong on purpose, or a name from a list
         (lambda: floored_shares(4, 2, 1.0), "expected a number from 0 up to, but not, 1"),
-        (lambda: rounded_quotas("linear", 4, 2, "down"), "unknown rounding 'down'"),  # type: ignore[arg-type]
+        (lambda: rounded_quotas("linear", 4, 2, "down"), "unknown rounding 'down'"),  # type: ignore[arg-type]  # wrong on purpose, or a name from a list
         (lambda: maskgit_quotas(4, 2, "linear", as_released=True), "leave it out"),
         (lambda: proportional_quotas([0.0, 0.0], 3), "expected numbers >= 0"),
         (lambda: proportional_quotas([1.0] * 9, 3), "take fewer"),

@@ -85,6 +85,6 @@ def test_one_percent_more_than_the_bound_of_one_query_fails() -> None:
         (lambda: unnoticed_codes.unnoticed_share(4, 5, [4]), r"sizes \[4\]"),
     ],
 )
-def test_wrong_arguments_are_named(call, message) -> None:  # type: ignore[no-untyped-def]
+def test_wrong_arguments_are_named(call, message) -> None:  # type: ignore[no-untyped-def]  # of a lambda and a text
     with pytest.raises(InvalidInput, match=message):
         call()

@@ -76,8 +76,8 @@ def written_out(
         case.conditional, kept_rule(case, planner, eta), fractions(kappas), (case.d,) * case.n, case.d
     )
     taken = [min(1.0, k * later) for k in grid(kappas)]
-    found = planned(Plan(planner_of(world, planner), float(eta) * excess), taken, world, case.denoise)
-    yield equal("rational", found.output.law(), case.listed(exact), _slack(case, kappas), effective=len(kappas) > 1)
+    engine = planned(Plan(planner_of(world, planner), float(eta) * excess), taken, world, case.denoise)
+    yield equal("rational", engine.output.law(), case.listed(exact), _slack(case, kappas), effective=len(kappas) > 1)
 
 
 def low_confidence(
@@ -91,10 +91,10 @@ def low_confidence(
     case = Case(world, denoiser)
     held = [0, *(case.n - int((1 - kappa) * case.n) for kappa in fractions(kappas))]
     sizes = tuple(b - a for a, b in itertools.pairwise(held))
-    found = planned(Plan(planner_of(world, planner), float(eta)), grid(kappas), world, case.denoise).output.law()
+    planned_law = planned(Plan(planner_of(world, planner), float(eta)), grid(kappas), world, case.denoise).output.law()
     rule = walk(LowConfidence(sizes=sizes), world, case.denoise).output.law()
     several = sum(size > 0 for size in sizes) > 1
-    yield equal("enumeration", found, rule, _slack(case, kappas), effective=several)
+    yield equal("enumeration", planned_law, rule, _slack(case, kappas), effective=several)
 
 
 def carried_over(
@@ -103,12 +103,12 @@ def carried_over(
     """Compare the self-planner at eta with eta = 0; in the variant the denoiser gives shown tokens 1 - leak."""
     case, effective = Case(world, denoiser), eta > 0 and len(kappas) > 1
     asked: Denoiser = _Leaking(case.denoise, leak) if leak else case.denoise
-    found = planned(Plan(self_planner, float(eta)), grid(kappas), world, asked).output.law()
+    planned_law = planned(Plan(self_planner, float(eta)), grid(kappas), world, asked).output.law()
     still = kept_rule(case, "own", ZERO)
     exact = literal.output_law(case.conditional, still, fractions(kappas), (case.d,) * case.n, case.d)
-    yield equal("rational", found, case.listed(exact), _slack(case, kappas), effective=effective)
+    yield equal("rational", planned_law, case.listed(exact), _slack(case, kappas), effective=effective)
     other = planned(Plan(self_planner, 0.0), grid(kappas), world, asked).output.law()
-    yield equal("enumeration", found, other, _slack(case, kappas), effective=effective)
+    yield equal("enumeration", planned_law, other, _slack(case, kappas), effective=effective)
 
 
 def fixed_sizes(
@@ -118,9 +118,9 @@ def fixed_sizes(
     case = Case(world, denoiser)
     held = [0, *(case.n - int((1 - kappa) * case.n) for kappa in fractions(kappas))]
     rates = laws.fixed_size([b - a for a, b in itertools.pairwise(held)], case.n)
-    found = planned(Plan(None, float(eta)), grid(kappas), world, case.denoise).output.law()
+    planned_law = planned(Plan(None, float(eta)), grid(kappas), world, case.denoise).output.law()
     other = laws.sampler_law(rates, world, case.denoise).output.law()
-    yield equal("enumeration", found, other, _slack(case, kappas), effective=len(kappas) > 1)
+    yield equal("enumeration", planned_law, other, _slack(case, kappas), effective=len(kappas) > 1)
 
 
 def ancestral(world: TableWorld, kappas: Sequence[int]) -> Iterator[Evidence]:
@@ -129,8 +129,10 @@ def ancestral(world: TableWorld, kappas: Sequence[int]) -> Iterator[Evidence]:
     start = (case.d,) * case.n
     exact = literal.independent_law(case.conditional, steps, start, case.d)
     mine = literal.output_law(case.conditional, literal.race(ZERO, case.d), steps, start, case.d)
-    found = planned(Plan(None, 0.0), grid(kappas), world).output.law()
-    yield equal("enumeration", found, case.listed(mine), _slack(case, kappas), note="the engine against fractions")
+    planned_law = planned(Plan(None, 0.0), grid(kappas), world).output.law()
+    yield equal(
+        "enumeration", planned_law, case.listed(mine), _slack(case, kappas), note="the engine against fractions"
+    )
     yield equal("rational", variation(mine, exact), ZERO, ZERO, note="total variation from masked diffusion")
 
 
@@ -144,8 +146,8 @@ def farther(
         rule = kept_rule(case, planner, eta)
         exact = literal.output_law(case.conditional, rule, fractions(kappas), (case.d,) * case.n, case.d)
         gaps.append(variation(law, exact))
-        found = planned(Plan(planner_of(world, planner), float(eta)), grid(kappas), world).total_variation
-        yield equal("enumeration", found, float(gaps[-1]), _slack(case, kappas), note=f"eta = {eta}")
+        distance = planned(Plan(planner_of(world, planner), float(eta)), grid(kappas), world).total_variation
+        yield equal("enumeration", distance, float(gaps[-1]), _slack(case, kappas), note=f"eta = {eta}")
     yield at_least("rational", gaps[0] - gaps[1], least + more, ZERO, note="what masking again adds to the distance")
 
 
@@ -176,8 +178,8 @@ def _steps(draw: DrawFn, most: int = 4) -> list[int]:
 @st.composite
 def _cases(draw: DrawFn, /, **further: SearchStrategy[object]) -> Instance:
     """Draw a world or a denoiser that fits no law, kept fractions, and what else is named."""
-    found = draw(st.one_of(small_worlds(), denoisers()))
-    return {**found, "kappas": draw(_steps()), **{name: draw(strategy) for name, strategy in further.items()}}
+    drawn_case = draw(st.one_of(small_worlds(), denoisers()))
+    return {**drawn_case, "kappas": draw(_steps()), **{name: draw(strategy) for name, strategy in further.items()}}
 
 
 def _etas(*more: Fraction) -> SearchStrategy[object]:

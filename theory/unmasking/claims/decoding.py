@@ -133,8 +133,13 @@ def _cases(draw: st.DrawFn, heated: bool) -> Instance:
     world = draw(strategies.worlds(n=(2, 3), cells=27))
     denoiser = draw(st.none() | strategies.denoisers(world))
     power: Sequence[int | None] = (1, 1, 2, 3, None) if heated else (1, 1, 2)
-    found = {"world": world, "denoiser": denoiser, "k": draw(st.integers(1, 3)), "power": draw(st.sampled_from(power))}
-    return {**found, "by": draw(st.sampled_from(("drawn", "drawn", "likeliest")))} if heated else found
+    instance = {
+        "world": world,
+        "denoiser": denoiser,
+        "k": draw(st.integers(1, 3)),
+        "power": draw(st.sampled_from(power)),
+    }
+    return {**instance, "by": draw(st.sampled_from(("drawn", "drawn", "likeliest")))} if heated else instance
 
 
 def _ones() -> st.SearchStrategy[Instance]:

@@ -94,12 +94,12 @@ def _blocks(draw: st.DrawFn) -> Instance:
 def _ending(draw: st.DrawFn) -> Instance:
     world = draw(strategies.worlds(n=(2, 3), cells=27))
     rules = (TopK(2), LeftToRight(), EntropyBounded(0.5), LowConfidence(2), Punt(0.1), InBlocks(TopK(2), 2))
-    found = {
+    instance = {
         "world": world,
         "denoiser": draw(st.none() | strategies.denoisers(world)),
         "rule": draw(st.sampled_from(rules)),
     }
-    return {**found, "end": draw(st.integers(0, world.d - 1)), "within": draw(st.none() | st.integers(1, 3))}
+    return {**instance, "end": draw(st.integers(0, world.d - 1)), "within": draw(st.none() | st.integers(1, 3))}
 
 
 def _cuts() -> st.SearchStrategy[Instance]:

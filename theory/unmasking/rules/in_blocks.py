@@ -56,8 +56,8 @@ class SetsInBlocks(SetRule):
 
     def for_states(self, z: Int[Tensor, "batch n"]) -> SetRule:
         """Return the rule to ask at these states."""
-        found = self.rule.for_states(z)
-        return self if found is self.rule else dataclasses.replace(self, rule=found)
+        inner = self.rule.for_states(z)
+        return self if inner is self.rule else dataclasses.replace(self, rule=inner)
 
     def select(
         self, log_p: Float[Tensor, "batch n d"], masked: Bool[Tensor, "batch n"], generator: Generator | None = None
@@ -113,8 +113,8 @@ class ValuesInBlocks(ValueRule):
         """Take the rule's step in the block of each row; complete rows stay, at no call."""
         after, calls = z.clone(), torch.zeros(len(z), dtype=torch.long, device=z.device)
         for row, within, shown in self._groups(denoiser, z):
-            found, spent = self.rule.step(within, shown, generator)
-            after[row], calls[row] = within.masked_again(found), spent
+            stepped, spent = self.rule.step(within, shown, generator)
+            after[row], calls[row] = within.masked_again(stepped), spent
         return after, calls
 
     def _groups(self, denoiser: Denoiser, z: Tensor) -> Iterator[tuple[Tensor, _Within, Int[Tensor, "r n"]]]:
@@ -199,8 +199,8 @@ class StopAtEnd(ValueRule):
         after, open_ = self._begun(denoiser, z)
         calls = torch.zeros(len(z), dtype=torch.long, device=z.device)
         if bool(open_.any()):
-            found, calls[open_] = self._drawing().step(denoiser, after[open_], generator)
-            after[open_] = self.padded(found, denoiser.d)
+            stepped, calls[open_] = self._drawing().step(denoiser, after[open_], generator)
+            after[open_] = self.padded(stepped, denoiser.d)
         return after, calls
 
     def padded(self, z: Int[Tensor, "*batch n"], d: int) -> Int[Tensor, "*batch n"]:
@@ -238,11 +238,11 @@ def _beside(
     """Return the outcomes of groups of rows in one table, lines filled up with the state itself at weight 0."""
     width = max((part[1].shape[1] for part in parts), default=0)
     weights = torch.zeros(len(z), width, dtype=torch.float64, device=z.device)
-    found, spent = z[:, None].repeat(1, width, 1), torch.zeros(len(z), width, dtype=torch.long, device=z.device)
+    states_after, spent = z[:, None].repeat(1, width, 1), torch.zeros(len(z), width, dtype=torch.long, device=z.device)
     for row, weight, after, calls in parts:
         c = weight.shape[1]
-        weights[row, :c], found[row, :c], spent[row, :c] = weight.double(), after, calls
-    return weights, found, spent
+        weights[row, :c], states_after[row, :c], spent[row, :c] = weight.double(), after, calls
+    return weights, states_after, spent
 
 
 def _check(size: int, first: int) -> None:

@@ -94,7 +94,7 @@ class LowConfidence(ValueRule):
         p = TokenLaw(self.temperature)(log_p).exp()
         trust = tied(self.trust(log_p, torch.arange(d, device=z.device).expand(log_p.shape)))
         whole = masks == 0
-        listed = [(whole.nonzero()[:, 0], p.new_ones(int(whole.sum())), z[whole])]
+        groups = [(whole.nonzero()[:, 0], p.new_ones(int(whole.sum())), z[whole])]
         for m in sorted(set(masks[~whole].tolist())):
             row = (masks == m).nonzero()[:, 0]
             slot = masked[row].nonzero()[:, 1].reshape(-1, m)
@@ -103,15 +103,15 @@ class LowConfidence(ValueRule):
             place = slot[:, sets][:, :, None].expand(-1, -1, len(values), -1)
             after = z[row][:, None, None].repeat(1, len(sets), len(values), 1)
             after = after.scatter(-1, place, values.expand(place.shape))
-            listed.append((row[:, None].expand(-1, weight[0].numel()).flatten(), weight.flatten(), after.flatten(0, 2)))
-        return packed(z, masked, [torch.cat(part) for part in zip(*listed, strict=True)])
+            groups.append((row[:, None].expand(-1, weight[0].numel()).flatten(), weight.flatten(), after.flatten(0, 2)))
+        return packed(z, masked, [torch.cat(part) for part in zip(*groups, strict=True)])
 
     def trust(self, log_p: Float[Tensor, "batch n d"], tokens: Int[Tensor, "batch n c"]) -> Float[Tensor, "batch n c"]:
         """Return the log-confidence of each position were it to draw these tokens."""
-        found = log_p if log_p.dtype in (torch.float32, torch.float64) else log_p.float()
+        wide = log_p if log_p.dtype in (torch.float32, torch.float64) else log_p.float()
         if self.by == "likeliest":
-            return found.amax(-1, keepdim=True).expand(tokens.shape)
-        return found.gather(-1, tokens)
+            return wide.amax(-1, keepdim=True).expand(tokens.shape)
+        return wide.gather(-1, tokens)
 
     def quota(self, masked: Bool[Tensor, "batch n"]) -> Int[Tensor, "batch"]:
         """Return how many positions the next step keeps. Raises InvalidInput where more are masked than sizes cover."""

@@ -43,18 +43,18 @@ def sharpened(
     share = None if nucleus is None or nucleus >= 1 else nucleus
     if temperature == 1 and most is None and share is None:
         return log_p
-    found = _at_least_single(log_p)
+    kept_log_p = _at_least_single(log_p)
     if temperature == 0:
-        return torch.full_like(found, -torch.inf).scatter(-1, _likeliest(found)[..., None], 0.0)
+        return torch.full_like(kept_log_p, -torch.inf).scatter(-1, _likeliest(kept_log_p)[..., None], 0.0)
     if temperature != 1:
-        found = ((found - found.amax(-1, keepdim=True)) / temperature).log_softmax(-1)
+        kept_log_p = ((kept_log_p - kept_log_p.amax(-1, keepdim=True)) / temperature).log_softmax(-1)
     if most is not None:
-        rank = tied(found)
+        rank = tied(kept_log_p)
         kept = rank >= rank.topk(most, -1).values[..., -1:]
-        found = torch.where(kept, found, -torch.inf).log_softmax(-1)
+        kept_log_p = torch.where(kept, kept_log_p, -torch.inf).log_softmax(-1)
     if share is not None:
-        found = torch.where(_nucleus(found, share), found, -torch.inf).log_softmax(-1)
-    return found
+        kept_log_p = torch.where(_nucleus(kept_log_p, share), kept_log_p, -torch.inf).log_softmax(-1)
+    return kept_log_p
 
 
 def _nucleus(log_p: Float[Tensor, "*batch d"], share: float) -> Bool[Tensor, "*batch d"]:
@@ -225,9 +225,9 @@ def packed(
     slot = torch.arange(len(row), device=z.device) - (count.cumsum(0) - count)[row]
     width = int(count.max()) if len(count) else 0
     weights = weight.new_zeros(len(z), width)
-    found = z[:, None].repeat(1, width, 1)
-    weights[row, slot], found[row, slot] = weight[order], after[order]
-    return weights, found, masked.any(-1, keepdim=True).long().repeat(1, width)
+    states_after = z[:, None].repeat(1, width, 1)
+    weights[row, slot], states_after[row, slot] = weight[order], after[order]
+    return weights, states_after, masked.any(-1, keepdim=True).long().repeat(1, width)
 
 
 def _all_tokens(
