@@ -203,8 +203,10 @@ def paths(rows: pd.DataFrame) -> Mapping[tuple[str, float], pd.DataFrame]:
 
 
 def equal_calls(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return, at a half, a quarter and an eighth of a call for each token, what each family of rules that can make so
-    few calls loses against its own one token a step, and by how much it is above the best other family.
+    """Compare the families of rules where they make a half, a quarter or an eighth of a call for each token.
+
+    A row says what a family that can make so few calls loses against its own rule of one token a step, and by how much
+    its log-likelihood is above that of the best other family.
 
     Between two parameters of a family the sampler is meant that takes either at random, so that its mean calls are the
     wanted ones: its log-likelihood is at least the mean of the two, which is what is listed.

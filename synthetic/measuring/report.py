@@ -200,7 +200,9 @@ def _bounds(report: Report) -> Iterator[str]:
         if math.isfinite(row.saved_low):
             saved += f" ({row.saved_low:.0%} to {row.saved_high:.0%})"
         broken = (
-            ", which it exceeds: the sequences are not drawn from the model's own law" if row.slack_high < 0 else ""
+            ", which it exceeds: the sequences are not drawn from a law with these conditionals"
+            if row.slack_high < 0
+            else ""
         )
         yield (
             f"EB, the entropy-bounded rule, with budget {row.budget:g} saves {saved} and costs {_nats(row, 'cost')}; "

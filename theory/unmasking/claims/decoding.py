@@ -161,7 +161,8 @@ CLAIMS = (
         statement=(
             "Low-confidence remasking keeps a set A of k positions with tokens v_A with probability prod_A p'_i(v_i) times "
             "the product over the other masked positions of the probability that their draw ranks below all of A, p' the "
-            "tempered conditionals and ranks by the untempered ones. So C(m, k) d^k numbers say what all d^m draws do."
+            "tempered conditionals and ranks by the untempered ones. The law of a step is thus a list of C(m, k) d^k "
+            "probabilities, where d^m draws are possible."
         ),
         source=f"{CODE}, written out over all draws; see {NOTES}, decoding.law",
         status="reading",
