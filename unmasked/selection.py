@@ -6,9 +6,7 @@ import fnmatch
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from synthetic import claims as trained
 from synthetic import verdicts
@@ -16,6 +14,9 @@ from theory.errors import InvalidInput, unknown
 from theory.ledger import catalogue
 from unmasked.entry import named
 from unmasked.own_claims import OwnClaim
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PAPERS = {
     "duel": "2603.01367", "eb": "2505.24857", "energy": "2509.13866", "gstar": "2510.08369", "infogain": "2602.18176",
@@ -104,6 +105,8 @@ def claims(*ids: str, paper: str | None = None, refuted: bool = False, printed: 
     >>> claims("eb.E*", refuted=True)["verdict"].unique().tolist()
     ['refuted']
     """
+    import pandas as pd
+
     found = select(ids, paper, refuted, printed)
     columns = ("verdict", "about", "status", "source", "statement")
     rows = [(e.verdict, "trained models" if e.trained else "theory", e.status, e.source, e.statement) for e in found]

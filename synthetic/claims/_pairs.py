@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
 from jaxtyping import Float
 from numpy import ndarray
 
 from theory.errors import InvalidInput
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def values(table: pd.DataFrame, column: str) -> Float[ndarray, "seeds items"]:

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from synthetic.claims._pairs import halves, values
 from synthetic.claims.base import Empirical, Finding, Records
 from synthetic.intervals import crossed
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DUEL = "Turok, De Sa, Kuleshov, arXiv 2603.01367"
 SPREAD = 0.06

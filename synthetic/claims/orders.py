@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from synthetic.claims.base import Empirical, Finding, Records
 from synthetic.experiments.learned_orders import FLEXIBLE
 from synthetic.intervals import Estimate, of_seeds
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SOURCES = "Garg, Kohli, Sarawagi, arXiv 2511.19152"
 NO_GAIN = 0.01

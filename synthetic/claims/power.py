@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from synthetic.claims.base import Empirical, Finding, Records
 from synthetic.intervals import exactly, of_seeds
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ANY_PROCESS = "Yang, Zhou, Wipf, Li, arXiv 2510.06190"
 SOURCES = "Svete, Sabharwal, arXiv 2510.13117"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
 
 from synthetic.claims.base import Empirical, Finding, Records
 from synthetic.experiments.trained_preferences import MOST
 from synthetic.intervals import of_seeds
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SOURCES = "Zhu et al., VRPO (LLaDA 1.5), arXiv 2505.19223"
 SETTING = (

@@ -6,12 +6,15 @@ sequences of the kind that was drawn.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import pandas as pd
 
 from synthetic.claims.base import Empirical, Finding, Records
 from synthetic.intervals import Estimate
-from synthetic.measuring import estimates, grids
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 EB = "Ben-Hamu, Gat, Severo, Nolte, Karrer, arXiv 2505.24857"
 DUEL = "Turok, De Sa, Kuleshov, arXiv 2603.01367"
@@ -33,6 +36,8 @@ def learned(records: Records) -> dict[str, pd.DataFrame]:
 
 def saving(records: Records) -> tuple[Finding, ...]:
     """Judge, at EB's least budget, the share of calls saved and the likelihood against one token a step by entropy."""
+    from synthetic.measuring import estimates
+
     findings = []
     for source, rows in learned(records).items():
         path = rows[(rows.kind == "rule") & (rows.name == "EB")]
@@ -48,6 +53,8 @@ def saving(records: Records) -> tuple[Finding, ...]:
 
 def over_linear(records: Records) -> tuple[Finding, ...]:
     """Judge what the linear schedule costs above the computed one, for each number of steps."""
+    from synthetic.measuring import estimates, grids
+
     findings = []
     for source, rows in learned(records).items():
         for steps, excess in grids.excess_over_computed(rows, "linear").items():
@@ -57,6 +64,8 @@ def over_linear(records: Records) -> tuple[Finding, ...]:
 
 def by_confidence(records: Records) -> tuple[Finding, ...]:
     """Judge the gain in log-likelihood of the order by confidence over a random one."""
+    from synthetic.measuring import estimates
+
     findings = []
     for source, rows in learned(records).items():
         values = rows[rows.kind == "order"].groupby(["item", "name"]).value.mean().unstack()
@@ -67,6 +76,8 @@ def by_confidence(records: Records) -> tuple[Finding, ...]:
 
 def disagreement(records: Records) -> tuple[Finding, ...]:
     """Judge how far orders differ in log-likelihood, beside the exact conditionals as a control."""
+    from synthetic.measuring import estimates
+
     findings = []
     for source, rows in records["pretrained"].table.groupby("source", sort=False):
         spread = estimates.spread(rows)
@@ -80,6 +91,8 @@ def disagreement(records: Records) -> tuple[Finding, ...]:
 
 def below_bound(records: Records) -> tuple[Finding, ...]:
     """Judge EB's cost against its entropy bound on sequences of the law that the conditionals are meant to be of."""
+    from synthetic.measuring import estimates
+
     findings = []
     for source, rows in records["pretrained"].table.groupby("source", sort=False):
         if source not in (EXACT, OWN):

@@ -6,15 +6,17 @@ arXiv 2509.13866 (energies and Beta schedules), arXiv 2511.04647 (optimal schedu
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import pandas as pd
 
 from synthetic.claims._pairs import values
 from synthetic.claims.base import Empirical, Finding, Records
 from synthetic.intervals import crossed, of_seeds
 from theory.schedules import NAMED
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ENERGY = "Chen, Nie, Sun, Feng, Li, Wen, Li, arXiv 2509.13866"
 UNMASKING = "Chen, Cong, Li, arXiv 2511.04647"

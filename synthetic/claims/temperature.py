@@ -6,12 +6,15 @@ import itertools
 import math
 from collections.abc import Iterator
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from synthetic.claims.base import Empirical, Finding, Records
 from synthetic.intervals import of_seeds
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PAPER = "Sadrtdinov, Klimov, Lobacheva, Vetrov, arXiv 2505.23489"
 SPACES = {"free": "free weights", "sphere": "weights of one length"}

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from synthetic.claims.base import Empirical, Finding, Records
 from synthetic.experiments.stale_levels import UNFITTED
 from synthetic.intervals import of_seeds
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SOURCES = "Jia, Zhou, Liu, Jiang, Jiang, arXiv 2511.18159"
 STANDARD, COUNT = "1/t", "by count, strata"

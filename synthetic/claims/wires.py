@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from synthetic.claims.base import Empirical, Finding, Records
 from synthetic.intervals import of_seeds
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 OHMS = 5.0
 """The resistance of a wire segment at which all moves are compared."""

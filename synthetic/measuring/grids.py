@@ -14,7 +14,6 @@ import pandas as pd
 import torch
 from jaxtyping import Float
 from numpy import ndarray
-from scipy import stats
 from scipy.interpolate import PchipInterpolator
 from scipy.optimize import isotonic_regression
 
@@ -114,8 +113,10 @@ def _grids(drawn: pd.DataFrame, steps: int) -> dict[str, Float[ndarray, " nodes"
 
 def _costs(drawn: pd.DataFrame, grid: Float[ndarray, " nodes"]) -> dict[int, float]:
     """Return, for each sequence, the unbiased estimate of what the grid costs above one token at a time."""
+    from scipy.stats import binom
+
     free, masked = drawn.free.to_numpy()[:, None], drawn.parameter.to_numpy()[:, None]
     alpha, width = np.asarray(grid)[None, :-1], np.diff(grid)[None]
-    expected = (free * width * stats.binom.pmf(masked - 1, free - 1, 1 - alpha)).sum(-1)
+    expected = (free * width * binom.pmf(masked - 1, free - 1, 1 - alpha)).sum(-1)
     cost: pd.Series[float] = (drawn.share * drawn.value * (expected - 1)).groupby(drawn.item).sum()
     return {int(item): float(value) for item, value in cost.items()}

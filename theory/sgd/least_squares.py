@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
-from scipy import integrate, stats
+from scipy import integrate
 
 from theory.errors import InvalidInput
 
@@ -75,6 +75,8 @@ def mixture_entropy(law: LeastSquares, rate: float, steps: int) -> float:
     x² it is a mixture of `steps` + 1 normal laws. Its entropy is an integral in ln|delta|, by quadrature.
     Raises InvalidInput for other numbers of values and for a factor of 0.
     """
+    from scipy.stats import binom
+
     squares = sorted({float(x) ** 2 for x, _ in law.pairs})
     if len(squares) != 2:
         raise InvalidInput(f"{len(squares)} values of x²; expected two")
@@ -83,7 +85,7 @@ def mixture_entropy(law: LeastSquares, rate: float, steps: int) -> float:
         raise InvalidInput(f"learning rate {rate} takes an error to 0 in one step; the entropy is minus infinity")
     share = sum(float(x) ** 2 == squares[1] for x, _ in law.pairs) / len(law.pairs)
     k = np.arange(steps + 1)
-    weight = stats.binom.pmf(k, steps, share)
+    weight = binom.pmf(k, steps, share)
     log_scale = (steps - k) * math.log(sizes[0]) + k * math.log(sizes[1])
 
     def log_density(y: float) -> float:

@@ -14,7 +14,6 @@ from fractions import Fraction
 from functools import partial
 from typing import Any
 
-import sympy
 from hypothesis.strategies import SearchStrategy
 
 from theory.ledger import Claim, Evidence, Instance, at_least, equal
@@ -51,6 +50,8 @@ def admissible(now: Fraction, after: Fraction) -> Fraction:
 @functools.cache
 def identities() -> dict[str, bool]:
     """Return which identities hold for all alpha_now, alpha_next and sigma, by simplifying their differences."""
+    import sympy
+
     t, s, sigma, beta = sympy.symbols("t s sigma beta", positive=True)
     shown, hidden = printed_chances(t, s, sigma)
     plain_shown, plain_hidden = printed_chances(t, s, sympy.Integer(0))

@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from fractions import Fraction
 from functools import partial
 
-import sympy
-
 from theory.ledger import Claim, Evidence, equal, rounding
 from theory.reference import remasking as reference_remasking
 from theory.remasking import chain
@@ -36,6 +34,8 @@ ZERO, ONE = Fraction(0), Fraction(1)
 @functools.cache
 def star_forgets() -> bool:
     """Return whether, as rational functions, the two chances differ by (sigma - (1 - s)) / (1 - t)."""
+    import sympy
+
     t, s, sigma = sympy.symbols("t s sigma", positive=True)
     shown, hidden = printed_chances(t, s, sigma)
     return bool(sympy.simplify(hidden[SHOWN] - shown[SHOWN] - (sigma - (1 - s)) / (1 - t)) == 0)

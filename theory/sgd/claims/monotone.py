@@ -6,9 +6,9 @@ import itertools
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
-import sympy
 from flint import arb
 
 from theory.ledger import Claim, Evidence, Sharp, at_least, at_most, equal
@@ -16,6 +16,9 @@ from theory.ledger.certificates import Ball, certify_nonnegative, exact, judged
 from theory.reference import sgd as reference
 from theory.sgd.claims.inputs import EXACT, NONE, PAPER, SETTING, curvatures_and_noise
 from theory.sgd.quadratic import Quadratic, aligned_temperature
+
+if TYPE_CHECKING:
+    import sympy
 
 
 def slope(h: Sequence[Fraction], c: Sequence[Fraction], rate: Fraction) -> Fraction:
@@ -35,6 +38,8 @@ def temperature(h: Sequence[Fraction], c: Sequence[Fraction], rate: Fraction) ->
 
 def derivative(h: list[Fraction], c: list[Fraction], share: Fraction, factor: int = 1) -> Iterator[Evidence]:
     """Compare the formula of T' with the exact derivative of the rational function T, and T with its own formula."""
+    import sympy
+
     eta = sympy.Symbol("eta")
     rate = share * 2 / max(h)
     x = [1 / (2 - eta * sympy.Rational(k.numerator, k.denominator)) for k in h]
@@ -45,6 +50,8 @@ def derivative(h: list[Fraction], c: list[Fraction], share: Fraction, factor: in
 
 
 def _at(function: sympy.Expr, eta: sympy.Symbol, rate: Fraction) -> Fraction:
+    import sympy
+
     value = function.subs(eta, sympy.Rational(rate.numerator, rate.denominator))
     top, bottom = (sympy.expand(part) for part in sympy.fraction(sympy.together(value)))
     number = sympy.Rational(top, bottom)  # a product that substitution left standing is multiplied out first
@@ -58,6 +65,8 @@ def rises(
 
     B D - A' A = sum over i < j of x_i x_j (c_i x_i - c_j x_j)(x_i - x_j).
     """
+    import sympy
+
     h = sorted(h)
     c = {"isotropic": [Fraction(1)] * len(h), "curvature": h, "rising": sorted(c)}[family]
     rate = share * 2 / max(h)

@@ -9,10 +9,9 @@ from functools import partial
 
 import numpy as np
 import scipy.linalg
-import scipy.stats
-import sympy
 import torch
 from hypothesis import strategies as st
+from scipy import special
 from torch.distributions import MultivariateNormal, kl_divergence
 
 from theory.ledger import FALSE_ALARM_SHARE, Claim, Evidence, at_least, at_most, equal
@@ -60,7 +59,7 @@ def simulated(hessian: Rows, noise: Rows, share: Fraction, factor: float = 1.0) 
     run = chains.chains(engine, torch.tensor([rate]), count, generator, start)
     w = next(w for step, w in enumerate(run) if step == chains.steps_to_settle(engine, rate))[0].numpy()
     ratio = (w**2).sum(0) / np.diag(target)
-    low, high = scipy.stats.chi2(count).ppf([FALSE_ALARM_SHARE / 2, 1 - FALSE_ALARM_SHARE / 2])
+    low, high = (2 * end(count / 2, FALSE_ALARM_SHARE / 2) for end in (special.gammaincinv, special.gammainccinv))
     yield at_least("monte-carlo", ratio, low, 0.0, note="against the least plausible")
     yield at_most("monte-carlo", ratio, high, 0.0, note="against the largest plausible")
 
@@ -156,6 +155,8 @@ def isotropic_is_gibbs(h: list[Fraction], share: Fraction) -> Iterator[Evidence]
 
 def slopes_of_aligned(count: int, factor: int = 1) -> Iterator[Evidence]:
     """Prove d Sigma_ij / d eta = Sigma_ij / eta / (1 - eta h_i h_j / (h_i + h_j)) and U' = sum c_i x_i² as identities."""
+    import sympy
+
     eta, a, b, c = sympy.symbols("eta a b c", positive=True)
     entry = eta * c / (a + b - eta * a * b)
     rest = sympy.simplify(sympy.diff(entry, eta) - factor * entry / eta / (1 - eta * a * b / (a + b)))

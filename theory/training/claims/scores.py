@@ -8,7 +8,6 @@ from fractions import Fraction
 from functools import partial
 
 import numpy as np
-import sympy
 import torch
 from hypothesis import strategies as st
 
@@ -111,6 +110,8 @@ def gradient_constant(factor: Fraction = Fraction(1)) -> Iterator[Evidence]:
     u >= 1/2 the slope falls from there on, so m <= u (1 - u), and 1 - u^2 - K u^2 (1 - u)^2 = (1 - u) q(u) with q(u) = 1
     + u - K u^2 (1 - u), which is convex for u >= 1/3 and has a double zero at one over the golden ratio if K = phi^5.
     """
+    import sympy
+
     u, golden = sympy.Symbol("u"), (sympy.sqrt(5) - 1) / 2
     inverse = golden**-5 * sympy.Rational(factor.numerator, factor.denominator)
     q = 1 + u - inverse * u**2 * (1 - u)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 
 import torch
-from scipy.stats import chi2
+from scipy import special
 
 from theory.ledger import FALSE_ALARM_SHARE, Claim, Evidence, at_most, equal
 from theory.unmasking.claims.low_precision import NOTES, PAPER
@@ -79,7 +79,7 @@ def torch_draws(dtype: str, form: Form, draws: int, meant: bool = False) -> Iter
     u = torch.rand(draws, len(logits), dtype=recipe.type, generator=generator)
     count = torch.bincount(recipe.scores(logits, recipe.of(u)).argmax(-1), minlength=len(logits)).double()
     statistic = float(((count - draws * law) ** 2 / (draws * law)).sum())
-    yield at_most("monte-carlo", statistic, float(chi2.isf(FALSE_ALARM_SHARE, len(logits) - 1)), 0.0)
+    yield at_most("monte-carlo", statistic, float(special.chdtri(len(logits) - 1, FALSE_ALARM_SHARE)), 0.0)
 
 
 MDLM = Recipe("float32", "race", 1e-10)

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from functools import partial
 
-import sympy
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
@@ -44,6 +43,8 @@ def noise_cancels(times: Sequence[Fraction], eps: Fraction, slip: Fraction = Fra
 
 @functools.lru_cache(maxsize=16)
 def _differs(update: str, slip: Fraction) -> bool:
+    import sympy
+
     t, s, eps = sympy.symbols("t s epsilon", positive=True)
     claimed = early_ends.reveal_probability(t, sympy.Rational(slip.numerator, slip.denominator) * s)
     return bool(sympy.simplify(literal.revealed(update, t, s, eps) - claimed) != 0)

@@ -12,7 +12,6 @@ from fractions import Fraction
 from functools import partial
 
 import numpy as np
-import sympy
 import torch
 from hypothesis import strategies as st
 
@@ -102,6 +101,8 @@ def first_value(n: int, wanted: float) -> Iterator[Evidence]:
 
 def log_linear(n: int, steps: int, growth: Fraction = Fraction(0)) -> Iterator[Evidence]:
     """Take noise sigma(t) = -ln(1 - t): a token is revealed with probability exp(-sigma) of time 1 - t, that is t."""
+    import sympy
+
     t = sympy.Symbol("t", positive=True)
     revealed = sympy.simplify(1 - sympy.exp(sympy.log(1 - t)))
     nodes = [Fraction(int(k), steps) for k in range(steps + 1)]
