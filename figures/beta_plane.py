@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib import pyplot
 from matplotlib.axes import Axes
 from matplotlib.colors import BoundaryNorm
+from matplotlib.contour import QuadContourSet
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
@@ -23,30 +24,30 @@ RATIOS = np.array([1.0, 1.02, 1.05, 1.1, 1.2, 1.4, 1.8, 2.3, 3.0, 4.0])
 def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:
     """Draw one panel a target with its best point and the named schedules."""
     record = records["beta_plane"]
-    figure, panels = pyplot.subplots(1, 2, figsize=(7.0, 4.1), sharex=True, sharey=True)
+    figure, panels = pyplot.subplots(1, 2, figsize=(7.0, 3.7), sharex=True, sharey=True)
     for axes, (target, rows) in zip(panels, record.table.groupby("target", sort=False), strict=True):
-        _plane(figure, axes, rows, record.scalars, target)
+        filled = _plane(axes, rows, record.scalars, target)
+    bar = figure.colorbar(filled, ax=panels, ticks=RATIOS, shrink=0.85, aspect=28)
+    bar.ax.set_yticklabels([f"{ratio:g}" for ratio in RATIOS])
+    bar.ax.minorticks_off()
+    bar.set_label("KL over that of the best Beta")
     panels[0].set_ylabel("$b$")
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncol=5)
     return figure, shortened(record.table[["target", "a", "b", "kl"]], "a", "b", "kl")
 
 
-def _plane(figure: Figure, axes: Axes, rows: DataFrame, scalars: Mapping[str, Scalar], target: str) -> None:
-    plane = rows.pivot(index="b", columns="a", values="kl")
-    a, b = (scalars[f"{target}/best/{shape}"] for shape in "ab")
+def _plane(axes: Axes, rows: DataFrame, scalars: Mapping[str, Scalar], target: str) -> QuadContourSet:
     best = float(scalars[f"{target}/best/kl"])
-    levels = best * RATIOS
-    filled = axes.contourf(plane.columns, plane.index, plane, levels, cmap="cividis_r", extend="max",
-                           norm=BoundaryNorm(levels, 256, extend="max"))  # fmt: skip
-    axes.contour(plane.columns, plane.index, plane, levels[1:], colors="black", linewidths=0.4)
-    bar = figure.colorbar(filled, ax=axes, location="bottom", ticks=levels[::3], shrink=0.85, aspect=24)
-    bar.ax.set_xticklabels([f"{level:.3f}" for level in levels[::3]])
-    bar.ax.minorticks_off()
-    bar.set_label("KL(target || output law) (nats)")
+    plane = rows.pivot(index="b", columns="a", values="kl") / best
+    a, b = (scalars[f"{target}/best/{shape}"] for shape in "ab")
+    filled = axes.contourf(plane.columns, plane.index, plane, RATIOS, cmap="cividis_r", extend="max",
+                           norm=BoundaryNorm(RATIOS, 256, extend="max"))  # fmt: skip
+    axes.contour(plane.columns, plane.index, plane, RATIOS[1:], colors="black", linewidths=0.4)
     for name in NAMED:
         axes.plot(scalars[f"{target}/{name}/a"], scalars[f"{target}/{name}/b"], **point(name, markersize=6, label=name))
     axes.plot(a, b, label="best Beta", **BEST)
-    logarithmic(axes, (0.1, 0.3, 1, 3))
+    logarithmic(axes, (0.1, 0.2, 0.5, 1, 2, 4))
     axes.set(xlabel="$a$", aspect="equal")
-    axes.set_title(f"target: {TITLES[target]}\nbest ({a:.2f}, {b:.2f}): {best:.4f} nats")
+    axes.set_title(f"{TITLES[target]}\nbest ({a:.2f}, {b:.2f}): KL {best:.4f} nats", fontsize=9)
+    return filled

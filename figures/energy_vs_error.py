@@ -21,6 +21,8 @@ LABELS = {
     "sine": "sine",
     "one minus cosine": "one minus cosine",
 }
+DEAREST, WORST = 1.0, 1.8
+"""The largest excess of energy and of error that a panel of Beta shapes shows."""
 CLOUDS = ("copied pairs", "repetition", "logit-like curve")
 
 
@@ -33,7 +35,8 @@ def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:
     clouds = top.subplots(1, len(CLOUDS), sharex=True, sharey=True)
     for axes, world in zip(clouds, CLOUDS, strict=True):
         _cloud(axes, table[table["world"] == world])
-        axes.set_title(world)
+        outside, shapes = _outside(table[(table["world"] == world) & (table["schedule"] == "Beta")])
+        axes.set_title(f"{world}\n({outside} of {shapes} Beta shapes outside)", fontsize=8.5)
     clouds[0].set_ylabel("excess error over the best grid")
     clouds[1].set_xlabel(rf"excess energy of {steps} steps over the least, $\pi^2$")
     signs = Series({k.removesuffix("/sign"): v for k, v in record.scalars.items() if k.endswith("/sign")})
@@ -50,9 +53,14 @@ def _cloud(axes: Axes, table: DataFrame) -> None:
     for name, label in LABELS.items():
         row = table[table["schedule"] == name]
         axes.plot(row["step_energy"], row["error"], clip_on=False, zorder=3, **point(name, markersize=6, label=label))
-    axes.set(xlim=(0, 1), ylim=(0, 1.8), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1, 1.5])
+    axes.set(xlim=(0, DEAREST), ylim=(0, WORST), xticks=[0, 0.5, 1], yticks=[0, 0.5, 1, 1.5])
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+
+
+def _outside(beta: DataFrame) -> tuple[int, int]:
+    """Return how many Beta shapes a panel leaves out, and how many there are."""
+    return int(((beta["step_energy"] > DEAREST) | (beta["error"] > WORST)).sum()), len(beta)
 
 
 def _worlds(axes: Axes, table: DataFrame, signs: Series, steps: int) -> None:
@@ -97,3 +105,11 @@ def _remark(axes: Axes, place: float, text: str) -> None:
 
 def _percent(value: float) -> str:
     return f"{value:+.0%}".replace("-", "−")
+
+
+def findings(table: DataFrame) -> str:
+    """Say on how many worlds the schedule of least energy errs more than the linear one."""
+    named = table[table["schedule"].isin(["linear", "squared sine"])]
+    wide = named.pivot(index="world", columns="schedule", values="error")
+    worse = int((wide["squared sine"] > wide["linear"]).sum())
+    return f"Squared sine, whose energy is least, errs more than linear on {worse} of {len(wide)} worlds."

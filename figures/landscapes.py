@@ -19,7 +19,7 @@ from synthetic.records import Record
 EXPERIMENTS = ("landscapes",)
 LEVELS = (1.0, 1.05, 1.1, 1.2, 1.4, 1.7, 2.0, 3.0, 5.0, 10.0)
 INFINITE = {"facecolor": "0.92", "edgecolor": "0.45", "hatch": "////", "linewidth": 0.8}
-TICKS = (0.1, 0.3, 1, 3)
+TICKS = (0.1, 0.2, 0.5, 1, 2, 3)
 
 
 def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:

@@ -121,3 +121,11 @@ def _bounds(axes: Axes, table: DataFrame) -> None:
 def _one_token(steps: Any) -> Any:
     """Return the ratio of the bounds for independent positions."""
     return (steps + 1) * (steps + 2) / (6 * steps)
+
+
+def findings(table: DataFrame) -> str:
+    """Say by how much the bound of star exceeds the standard one in the most steps."""
+    bound = table[table["part"] == "bound"]
+    last = bound[bound["steps"] == bound["steps"].max()]
+    ratio = (last["bound"] / last["standard"]).mean()
+    return f"In {last['steps'].iloc[0]} steps star's bound is {ratio:.0f} times the standard one, T / 6 times or so."

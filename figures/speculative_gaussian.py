@@ -148,3 +148,16 @@ def _slope(record: Record, draft: str, count: str) -> str:
 
 def _fitted_from(record: Record) -> int:
     return record.config["fit_from"]
+
+
+def findings(table: DataFrame) -> str:
+    """Say how rounds grow with the number of steps, and where acceptance is best."""
+    frozen = table[(table["part"] == "size") & (table["draft"] == "frozen")].sort_values("steps")
+    upper = frozen[frozen["steps"] >= frozen["steps"].max() / 16]
+    slope = np.polyfit(np.log(upper["steps"]), np.log(upper["rounds"]), 1)[0]
+    churns = table[(table["part"] == "acceptance") & (table["draft"] == "frozen") & (table["dimension"] == 1)]
+    best = churns.loc[churns["acceptance"].idxmax(), "churn"]
+    return (
+        f"With the frozen drift rounds grow like N to the power {slope:.2f} at the largest N; in one dimension most "
+        f"drafts are kept at a churn of {best:g}."
+    )
