@@ -108,5 +108,40 @@ EQUIVALENT: dict[str, str] = {
     "theory.unmasking.riemann:_monotone_layer np.maximum(rows - half, 0): maximum -> minimum #1": (
         "the search for the same minimum starts further to the left"
     ),
+    "theory.power.dyck:recognise x[:, :-1] < kinds: < -> <= #1": (
+        "what would follow the first closing bracket is a mask, and beside masks nothing is matched"
+    ),
+    "theory.power.embeddings:left_to_right state.masked & last: & -> | #1": (
+        "what follows a string that is done is asked for and not written"
+    ),
+    "theory.power.embeddings:left_to_right 0 -> 1 #1": ("what is written beside a mask is not looked at"),
+    "theory.power.expressions:_when_ready window.clamp(min=0): clamp dropped #1": (
+        "what is read at a place that is no operand is not looked at"
+    ),
+    "theory.power.expressions:_when_ready 0 -> 1 #1": ("what is read at a place that is no operand is not looked at"),
+    "theory.power.programs:_edit False -> True #1": ("a mask that is deleted is gone, whatever its other bits"),
+    "theory.remasking.flow_corrector:flow_steps 1 - alpha > width * (1 + 1e-09): > -> >= #1": (
+        "equality would need an alpha that is off by one part in a billion exactly"
+    ),
+    "theory.sgd.least_squares:mixture_entropy 0 -> 1 #2": (
+        "the quadrature is given no inner points, and finds them by itself"
+    ),
+    "theory.training.coefficients:_crossings 2.0 -> 3.0 #2": ("the search ends at another point next to 1"),
+    "theory.training.coefficients:_crossings values[1:].abs(): abs dropped #1": (
+        "a zero at which the gap falls is the mirror image of one at which it rises, and mirror images are added"
+    ),
+    "theory.training.moments:sources (c.growth > 0) & (sums.squares > 0): & -> | #1": (
+        "a class without growth, or without losses, adds nothing to the product"
+    ),
+    "theory.training.orders:_subsets 1 -> 2 #1": ("there is no subset larger than the whole"),
+    "theory.training.pairs:_independent 0.0 -> 1.0 #3": (
+        "pairs of sizes that add up to more than all have the share 0 later"
+    ),
+    "theory.training.preferences:Pair.differences True -> False #1": ("both lists hold two tables"),
+    "theory.unmasking.block_orders:block_terms 1 -> 2 #1": ("one more copy of an index, of which the first is used"),
+    "theory.unmasking.draw_laws:by_cells len(cuts) - 1: - -> + #1": ("one more part, without cells"),
+    "theory.unmasking.draw_laws:_Scores.atoms self.scores > self._lowest: > -> >= #1": (
+        "no score equals the end of the bisection"
+    ),
 }
 """The fault's key, as the report prints it, and why it changes nothing."""

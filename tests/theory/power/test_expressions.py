@@ -70,3 +70,8 @@ def test_mean_heights_are_those_of_all_shapes_listed(operations: int) -> None:
 def test_wrong_arguments_are_named(call: Callable[[], object], message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         call()
+
+
+def test_heights_count_from_one_above_the_numbers() -> None:
+    assert products_of_sums().heights == [1] * 7 + [2] * 3 + [3]
+    assert Expression(2, (("+", (0, 1)), ("*", (0, 2)), ("-", (3, 2)))).heights == [1, 2, 3]

@@ -337,3 +337,21 @@ def test_the_account_of_lanes() -> None:
     assert account.parallel.tolist() == [8] * 3
     assert account.written.tolist() == [8 + 6 + 4] * 3 and account.rewritten.tolist() == [6 + 4] * 3
     assert len(done.strings) == 2
+
+
+def test_only_unfinished_places_of_one_lane_are_written_again() -> None:
+    """`prefix_lanes` with one lane: in round r the first 2^(r-1) prefixes are whole, and left alone."""
+    machine = prefix_lanes(16, transition_monoid(word_problem(2)).products).machine
+    string = torch.zeros(1, 32, dtype=torch.int64)
+    assert [int(machine.planner(string, r).sum()) for r in (1, 2, 3, 4)] == [16, 14, 12, 8]
+
+
+def test_blanks_are_one_more_than_the_letters() -> None:
+    """A looped transformer embeds its `letters` and, behind them, a blank."""
+    embedding = torch.zeros(6, 4, dtype=torch.int64)
+    assert Looped(None, embedding, torch.zeros(3, 4, dtype=torch.int64), 2).letters == 5  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("permuted, commutes", [(2, True), (3, False)])
+def test_which_groups_are_commutative(permuted: int, commutes: bool) -> None:
+    assert transition_monoid(word_problem(permuted)).commutative is commutes

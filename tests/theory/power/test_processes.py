@@ -257,3 +257,33 @@ def test_edits_of_another_shape_and_masks_as_tokens_are_refused() -> None:
         embeddings.any_order(lambda s: (torch.zeros_like(s.tokens), torch.ones_like(s.masked)))(state)
     with pytest.raises(InvalidInput, match="one trailing mask"):
         embeddings.left_to_right(lambda s: torch.zeros_like(s.length), 1)(strings([[2, 0]], 2))
+
+
+def test_parallel_changes_are_those_of_one_step() -> None:
+    """A token that is masked changes; tokens that stay, and masks that stay, do not."""
+    first = torch.tensor([[True, False, False, False]])
+
+    def process(state: Strings) -> Edit:
+        kept = hold(state)
+        return Edit(kept.write, kept.remask | first, kept.insert, kept.delete)
+
+    result = run(process, strings([[0, 1, 1, 2]], 2), 5)
+    assert (result.parallel.tolist(), result.written.tolist(), result.steps.tolist()) == ([1], [0], [1])
+
+
+def test_the_token_in_front_of_generated_words_follows_all_brackets() -> None:
+    assert [dyck.beginning(kinds) for kinds in (1, 2, 3)] == [2, 4, 6]
+    assert dyck.inserting(strings([[4]], 5), 2, torch.tensor([0]), torch.tensor([1])).insert.tolist() == [[True]]
+
+
+def test_a_program_of_ones_own_erases_and_keeps_its_name() -> None:
+    """Repeated letters are masked, then deleted; each answer is one of `_edit`."""
+
+    def erase(text: str) -> list[str]:
+        if "_" in text:
+            return ["" if symbol == "_" else symbol for symbol in text]
+        return ["_" if text[i - 1 : i] == symbol else symbol for i, symbol in enumerate(text)]
+
+    assert programs.trace(programs.program(erase, "ab"), "aabbbaba").states == ("aabbbaba", "a_b__aba", "ababa")
+    assert programs.program(erase, "ab").name == "erase"
+    assert programs.program(erase, "ab", name="without repeats").name == "without repeats"

@@ -148,3 +148,15 @@ def test_labels_are_the_tokens_with_every_probability_they_can_be_revealed_with(
     """A copied bit is revealed with 1/2, or with 1 beside its copy: five labels, and 5^4 vectors."""
     assert sizes("copied pairs")[0] == 5**4
     assert sizes("two bits")[0] == (1 + 2 * 3) ** 2
+
+
+def test_sets_are_all_subsets_of_positions() -> None:
+    memory = remembered(WORLDS["three bits"])
+    assert memory.sets.tolist() == [list(row) for row in itertools.product((False, True), repeat=3)]
+
+
+def test_the_share_that_ends_with_masks_is_said() -> None:
+    """After one step to alpha = 1/2 each of two positions is shown half of the time."""
+    memory = remembered(WORLDS["two bits"])
+    with pytest.raises(InvalidInput, match=r"a share 0\.75 of the paths ends with masks"):
+        confident_output(memory, [schedules.Step(0.0, 0.5)])

@@ -170,3 +170,47 @@ def test_bad_input_is_refused_in_one_line(call: Callable[[], object], said: str)
     with pytest.raises(InvalidInput, match=said) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+def test_one_step_settles_where_it_reaches_the_minimum_of_every_direction() -> None:
+    """`steps_to_settle`: at eta = 1 / h nothing is left of the start; at slower rates a thousandth is."""
+    problem = Quadratic.diagonal(np.array([0.5, 0.5]), np.array([1.0, 1.0]))
+    assert chains.steps_to_settle(problem, 2.0) == 1
+    steps = chains.steps_to_settle(problem, 0.2)
+    assert 0.9 ** (2 * steps) <= 1e-3 < 0.9 ** (2 * (steps - 1))
+
+
+def test_singular_noise_has_a_root() -> None:
+    """Noise of rank one, whose rounding leaves eigenvalues below 0: `chains` stay finite and keep to its direction."""
+    axis = np.array([0.3, -1.1, 0.7])
+    noise = np.outer(axis, axis)
+    noise -= 1e-17 * np.eye(3)
+    problem = Quadratic(np.eye(3), (noise + noise.T) / 2)
+    run = chains.chains(problem, torch.tensor([0.5]), 50, torch.Generator())
+    w = next(w for step, w in enumerate(run) if step == 3)
+    away = w[0].double().numpy() @ np.linalg.svd(axis[None])[2][1:].T
+    assert np.isfinite(w.numpy()).all()
+    assert np.abs(away).max() < 1e-6 * np.abs(w.numpy()).max()
+
+
+def test_temperatures_with_a_slack_are_those_of_all_levels() -> None:
+    """A level is allowed where no other free energy lies lower by more than the slack: levels are tried."""
+    generator, slack = np.random.default_rng(5), 0.05
+    entropy = np.sort(generator.standard_normal(6))
+    loss = np.exp(0.5 * entropy) + 0.05 * generator.standard_normal(6)
+    levels = np.linspace(-3, 6, 90_001)
+    free = loss - levels[:, None] * entropy
+    allowed = free <= free.min(1, keepdims=True) + slack
+    found = temperatures.temperatures(loss, entropy, slack)
+    for k in range(6):
+        inside = levels[allowed[:, k]]
+        assert bool(found.feasible[k]) == bool(len(inside))
+        if len(inside) and k not in (0, 5):
+            assert (found.low[k], found.high[k]) == pytest.approx((inside[0], inside[-1]), abs=2e-4)
+    assert temperatures.minimiser(loss, entropy, 1.0) == free[np.abs(levels - 1).argmin()].argmin()
+
+
+def test_the_point_between_temperatures_is_their_geometric_mean_where_there_is_one() -> None:
+    found = temperatures.Temperatures(np.array([1.0, -1.0, 4.0, 2.0, -np.inf]), np.array([4.0, 2.0, 1.0, np.inf, 1.0]))
+    assert found.point.tolist()[0] == 2.0
+    assert np.isnan(found.point[1:]).all()

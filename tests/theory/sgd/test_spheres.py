@@ -212,3 +212,17 @@ def test_bad_input_is_refused_in_one_line(call: Callable[[], object], said: str)
     with pytest.raises(InvalidInput, match=said) as caught:
         call()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("dimensions", [3, 20])
+def test_neighbour_distances_are_the_least_of_all_pairs(dimensions: int) -> None:
+    points = 0.01 * np.random.default_rng(0).standard_normal((40, dimensions))
+    every = np.sort(np.linalg.norm(points[:, None] - points, axis=-1), axis=1)[:, 1:]
+    for k in (1, 2, 7):
+        np.testing.assert_allclose(neighbours.neighbour_distances(points, k), every[:, :k], rtol=1e-9)
+
+
+def test_the_largest_rate_of_least_squares_is_where_the_factor_is_one() -> None:
+    law = LeastSquares([(1.0, 0.0), (2.0, 0.0), (3.0, 0.0)])
+    assert law.largest_rate == pytest.approx(2 * (14 / 3) / (98 / 3))
+    assert law.factor(law.largest_rate) == pytest.approx(1)

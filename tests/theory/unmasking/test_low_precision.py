@@ -263,3 +263,12 @@ def test_a_corrupted_engine_is_noticed(
     assert outcome(catalogue.claim(claim)) in ("refuted", "raised")
     monkeypatch.undo()
     low_precision._noise.cache_clear()
+
+
+def test_distances_of_a_law_of_draws_from_the_intended_one() -> None:
+    """Two laws of three tokens, one of which is never meant: distances written out."""
+    law, meant = torch.tensor([0.5, 0.3, 0.2]).double(), torch.tensor([0.75, 0.25, 0.0]).double()
+    found = DrawLaw(law, meant, meant.log(), 0.0, 0.0)
+    assert found.total_variation == pytest.approx((0.25 + 0.05 + 0.2) / 2)
+    assert found.reverse_divergence == pytest.approx(0.75 * math.log(1.5) + 0.25 * math.log(0.25 / 0.3))
+    assert DrawLaw(meant, law, law.log(), 0.0, 0.0).reverse_divergence == math.inf
