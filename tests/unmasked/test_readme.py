@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import io
+import json
 import os
 import re
 import shlex
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 import tyro
 
+from synthetic import published
 from theory.files import PROJECT
 from unmasked.options import Command
 
@@ -94,3 +96,14 @@ def test_links_lead_to_files(page: str) -> None:
 
 def _without_trailing_blanks(text: str) -> list[str]:
     return [line.rstrip() for line in text.strip().splitlines()]
+
+
+def test_the_slowest_experiments_are_named_with_their_minutes() -> None:
+    """Minutes of one core, from the published records themselves."""
+    seconds: dict[str, float] = {}
+    for path in published.FOLDER.glob(f"*/*{published.SUFFIX}"):
+        spent = json.loads(published.unpacked(path))["payload"]["seconds"]
+        seconds[path.parent.name] = seconds.get(path.parent.name, 0.0) + spent
+    slowest = sorted(seconds, key=seconds.__getitem__, reverse=True)[:5]
+    text = " ".join((PROJECT / "README.md").read_text().split())
+    assert [name for name in slowest if f"{seconds[name] / 60:.0f} (`{name}`)" not in text] == []
