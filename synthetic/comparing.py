@@ -54,6 +54,11 @@ def difference(one: pd.DataFrame, two: pd.DataFrame) -> Difference:
     return Difference(numbers, moved, largest, where)
 
 
+def numbers(table: pd.DataFrame) -> np.ndarray:
+    """Return all numbers of a table, column by column, in one row."""
+    return np.concatenate([_numbers(table[name]) for name in table.columns])
+
+
 def _numbers(column: pd.Series) -> np.ndarray:  # type: ignore[type-arg]  # of any type
     """Return all numbers in a column; a word counts as the number that its checksum is."""
     if column.dtype.kind in "fiub":
