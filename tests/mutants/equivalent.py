@@ -143,5 +143,17 @@ EQUIVALENT: dict[str, str] = {
     "theory.unmasking.draw_laws:_Scores.atoms self.scores > self._lowest: > -> >= #1": (
         "no score equals the end of the bisection"
     ),
+    "theory.unmasking.low_precision:_noise (rank[1:] > rank[:-1]).all(): all -> any #1": (
+        "equal values of the noise are listed apart, and together have the same chance"
+    ),
+    "theory.unmasking.rules.in_blocks:_beside 1 -> 2 #1": ("a group's calls have as many columns as its states"),
+    "theory.unmasking.rules.in_blocks:_beside 0 -> 1 #1": ("one column of weight 0 for a batch without rows"),
+    "theory.unmasking.rules.low_confidence:kept_sets max(m * m * d * d, len(sets) * len(values) * m): max -> min #1": (
+        "an estimate of the memory that is needed"
+    ),
+    "theory.unmasking.rules.low_confidence:kept_sets m * m * d: * -> / #1": (
+        "an estimate of the memory that is needed"
+    ),
+    "theory.unmasking.rules.low_confidence:kept_sets m * m: * -> / #1": ("an estimate of the memory that is needed"),
 }
 """The fault's key, as the report prints it, and why it changes nothing."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from fractions import Fraction
@@ -19,7 +20,7 @@ from theory.ledger import strategies
 from theory.reference import laws as reference
 from theory.unmasking import best_rules, comparison, curves, laws, likelihood, losses, sampling, walks
 from theory.unmasking.rules.after_prompt import after_prompt
-from theory.unmasking.rules.base import Rule
+from theory.unmasking.rules.base import Rule, SetRule
 from theory.unmasking.rules.halton import Halton
 from theory.unmasking.rules.punt import Punt
 from theory.unmasking.rules.sampled import SampledConfidence
@@ -133,6 +134,24 @@ def test_a_rule_that_looks_at_positions_is_shown_all_of_them(own: bool) -> None:
     assert abs(float(anew) - float(walks.walk(Dilated(2), world, denoiser, start).divergence)) > 1e-4
     drawn = sampling.sample(after_prompt(Dilated(2), p), p.denoiser, 8, seed=0)
     assert torch.equal(p.whole(drawn.tokens)[:, 1], torch.zeros(8, dtype=torch.long))
+
+
+def test_a_rule_sees_point_masses_on_the_prompt() -> None:
+    """`_rows` of `after_prompt`: the conditionals of all positions, those of the prompt certain of its tokens."""
+    p = prompted(worlds.dirichlet(4, 3, 1.0, Generator().manual_seed(0)), torch.tensor([3, 1, 3, 2]))
+    seen: list[Tensor] = []
+
+    @dataclasses.dataclass(frozen=True)
+    class Watching(SetRule):
+        def select(self, log_p: Tensor, masked: Tensor, generator: Generator | None = None) -> Tensor:
+            seen.extend((log_p, masked))
+            return masked
+
+    log_p, masked = torch.rand(5, 2, 3).double().log_softmax(-1), torch.ones(5, 2, dtype=torch.bool)
+    assert after_prompt(Watching(), p).select(log_p, masked).tolist() == masked.tolist()
+    assert torch.equal(seen[0][:, [0, 2]], log_p)
+    assert seen[0][:, [1, 3]].exp().tolist() == [[[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]] * 5
+    assert seen[1].tolist() == [[True, False, True, False]] * 5
 
 
 def test_a_percent_in_the_prompt_is_noticed() -> None:

@@ -153,3 +153,18 @@ def test_a_corrupted_engine_is_noticed(monkeypatch, module, name: str, wrong, cl
     assert outcome(catalogue.claim(claim)) in ("refuted", "raised")
     monkeypatch.undo()
     halton_module.halton_order.cache_clear()
+
+
+def test_the_released_form_reveals_the_last_token_in_every_row() -> None:
+    """Rows of a batch are decided one by one: as many as three states of five positions."""
+    log_p = torch.rand(3, 5, 4, generator=torch.Generator().manual_seed(2)).double().log_softmax(-1)
+    masked = torch.tensor([[1, 1, 1, 1, 1], [0, 1, 0, 1, 0], [1, 0, 0, 0, 0]]).bool()
+    rule = FactorBounded(3.0, as_released=True)
+    together = rule.select(log_p, masked)
+    alone = [rule.select(log_p[k : k + 1], masked[k : k + 1])[0].tolist() for k in range(3)]
+    assert together.tolist() == alone
+
+
+def test_enough_points_of_a_line_do_not_depend_on_its_direction() -> None:
+    assert [enough_points(*size) for size in ((5, 1), (1, 5), (8, 1), (1, 1), (3, 2))] == [16, 16, 16, 2, 72]
+    assert sorted(halton_order(1, 5)) == list(range(5))

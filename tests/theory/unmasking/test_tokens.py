@@ -79,3 +79,10 @@ def test_rare_tokens_in_float32_are_ranked_and_do_not_tie() -> None:
     logits = torch.linspace(0, 1, 50_000)
     assert int((sharpened(logits.log_softmax(-1), top_k=50) > -torch.inf).sum()) == 50
     assert int(sharpened(logits.log_softmax(-1), 0).argmax()) > 49_990
+
+
+@pytest.mark.parametrize("temperature", [0.5, 2.0, 3.0])
+def test_sharpened_by_temperature_alone_is_a_power_of_the_law(temperature: float) -> None:
+    log_p = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64).log()
+    power = log_p.exp() ** (1 / temperature)
+    torch.testing.assert_close(sharpened(log_p, temperature).exp(), power / power.sum(), rtol=1e-14, atol=0)
