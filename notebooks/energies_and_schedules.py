@@ -29,8 +29,6 @@ import os
 import numpy as np
 import pandas as pd
 import sympy as sp
-import torch
-from matplotlib import pyplot
 from sympy.calculus.euler import euler_equations
 
 import unmasked as um
@@ -139,84 +137,21 @@ pd.DataFrame(
 # energy is that of the same $K$ steps, for $\gamma_t = t$ and in units of the least, $\pi^2$.
 
 # %%
-WORLDS = um.explore.worlds("schedules")
-um.explore.errors(WORLDS["copied pairs"](), lambda t: t**1.5, steps=4).round(4)
+pairs = um.explore.worlds("schedules")["copied pairs"]()
+um.explore.errors(pairs, lambda t: t**1.5, steps=4).round(4)
 
 # %% [markdown]
-# Move the shapes $(a, b)$, the number of steps $K$ and the law. Left: the schedule, and the times at which the
-# sampler stops. Middle: the smoothed information curve of the data, and the steps of your schedule and of the best
-# grid below it; the area between is the error divided by $n$. Right: all errors.
+# `um.explorers.schedules` is a picture of one Beta schedule on one law, and its `sliders()` move the shapes $(a, b)$,
+# the number of steps $K$ and the law. Left: the schedule, and the times at which the sampler stops. Middle: the
+# smoothed information curve of the data, and the steps of your schedule and of the best grid below it; the area
+# between is the error divided by $n$. Right: all errors.
 
 # %%
-BUILT = {}
-
-
-def built(name):
-    """Return a law and its information curve, computed once."""
-    if name not in BUILT:
-        law = WORLDS[name]()
-        BUILT[name] = (law, law.information_curve())
-    return BUILT[name]
-
-
-def draw_schedule(axes, a, b, steps):
-    """Draw the weight, the mask schedule and where the sampler stops."""
-    times, mask = np.linspace(0, 1, 201), um.schedules.beta_mask(a, b)
-    axes.plot(times, um.schedules.beta(a, b)(times), label=r"weight $\gamma_t$")
-    axes.plot(times, mask(times), label=r"mask schedule $\alpha_t$")
-    axes.plot(um.schedules.uniform_grid(steps), mask.grid(steps), "o", color="black", label=f"{steps} steps")
-    axes.set(xlabel="generation time $t$", xlim=(0, 1), ylim=(0, 1))
-    axes.legend()
-
-
-def draw_steps(axes, z, mask, steps):
-    """Draw a smoothed curve, the steps of a schedule below it, and those of the best grid."""
-    level = torch.linspace(0, 1, 201, dtype=torch.float64)
-    axes.plot(level, um.information.smoothed_curve(z, level), color="black", label=r"$\tilde Z(\alpha)$")
-    grids = {mask.name: mask.grid(steps), "best grid": um.optimal.optimal_grid(z, steps).grid}
-    looks = ({"color": "#D55E00", "linestyle": "-."}, {"color": "#CC79A7", "linestyle": (0, (8, 2))})
-    for (name, grid), look in zip(grids.items(), looks, strict=True):
-        heights = um.information.smoothed_curve(z, torch.from_numpy(grid[:-1]))
-        axes.stairs(heights, grid, baseline=None, linewidth=1.5, label=f"steps of {name}", **look)
-    axes.set(xlabel=r"revealed fraction $\alpha$", ylabel="information (nats)", xlim=(0, 1), ylim=(0, None))
-    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.3))
-
-
-def draw_errors(axes, found, title):
-    """Draw the exact error of the schedule, the named ones and the optima."""
-    bars = axes.barh(list(found), found.values(), color="#56B4E9", edgecolor="black", hatch="//")
-    axes.bar_label(bars, [f"{value:.4f}" if value > 1e-12 else "0" for value in found.values()], padding=3)
-    axes.invert_yaxis()
-    axes.set(xlabel="error, path KL (nats)", xlim=(0, 1.35 * max(found.values())), title=title)
-
-
-def explore(a=0.9, b=0.3, world="Markov chain", steps=4):
-    """Draw a Beta schedule, its steps under the world's curve, and its error beside the best possible."""
-    (law, z), mask = built(world), um.schedules.beta_mask(a, b)
-    found = um.explore.errors(law, mask, steps, curve=z)
-    figure, (left, middle, right) = pyplot.subplots(1, 3, figsize=(10, 3.4))
-    draw_schedule(left, a, b, steps)
-    draw_steps(middle, z, mask, steps)
-    draw_errors(right, found["error"].to_dict(), world)
-    energy, discrete = float(um.energies.beta_landscape(a, b, 1, 1)) / um.energies.LEAST, found["energy"].iloc[0]
-    shown = rf"{energy:.3f} $\pi^2$" if np.isfinite(energy) else "infinite"
-    figure.suptitle(rf"energy under $\gamma_t = t$: {shown}; of these {steps} steps: {discrete:.3f} $\pi^2$")
-    pyplot.show()
-
-
+explore = um.explorers.schedules
 explore()
 
 # %%
-from ipywidgets import Dropdown, FloatLogSlider, IntSlider, interact
-
-SMALL = ("Markov chain", "copied pairs", "repetition", "even parity", "MDS code", "a x b = c")
-sliders = interact(
-    explore,
-    a=FloatLogSlider(0.9, min=-1, max=1, step=0.02, description="a"),
-    b=FloatLogSlider(0.3, min=-1, max=1, step=0.02, description="b"),
-    world=Dropdown(options=SMALL if PRESET == "smoke" else list(WORLDS), value="Markov chain", description="law"),
-    steps=IntSlider(4, min=1, max=16, description="K"),
-)
+explore.sliders()
 
 # %% [markdown]
 # ## 5. The sign, world by world

@@ -26,7 +26,6 @@ import itertools
 import os
 
 import sympy as sp
-from matplotlib import pyplot
 
 import unmasked as um
 
@@ -70,45 +69,16 @@ print("\n".join(um.programs.trace(um.programs.named("parity in two steps"), "011
 
 # %% [markdown]
 # ## 3. Explore: a program, state by state
+#
+# `um.explorers.programs` draws the states of a program on a text of yours, one below the other. Here a binary counter
+# adds and walks back; choose others with the sliders.
 
 # %%
-EXAMPLES = {
-    "parity by seven rules": "0110100", "parity in four steps": "0110100", "parity in two steps": "0110100",
-    "brackets": "([][()])[]", "rule 110": "0000000000000001", "counter": "=00a=",
-}  # fmt: skip
-
-
-def show(program, text, step):
-    """Draw the states up to a step: tokens dark, masks light."""
-    trace = um.programs.trace(um.programs.named(program), text, cap=80)
-    states = trace.states[: step + 1]
-    figure, axes = pyplot.subplots(figsize=(6, 0.22 * len(states) + 0.6))
-    for row, state in enumerate(states):
-        for place, symbol in enumerate(state):
-            light = symbol == "_"
-            axes.text(
-                place, row, symbol, ha="center", va="center", color="#999999" if light else "black", family="monospace"
-            )
-    axes.set_xlim(-1, max(map(len, trace.states)))
-    axes.set_ylim(len(states), -1)
-    axes.set_axis_off()
-    axes.set_title(f"{program}: step {len(states) - 1} of {trace.steps}, ends by {trace.ending}", loc="left")
-    return figure
-
-
-try:
-    import ipywidgets
-
-    choice = ipywidgets.Dropdown(options=list(EXAMPLES), description="program")
-    text = ipywidgets.Text(value=EXAMPLES[choice.value], description="input")
-    choice.observe(lambda change: setattr(text, "value", EXAMPLES[change["new"]]), "value")
-    steps = ipywidgets.IntSlider(value=4, min=0, max=60, description="step")
-    ipywidgets.interact(show, program=choice, text=text, step=steps)
-except ImportError:
-    show("brackets", EXAMPLES["brackets"], 6)
+explore = um.explorers.programs
+explore(program="counter", step=12)
 
 # %%
-show("counter", "=00a=", 12)
+explore.sliders()
 
 # %% [markdown]
 # ## 4. A rule set of your own

@@ -170,68 +170,17 @@ um.figures.draw("remasking_guidance", PRESET)
 um.explore.remasking(um.worlds.copied_pairs(2), steps=[4, 16, 64], window=(0.7, 1.0)).round(4)
 
 # %% [markdown]
-# Choose a law, a sampler, the number of steps $T$, the share of them, at the end, in which tokens are masked again
-# (window), and the temperature of the guided choice: the lower, the more surely the most suspected positions are
-# masked. Left: the law of the samples and of the data, sequences in the order of the data's probability. Right: TV of
-# all samplers over $T$.
+# `um.explorers.remasking` is a picture of that, and its `sliders()` choose a law, a sampler, the number of steps $T$,
+# the share of them, at the end, in which tokens are masked again (window), and the temperature of the guided choice:
+# the lower, the more surely the most suspected positions are masked. Left: the law of the samples and of the data,
+# sequences in the order of the data's probability. Right: TV of all samplers over $T$.
 
 # %%
-LOOKS = {
-    "masked diffusion": {"color": "#000000", "linestyle": "-", "marker": "o"},
-    "star": {"color": "#0072B2", "linestyle": "--", "marker": "s"},
-    "fixed count": {"color": "#009E73", "linestyle": "-.", "marker": "^"},
-    "guided": {"color": "#D55E00", "linestyle": (0, (8, 2)), "marker": "D"},
-}
-
-
-def draw_laws(axes, data, output, sampler):
-    """Draw the probabilities of all sequences, those of the data in falling order."""
-    order = data.law().argsort(descending=True, stable=True)
-    at, edge = np.arange(len(order)), {"edgecolor": "black", "linewidth": 0.6}
-    axes.bar(at - 0.2, data.law()[order], 0.4, color="0.75", label="data", **edge)
-    axes.bar(at + 0.2, output.law()[order], 0.4, color=LOOKS[sampler]["color"], label=sampler, **edge)
-    sequences = list(um.reference.sequences(data.n, data.d))
-    axes.set_xticks(at, ["".join(map(str, sequences[k])) for k in order], rotation=90)
-    axes.set(ylabel="probability")
-    axes.legend()
-
-
-def draw_distances(axes, found, steps):
-    """Draw the total variation of every sampler over the number of steps."""
-    for name, look in LOOKS.items():
-        axes.plot(found.index, found[name], label=name, **look)
-    axes.axvline(steps, color="0.6", linewidth=0.8, linestyle=":")
-    axes.set(xscale="log", yscale="log", ylim=(1e-5, 1), xlabel="steps $T$", ylabel="TV of samples from data")
-    axes.set_xticks(found.index, [str(count) for count in found.index], minor=False)
-    axes.minorticks_off()
-    axes.legend(loc="lower left")
-
-
-def explore(world="chain of 4", sampler="guided", steps=8, window=0.3, temperature=1.0):
-    """Draw the law of one sampler's output beside the data, and the TV of all samplers over T."""
-    law, inside = WORLDS[world](), (1 - window, 1.0)
-    found = um.explore.remasked(law, sampler, steps, inside, temperature)
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(10, 3.4))
-    draw_laws(left, law, found.output, sampler)
-    counts = sorted({2, 4, 8, 16, 32, 64, steps})
-    draw_distances(right, um.explore.remasking(law, counts, inside, temperature), steps)
-    figure.suptitle(f"{sampler} on {world}, last {window:.0%} of {steps} steps: TV {found.total_variation:.4f}")
-    pyplot.show()
-
-
+explore = um.explorers.remasking
 explore()
 
 # %%
-from ipywidgets import Dropdown, FloatLogSlider, FloatSlider, IntSlider, interact
-
-sliders = interact(
-    explore,
-    world=Dropdown(options=list(WORLDS), value="chain of 4", description="law"),
-    sampler=Dropdown(options=list(um.explore.REMASKING), value="guided", description="sampler"),
-    steps=IntSlider(8, min=1, max=64, description="steps T"),
-    window=FloatSlider(0.3, min=0, max=1, step=0.05, description="window"),
-    temperature=FloatLogSlider(1.0, base=10, min=-1, max=1.5, step=0.1, description="temperature"),
-)
+explore.sliders()
 
 # %% [markdown]
 # ## 6. Derive: accept, or correct

@@ -28,7 +28,6 @@ import os
 import numpy as np
 import sympy as sp
 import torch
-from matplotlib import pyplot
 
 import unmasked as um
 
@@ -75,40 +74,16 @@ assert np.abs(simulated / exact - 1).max() < 0.06  # six standard errors of 20,0
 # ## 3. Explore: free energy over the learning rate
 #
 # Where the temperature rises with $\eta$, the learning rate whose temperature it is minimises the free energy. Make
-# the noise of the steep direction small and move $\eta$ to the right: another minimum takes over.
-
-
-# %%
-def free_energy(rate, steep_noise):
-    """Draw U - T S over the learning rate, at the temperature of one of them."""
-    problem = um.temperature.Quadratic.diagonal(np.array([0.2, 1.0]), np.array([1.0, steep_noise]))
-    grid = np.linspace(0, problem.largest_rate, 802)[1:-1]
-    laws, own = problem.stationary(grid), problem.stationary(rate)
-    level = float(own.temperature[0])
-    free = laws.free_energy(level)
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(7, 2.8))
-    left.plot(grid, free - free.min())
-    left.plot(rate, own.free_energy(level)[0] - free.min(), "s", markerfacecolor="none", markersize=7, color="#D55E00")
-    left.set(xlabel="learning rate", ylabel="free energy above its least", ylim=(0, 1))
-    right.plot(grid, laws.temperature)
-    right.plot(rate, level, "s", markerfacecolor="none", markersize=7, color="#D55E00")
-    right.set(xlabel="learning rate", ylabel="temperature", yscale="log")
-    return figure
-
-
-try:
-    import ipywidgets
-
-    ipywidgets.interact(
-        free_energy,
-        rate=ipywidgets.FloatSlider(value=0.8, min=0.05, max=1.95, step=0.05, description="eta"),
-        steep_noise=ipywidgets.FloatLogSlider(value=1e-2, min=-4, max=1, step=0.25, description="steep noise"),
-    )
-except ImportError:
-    free_energy(0.8, 1e-2)
+# the noise of the steep direction small and move $\eta$ to the right: another minimum takes over. The square of
+# `um.explorers.temperature` is at the learning rate that gives the temperature.
 
 # %%
-free_energy(1.6, 1e-4)
+explore = um.explorers.temperature
+explore(rate=1.6, steep_noise=1e-4)
+
+# %%
+explore.sliders()
+
 # %% [markdown]
 # ## 4. Your own runs
 #
@@ -133,40 +108,15 @@ table.round(5)
 # 64 rows of 8 weights of 8 bits. Driving all rows by one volt, each cell lacks what the wires drop. Reversing the
 # columns brings the dense low-order bits to the drivers, sorting brings dense rows to the sense amplifiers. Both
 # lower the loss of current. Whether they lower the error of the recombined outputs depends on the layout.
-
-
-# %%
-def tile(ohms, order, move, law):
-    """Draw the voltage that cells lack, and say what is lost."""
-    magnitudes = um.crossbars.magnitudes(law, 1, 64, 8, seed=0)[0]
-    layout = um.crossbars.Layout(8, order)
-    device = um.crossbars.Device(wires=um.crossbars.equal_wires(ohms))
-    pattern = layout.pattern(magnitudes)
-    placed = um.crossbars.choose(move, pattern).apply(pattern)
-    solution = um.crossbars.solve(um.crossbars.cells(placed), np.ones((1, 64)), device.wires)
-    errors = um.crossbars.tile_errors(magnitudes, layout, move, device)
-    figure, (left, right) = pyplot.subplots(1, 2, figsize=(7, 3.2))
-    left.imshow(placed, cmap="Greys", vmax=1.4)
-    image = right.imshow(1e3 * (solution.row_drops + solution.column_drops)[0], cmap="cividis")
-    figure.colorbar(image, label="lost of 1 V (mV)")
-    left.set_title("active cells")
-    right.set_title(f"loss of current {float(errors.nf):.2%}\nerror of outputs {float(errors.weighted):.2%}")
-    return figure
-
-
-try:
-    ipywidgets.interact(
-        tile,
-        ohms=ipywidgets.FloatSlider(value=2.5, min=0.0, max=10.0, step=0.5, description="r (ohm)"),
-        order=ipywidgets.Dropdown(options=["grouped", "interleaved"], description="layout"),
-        move=ipywidgets.Dropdown(options=list(um.crossbars.MOVES), description="move"),
-        law=ipywidgets.Dropdown(options=["normal", "laplace"], description="weights"),
-    )
-except NameError:
-    tile(2.5, "grouped", "none", "normal")
+# `um.explorers.wires` draws one tile; both moves are made in the first picture.
 
 # %%
-tile(2.5, "grouped", "both", "normal")
+tile = um.explorers.wires
+tile(move="both")
+
+# %%
+tile.sliders()
+
 # %% [markdown]
 # ## 6. A denoiser on wires
 #

@@ -121,7 +121,7 @@ def decode(budget):
 decode(0.1)
 
 # %%
-from ipywidgets import Dropdown, FloatSlider, interact
+from ipywidgets import FloatSlider, interact
 
 sliders = interact(decode, budget=FloatSlider(0.1, min=0, max=3, step=0.01, description="budget (nats)"))
 
@@ -136,42 +136,15 @@ um.figures.draw("eb_trained", PRESET)
 # %% [markdown]
 # ## 5. Explore: what a rule loses by the model, and what by the joint draw
 #
-# Dark bars are model error, light bars joint dependence error. With the exact conditionals only the second is left.
+# In `um.explorers.models` dark bars are model error, light bars joint dependence error. With the exact conditionals
+# only the second is left. A model that is not yet on disk is trained when its task is first chosen.
 
 # %%
-RULES = {
-    "EB": um.EntropyBounded,
-    "entropy threshold": lambda budget: um.Threshold(budget, "entropy"),
-    "Top-2": lambda budget: um.TopK(2),
-    "random one": lambda budget: um.RandomOne(),
-}
-SMALL = list(um.record("decomposition", PRESET).table["task"].unique())
-MODELS = {name: um.trained(name, PRESET) for name in SMALL}
-
-
-def explore(name=SMALL[0], rule="EB", budget=0.5):
-    """Draw the two errors of one rule with the trained model and with the exact conditionals."""
-    world, model = MODELS[name].rows.world, MODELS[name].denoiser
-    axes = pyplot.figure(figsize=(5, 2)).subplots()
-    for y, source in enumerate((None, model)):
-        found = um.explore.rules(world, [RULES[rule](budget)], source).iloc[0]
-        axes.barh(y, found["model error"], color="#0072B2")
-        axes.barh(y, found["joint dependence"], left=found["model error"], color="#56B4E9")
-        axes.text(found["path KL"], y, f"  {found['path KL']:.4f} nats, {found['calls']:.2f} calls", va="center")
-    axes.set(yticks=[0, 1], yticklabels=["exact", "trained"], xlabel="path KL (nats)", title=f"{rule} on {name}")
-    axes.margins(x=0.8)
-    pyplot.show()
-
-
-explore()
+explore = um.explorers.models
+explore(preset=PRESET)
 
 # %%
-errors = interact(
-    explore,
-    name=Dropdown(options=SMALL, description="task"),
-    rule=Dropdown(options=list(RULES), description="rule"),
-    budget=FloatSlider(0.5, min=0, max=2.5, step=0.01, description="budget (nats)"),
-)
+explore.sliders(preset=PRESET)
 
 # %% [markdown]
 # ## 6. What holds

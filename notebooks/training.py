@@ -106,56 +106,17 @@ pd.DataFrame(drawn).set_index("loss").join(losses[["share", "variance"]]).round(
 # %% [markdown]
 # ## 3. Build an estimator and watch its variance
 #
-# Move the parts. `gamma` is the exponent of a level density $t^{-\gamma}$, with weight $1/(t\,p(t))$; anything strictly
-# between 0 and 1 keeps the variance finite. On these worlds counts beat every density of levels, and strata of counts
-# beat both.
-
-
-# %%
-def build(world, masks, gamma, draws, strata, partner, noise):
-    """Bars of the three sources of the variance at equal passes, beside those of 1/t above 1/1000."""
-    law = WORLDS[world]
-    table = um.training.loss_table(law, perturbed(law, noise))
-    pair = partner != "none"
-    levels = max(1, draws // 2 if pair else draws)
-    parts = {"levels": levels, "strata": "draws" if strata else "none", "partner": partner}
-    if masks == "exactly k":
-        mine = um.training.Estimator("mine", um.training.Exactly(), um.training.BY_COUNT, **parts)
-    else:
-        mine = um.training.Estimator("mine", level=um.training.power(gamma), **parts)
-    standard = um.training.Estimator("1/t", level=um.training.clipped(1e-3), levels=mine.draws)
-    found = {each.name: um.training.moments(each, table) for each in (standard, mine)}
-    _, axes = pyplot.subplots(figsize=(7, 2.2))
-    for row, each in enumerate(found.values()):
-        left = 0.0
-        for source, color in (("mask", "#0072B2"), ("level", "#E69F00"), ("data", "#999999")):
-            width = getattr(each, source)
-            width = width if np.isfinite(width) else 0.0
-            axes.barh(row, width, left=left, color=color, edgecolor="black", linewidth=0.5)
-            left += width
-        note = "infinite" if np.isinf(each.variance) else f"{each.variance:.3g}"
-        axes.annotate(f"  {note}, bias {each.bias:.2g}", (left, row), va="center", fontsize=8)
-    axes.set_yticks(range(len(found)), list(found))
-    axes.set(xlabel=f"variance of an estimate of {mine.draws} passes (nats²): mask, level and data noise")
-    axes.margins(x=0.3)
-    pyplot.show()
-
-
-build("Markov chain", "exactly k", 0.5, 4, True, "none", 0.5)
+# `um.explorers.estimators` builds a loss from parts, and draws the sources of its variance beside those of $1/t$ above
+# 1/1000, at equal passes. `gamma` is the exponent of a level density $t^{-\gamma}$, with weight $1/(t\,p(t))$; anything
+# strictly between 0 and 1 keeps the variance finite. On these worlds counts beat every density of levels, and strata of
+# counts beat both.
 
 # %%
-from ipywidgets import Checkbox, Dropdown, FloatSlider, IntSlider, interact
+explore = um.explorers.estimators
+explore(masks="exactly k", strata=True)
 
-sliders = interact(
-    build,
-    world=Dropdown(options=list(WORLDS), value="Markov chain", description="world"),
-    masks=Dropdown(options=["independent", "exactly k"], value="independent", description="masks"),
-    gamma=FloatSlider(0.5, min=0, max=0.9, step=0.05, description="gamma"),
-    draws=IntSlider(4, min=1, max=16, description="passes"),
-    strata=Checkbox(False, description="strata"),
-    partner=Dropdown(options=["none", "mirrored mask", "mirrored level", "complement"], description="partner"),
-    noise=FloatSlider(0.5, min=0, max=2, step=0.1, description="noise (nats)"),
-)
+# %%
+explore.sliders()
 
 # %% [markdown]
 # ## 4. Orders: a schedule for each position

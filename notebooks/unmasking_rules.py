@@ -25,9 +25,7 @@
 # %%
 import os
 
-import numpy as np
 import pandas as pd
-from matplotlib import pyplot
 
 import unmasked as um
 
@@ -81,87 +79,17 @@ um.figures.draw("budgets", PRESET)
 um.explore.rules(WORLDS["digit patches"](), [um.TopK(2), um.EntropyBounded(0.5, by="entropy"), um.Punt(0.1)]).round(4)
 
 # %% [markdown]
-# Choose a world, a rule and a budget. Left: the rule among Top-$k$ (the $k$ surest tokens at each step), EB over all
-# budgets, and the optimal frontier. Middle: the probability that a sample takes so many calls. Right: at every state
-# that the data visits, the entropy bound and the error of the block revealed there.
+# `um.explorers.rules` is a picture of one rule on one world, and its `sliders()` choose both, and a budget. Left: the
+# rule among Top-$k$ (the $k$ surest tokens at each step), EB over all budgets, and the optimal frontier. Middle: the
+# probability that a sample takes so many calls. Right: at every state that the data visits, the entropy bound and the
+# error of the block revealed there.
 
 # %%
-RULES = {
-    "EB, entropy": lambda budget: um.EntropyBounded(budget, "entropy"),
-    "EB, confidence": lambda budget: um.EntropyBounded(budget, "confidence"),
-    "EB, margin": lambda budget: um.EntropyBounded(budget, "margin"),
-    "entropy threshold at the budget": lambda budget: um.Threshold(budget, "entropy"),
-    "PUNT, eps at the budget": lambda budget: um.Punt(budget),
-    "Top-2, confidence": lambda budget: um.TopK(2, "confidence"),
-    "left to right, 2": lambda budget: um.LeftToRight(2),
-    "dilated, stride 4": lambda budget: um.Dilated(4),
-    "random one": lambda budget: um.RandomOne(),
-}
-GRID = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.85, 1.0, 1.5, 2.5)
-
-
-def draw_frontier(axes, world, chosen):
-    """Draw the optimal frontier, Top-k, EB over budgets, and the chosen rule."""
-    best = um.explore.frontier(world)
-    tops = um.explore.rules(world, [um.TopK(k) for k in range(1, world.n + 1)])
-    bounded = um.explore.rules(world, [um.EntropyBounded(budget) for budget in GRID])
-    axes.plot(best["calls"], best["KL"], color="black", label="optimal frontier")
-    axes.plot(tops["calls"], tops["KL"], "o", color="#D55E00", label="Top-$k$, confidence")
-    axes.plot(bounded["calls"], bounded["KL"], "D", color="#0072B2", markersize=3.5, label="EB, entropy")
-    star = {"color": "#F0E442", "markeredgecolor": "black", "markersize": 14}
-    axes.plot(chosen.calls, max(0.0, chosen.divergence), "*", label="chosen rule", **star)
-    axes.set(xlabel="E[NFE]", ylabel="KL(data ‖ samples), nats", ylim=(-0.03 * tops["KL"].iloc[-1], None))
-    axes.legend(loc="upper right")
-
-
-def draw_calls(axes, chosen):
-    """Draw the distribution of denoiser calls."""
-    share = chosen.call_law.numpy()
-    used = np.flatnonzero(share > 1e-12)
-    axes.bar(used, share[used], color="#56B4E9", edgecolor="black", hatch="//")
-    axes.set(xlabel="denoiser calls", ylabel="probability", ylim=(0, 1.05))
-    axes.set_xlim(0, used[-1] + 1)
-    axes.set_xticks(range(1, int(used[-1]) + 1, 1 + int(used[-1]) // 10))
-
-
-def draw_blocks(axes, rule, world):
-    """Draw bound against error at every state where several tokens are revealed."""
-    found = um.explore.blocks(rule, world)
-    if found.empty:
-        why = "one token a step, or a rule that looks at drawn tokens"
-        axes.annotate(f"no blocks:\n{why}", (0.5, 0.5), xycoords="axes fraction", ha="center")
-        axes.set_axis_off()
-        return
-    size = 4 + 40 * (found["visits"] * found["several"]) ** 0.5
-    top = 1.05 * max(found["bound"].max(), 0.01)
-    axes.scatter(found["bound"], found["error"], s=size, color="#0072B2", edgecolors="black", linewidths=0.4)
-    axes.plot([0, top], [0, top], color="black", linewidth=1, linestyle="-")
-    axes.set(xlabel="entropy bound (nats)", ylabel="error of the block (nats)", xlim=(0, top), ylim=(0, top))
-
-
-def explore(world="digit patches", rule="EB, entropy", budget=0.5):
-    """Draw one rule on one world: where it lies, the calls it takes, its bound and error at every state."""
-    law, method = WORLDS[world](), RULES[rule](budget)
-    chosen = um.walks.walk(method, law)
-    figure, (left, middle, right) = pyplot.subplots(1, 3, figsize=(10, 3.4))
-    draw_frontier(left, law, chosen)
-    draw_calls(middle, chosen)
-    draw_blocks(right, method, law)
-    figure.suptitle(f"{chosen.rule} on {world}: E[NFE] {chosen.calls:.3f}, KL {max(0.0, chosen.divergence):.4f} nats")
-    pyplot.show()
-
-
+explore = um.explorers.rules
 explore()
 
 # %%
-from ipywidgets import Dropdown, FloatSlider, interact
-
-sliders = interact(
-    explore,
-    world=Dropdown(options=list(WORLDS), value="digit patches", description="world"),
-    rule=Dropdown(options=list(RULES), value="EB, entropy", description="rule"),
-    budget=FloatSlider(0.5, min=0, max=2.5, step=0.01, description="budget (nats)"),
-)
+explore.sliders()
 
 # %% [markdown]
 # ## 4. Every rule on every world

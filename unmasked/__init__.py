@@ -13,6 +13,7 @@
     um.claim(statement)                   an inequality of one's own, checked on drawn worlds, with a shrunk witness
     um.claims(paper=..., refuted=True)    a table of the claims of the papers, with their verdicts
     um.explore.rules(world, rules)        tables of what the notebooks show: rules, schedules' errors, remasking, rounds
+    um.explorers.rules(budget=0.3)        a picture of what the notebooks explore; its .sliders() in Jupyter
     um.figures.draw(name, ...)            a figure of the gallery, with one's own worlds, rules and settings
 
 Everything is found at its first use, so that the import itself costs nothing.
@@ -81,6 +82,7 @@ if TYPE_CHECKING:
     from theory.worlds.prompted import prompted as prompted
     from unmasked import adapters as adapters
     from unmasked import crossbars as crossbars
+    from unmasked import explorers as explorers
     from unmasked import exploring as explore
     from unmasked import strategies as strategies
     from unmasked import temperature as temperature
@@ -143,6 +145,7 @@ _PLACES: dict[str, tuple[str, str]] = {
     "adapters": ("unmasked.adapters", ""),
     "crossbars": ("unmasked.crossbars", ""),
     "explore": ("unmasked.exploring", ""),
+    "explorers": ("unmasked.explorers", ""),
     "figures": ("figures.drawing", ""),
     "schedules": ("theory.schedules", ""),
     "strategies": ("unmasked.strategies", ""),
