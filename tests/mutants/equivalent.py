@@ -155,5 +155,9 @@ EQUIVALENT: dict[str, str] = {
         "an estimate of the memory that is needed"
     ),
     "theory.unmasking.rules.low_confidence:kept_sets m * m: * -> / #1": ("an estimate of the memory that is needed"),
+    "theory.worlds.remaining:_table True -> False #1": ("there is one weight for each cell"),
+    "theory.worlds.remaining:_evidence 1.0 -> 2.0 #1": (
+        "evidence is known up to a factor, which the normalisation removes"
+    ),
 }
 """The fault's key, as the report prints it, and why it changes nothing."""

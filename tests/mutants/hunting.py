@@ -27,7 +27,9 @@ LIMIT = 120
 """Seconds after which claims that no longer end count as noticing, and tests that are still running as not."""
 
 ABOUT_CLAIMS = (
-    "not (expected_one or planted or sharp_instance or complete or notice or without_corruption or uncorrupted)"
+    "not (expected_one or planted or sharp_instance or claim_is_complete or claim_notices or corrupted or "
+    "without_corruption or corruption_is_noticed or wrong_law_is or wrong_loss_is or scores_are_noticed or "
+    "faults_are_noticed)"
 )
 """The tests that run claims, which are asked before; all others are asked."""
 

@@ -136,6 +136,13 @@ def test_a_rule_that_looks_at_positions_is_shown_all_of_them(own: bool) -> None:
     assert torch.equal(p.whole(drawn.tokens)[:, 1], torch.zeros(8, dtype=torch.long))
 
 
+def test_the_denoiser_of_a_world_s_own_prompt_is_the_smaller_world() -> None:
+    world, start = worlds.dirichlet(3, 2, 1.0, Generator().manual_seed(0)), torch.tensor([2, 0, 2])
+    for own in (None, world):
+        p = prompted(world, start, own)
+        assert p.denoiser is p.world
+
+
 def test_a_rule_sees_point_masses_on_the_prompt() -> None:
     """`_rows` of `after_prompt`: the conditionals of all positions, those of the prompt certain of its tokens."""
     p = prompted(worlds.dirichlet(4, 3, 1.0, Generator().manual_seed(0)), torch.tensor([3, 1, 3, 2]))

@@ -88,3 +88,10 @@ def test_one_percent_more_than_the_bound_of_one_query_fails() -> None:
 def test_wrong_arguments_are_named(call, message) -> None:  # type: ignore[no-untyped-def]  # of a lambda and a text
     with pytest.raises(InvalidInput, match=message):
         call()
+
+
+def test_sizes_share_and_bound_by_hand() -> None:
+    """Two symbols, n = 4, one query at two places: dimension 1 is missed half of the time, 2 never, 3 always."""
+    assert unnoticed_codes.unnoticed_share(4, 2, [2]) == Fraction(1, 2)
+    assert unnoticed_codes.spread_queries(11, 4) == [2, 5, 7, 10]
+    assert [unnoticed_codes.unnoticed_bound(11, queries) for queries in (2, 6)] == [Fraction(3, 5), 0]
