@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -64,7 +65,8 @@ class Explorer:
         """
         try:
             import ipywidgets
-            from IPython.display import clear_output, display
+
+            notebook: Any = importlib.import_module("IPython.display")  # typed or not, as far as it is installed
         except ImportError as error:
             raise InvalidInput(
                 "sliders need ipywidgets, which is not installed; expected the extra `notebooks`: "
@@ -83,9 +85,9 @@ class Explorer:
                 return
             shown.update(chosen)
             with picture:
-                clear_output(wait=True)
+                notebook.clear_output(wait=True)
                 try:
-                    display(self(**chosen))
+                    notebook.display(self(**chosen))
                 except InvalidInput as error:
                     print(error)
 

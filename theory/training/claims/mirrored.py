@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import torch
+from hypothesis import strategies as st
 
 from theory.ledger import Claim, Evidence, at_most, equal, strategies
 from theory.reference import training as reference
@@ -30,7 +31,7 @@ from theory.training.claims.inputs import (
     whole_table,
 )
 from theory.training.estimators import power
-from theory.training.loss_table import loss_table
+from theory.training.loss_table import LossTable, loss_table
 from theory.training.moments import moments
 from theory.worlds import TableWorld
 
@@ -38,15 +39,21 @@ ROOT = replace(variance.STANDARD, level=power(0.5))
 Losses = Mapping[frozenset[int], Any]
 
 
-def pairs(values: Sequence[Sequence[int]], t: Fraction, factor: float = 1.0) -> Iterator[Evidence]:
-    """Compare E[L L'] of mirrored masks by subset sums with all pairs of masks, and the mean with that of one mask."""
+def pairs(
+    values: Sequence[Sequence[int]], t: Fraction, factor: float = 1.0, own_noise: bool = False
+) -> Iterator[Evidence]:
+    """Compare E[L L'] of mirrored masks by subset sums with all pairs of masks, and the mean with that of one mask.
+
+    One variant takes one per cent more, the other draws the second mask by itself.
+    """
     table, _ = whole_table(values, [1] * len(values))
     n, level = table.n, torch.tensor([float(t)], dtype=torch.float64)
     found = variance.mirrored_products(table, level)[0]
     for c, losses in exact_losses(values).items():
         single, together = reference.mirrored(losses, n, t)
-        alone = sum((t ** len(s) * (1 - t) ** (n - len(s)) * v for s, v in losses.items()), NONE)
-        yield equal("rational", single, alone, NONE, note="one mask of the pair alone")
+        one = sum((t ** len(s) * (1 - t) ** (n - len(s)) * v for s, v in losses.items()), NONE)
+        yield equal("rational", single, one, NONE, note="one mask of the pair alone")
+        together = one**2 if own_noise else together
         slack = rounding_sums(4**n, float(together))
         yield equal("enumeration", float(found[c]), factor * float(together), slack, effective=together > 0)
 
@@ -79,6 +86,23 @@ def additive(losses: Sequence[int], t: Fraction, plus: Fraction = NONE) -> Itera
     v = _variance(table, n, t)
     if v:
         yield equal("rational", (together - single**2) / v, -min(t, 1 - t) / max(t, 1 - t) + plus, NONE)
+
+
+def copies(n: int, t: Fraction, own_noise: bool = False) -> Iterator[Evidence]:
+    """Let n copies of one token cost something where all are masked, and compare the pair's correlation with its form.
+
+    The variant draws the second mask by itself.
+    """
+    losses = {s: Fraction(n if len(s) == n else 0) for s in reference.subsets(n)}
+    single, together = reference.mirrored(losses, n, t)
+    rho = ((single**2 if own_noise else together) - single**2) / _variance(losses, n, t)
+    formula = (max(2 * t - 1, NONE) ** n - t ** (2 * n)) / (t**n - t ** (2 * n))
+    yield equal("rational", rho, formula, NONE)
+    values = torch.zeros(2**n, 1, dtype=torch.float64)
+    values[-1] = n
+    table = LossTable(n, values, torch.ones(1, dtype=torch.float64))
+    found = variance.mirror_correlation(table, torch.tensor([float(t)], dtype=torch.float64))
+    yield equal("enumeration", float(found), float(formula), 1e-12)
 
 
 def monotone(steps: Sequence[int], t: Fraction, sign: int = 1) -> Iterator[Evidence]:
@@ -138,7 +162,7 @@ CLAIMS = (
         source=f"{DECOMPOSITION}, MIRROR", quantifier="for all", kind="equality", status="reading",
         routes=("rational", "enumeration"), check=pairs, tolerance=f"none in fractions; {ROUNDED}",
         inputs=pair_inputs, examples=10, fixtures=({"values": [[1, 2, 3], [4, 0, 5]], "t": Fraction(1, 3)},),
-        variants={"one per cent more": partial(pairs, factor=1.01)},
+        variants={"one per cent more": partial(pairs, factor=1.01), "a second mask of its own": partial(pairs, own_noise=True)},
     ),
     Claim(
         id="variance.6b",
@@ -186,5 +210,17 @@ CLAIMS = (
         tolerance=ROUNDED, inputs=lambda: strategies.paired(world=strategies.worlds(n=(2, 2)), t=level_fractions()), examples=12,
         fixtures=({"world": NEARLY_OPPOSITE, "t": Fraction(1, 2)}, {"world": uneven(2, 3), "t": Fraction(1, 3)}),
         variants={"one per cent more": partial(two_tokens, factor=1.01)},
+    ),
+    Claim(
+        id="variance.6g",
+        statement=(
+            "For n copies of one token, which cost something only where all are masked, the pair's correlation is -t^n / (1 - t^n) "
+            "for t <= 1/2 and ((2t - 1)^n - t^(2n)) / (t^n - t^(2n)) beyond: for long sequences nothing is gained."
+        ),
+        source=f"{OURS}, variance.6", quantifier="for all", kind="equality", routes=("rational", "enumeration"), check=copies,
+        tolerance="none in fractions; 1e-12 for the engine, whose variance loses a digit where t is near one", examples=12,
+        inputs=lambda: strategies.paired(n=st.integers(2, 5), t=level_fractions()),
+        fixtures=({"n": 3, "t": Fraction(2, 5)}, {"n": 2, "t": Fraction(3, 4)}),
+        variants={"a second mask of its own": partial(copies, own_noise=True)},
     ),
 )  # fmt: skip

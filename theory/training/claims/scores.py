@@ -85,6 +85,31 @@ def kurtosis(values: Sequence[Fraction], weights: Sequence[int], factor: float =
     yield at_least("closed form", math.sqrt(v / kappa), math.sqrt(0.2) * 0.64 / kappa * math.sqrt(v), ROUNDING)
 
 
+def first_order(
+    values: Sequence[Fraction], weights: Sequence[int], lower: float = 1.0, upper: float = 1.0
+) -> Iterator[Evidence]:
+    """Place E|loss(X) - loss(s)| between u sqrt(V / kappa) - V / 8 and u sqrt(V) + V / 8, u = sigma(-s)."""
+    x, p, s, v = law_of(values, weights)
+    if v == 0:
+        return
+    kappa, slope = float(p @ (x - s) ** 4) / v**2, 1 / (1 + math.exp(s))
+    found = float(p @ np.abs(softplus(-x) - softplus(-s)))
+    least = lower * slope * math.sqrt(v / kappa) - v / 8
+    yield at_least("enumeration", found, least, ROUNDING, effective=least > 0)
+    yield at_most("enumeration", found, upper * slope * math.sqrt(v) + v / 8, ROUNDING)
+    moved = preferences.loss(torch.tensor([*x, s], dtype=torch.float64))
+    engine = float((moved[:-1] - moved[-1]).abs() @ torch.tensor(p))
+    yield equal("enumeration", engine, found, ROUNDING, note="the engine's loss")
+
+
+def rare_ends(chance: Fraction, score: Fraction = NONE, share: float = 0.01) -> Iterator[Evidence]:
+    """Put the score off by -a, 0 or a with `chance` of each end and V = .01: E|loss(X) - loss(s)| against u sqrt(V)."""
+    s, q, v = float(score), float(chance), 0.01
+    a = math.sqrt(v / (2 * q))
+    found = float(q * (softplus(a - s) - softplus(-s)) + q * (softplus(-s) - softplus(-a - s)))
+    yield at_least("closed form", found, share * math.sqrt(v) / (1 + math.exp(s)), 0.0)
+
+
 def gradient_noise(
     values: Sequence[Fraction], weights: Sequence[int], gradients: Rows, constant: float = preferences.GRADIENT_SHARP
 ) -> Iterator[Evidence]:
@@ -160,9 +185,16 @@ def _eighths(low: int, high: int) -> st.SearchStrategy[Fraction]:
     return st.integers(low, high).map(lambda k: Fraction(k, 8))
 
 
+def _near() -> st.SearchStrategy[Instance]:
+    return points().map(lambda i: {**i, "values": [v / 64 for v in i["values"]]})
+
+
 STEEP: Instance = {"values": [Fraction(-20), Fraction(-19)], "weights": [1, 1]}
 """So far out that the loss is a straight line of slope one."""
 CLOSE: Instance = {"values": [Fraction(-1, 8), Fraction(1, 8)], "weights": [1, 1]}
+RARE: Instance = {"values": [Fraction(-1), NONE, Fraction(1)], "weights": [1, 198, 1]}
+"""Kurtosis 100."""
+NEARER: Instance = {"values": [Fraction(-1, 1000), Fraction(1, 1000)], "weights": [1, 1]}
 OPPOSITE: Instance = {"values": [Fraction(5, 2), Fraction(-5, 2)], "weights": [3, 1]}
 SKEWED: Instance = {"values": [Fraction(31, 10), Fraction(11, 10)], "weights": [19, 1]}
 GOLDEN: Instance = {
@@ -214,8 +246,31 @@ CLAIMS = (
         ),
         source=f"{OURS}, vrpo.3", quantifier="for all", kind="lower",
         routes=("enumeration", "closed form"), check=kurtosis, tolerance="1e-12 relative", inputs=points, examples=20,
-        fixtures=(CLOSE, STEEP), variants={"one per cent more": partial(kurtosis, factor=1.01)},
-        sharp=Sharp("1: equality for two symmetric points, and for {-a, 0, a}", CLOSE, 1 - 1e-9),
+        fixtures=(CLOSE, STEEP, RARE), variants={"one per cent more": partial(kurtosis, factor=1.01)},
+        sharp=Sharp("1: equality for two symmetric points, and for {-a, 0, a} at every kurtosis", RARE, 1 - 1e-9),
+    ),
+    Claim(
+        id="vrpo.3b",
+        statement=(
+            "To first order E|loss(X) - loss(s)| is u sqrt(V) times a factor from 1 / sqrt(kappa) to 1, u the slope of the loss "
+            "at s, kappa the kurtosis: it lies between u sqrt(V / kappa) - V / 8 and u sqrt(V) + V / 8."
+        ),
+        source=f"{OURS}, vrpo.3", quantifier="for all", kind="lower", routes=("enumeration",), check=first_order,
+        tolerance="1e-12: rounding of a few terms of size at most one", inputs=_near, examples=20, fixtures=(NEARER, RARE),
+        variants={
+            "one per cent more": partial(first_order, lower=1.01), "99 % of sqrt(V)": partial(first_order, upper=0.99),
+        },
+        sharp=Sharp("1, approached by two near points", NEARER, 0.999),
+    ),
+    Claim(
+        id="vrpo.3.theorem",
+        statement=(
+            "Whatever the law of the estimate, E|loss(X) - loss(s)| is of the order of u sqrt(V), u the slope of the loss at s: at "
+            "V = .01 it is at least a hundredth of that."
+        ),
+        source=f"{VRPO}, Theorem 2, without a bound on the kurtosis", quantifier="for all", kind="lower", status="reading",
+        routes=("closed form",), check=rare_ends, tolerance="none", expected="refuted",
+        fixtures=({"chance": Fraction(1, 10**6)}, {"chance": Fraction(1, 10**6), "score": Fraction(1)}), see="vrpo.3b",
     ),
     Claim(
         id="vrpo.4",

@@ -25,7 +25,7 @@ from theory.training.claims.inputs import (
     uneven,
     whole_table,
 )
-from theory.training.estimators import BY_COUNT, Estimator, Exactly, Level, clipped, power
+from theory.training.estimators import BY_COUNT, BY_LEVEL, Estimator, Exactly, Level, Weight, clipped, power
 from theory.training.loss_table import loss_table
 from theory.training.moments import moments
 from theory.unmasking.claims.rule_inputs import THREE_BITS
@@ -94,15 +94,20 @@ def best_density(roots: Sequence[int], chances: Sequence[int], plus: Fraction = 
     yield at_least("rational", second(p), second(best), NONE, effective=p != best)
 
 
-def unbiased(values: Rows, weights: Sequence[int], drop: float = 0.0) -> Iterator[Evidence]:
-    """Compare mean and data noise under several densities. The variant never draws the lowest levels."""
+def unbiased(values: Rows, weights: Sequence[int], drop: float = 0.0, masked_rows: bool = False) -> Iterator[Evidence]:
+    """Compare mean and data noise under several densities.
+
+    One variant never draws the lowest levels. The other takes the mean over rows with a mask: at uniform levels they are
+    a share n / (n + 1) of all.
+    """
     table, _ = whole_table(values, weights)
     if not table.nelbo().sum():
         return
     laws = [power(g) for g in (0.0, 0.25, 0.5)] + [variance.best_level(table, 8)]
-    if drop:
-        laws = [clipped(drop)]
-    found = [moments(Estimator(law.name, level=law), table) for law in laws]
+    if drop or masked_rows:
+        laws = [clipped(drop) if drop else power(0.0)]
+    weight = Weight("over rows with a mask", lambda t, k, m, p: (m + 1) / (m * t * p)) if masked_rows else BY_LEVEL
+    found = [moments(Estimator(law.name, weight=weight, level=law), table) for law in laws]
     slack = 1e-10 * max(1.0, float(table.mean(table.nelbo())) ** 2)
     yield equal("quadrature", [f.mean for f in found], found[0].nelbo, slack)
     data = float(table.mean(table.nelbo() ** 2)) - found[0].nelbo ** 2
@@ -185,7 +190,10 @@ CLAIMS = (
         source=f"{DECOMPOSITION}, P-POTS", quantifier="for all", kind="equality", status="reading", routes=("quadrature",),
         check=unbiased, tolerance="1e-10 relative: panels of 16 nodes and the geometric rest below 2^-60", inputs=loss_tables,
         examples=8, fixtures=({"values": [[1, 2, 3], [4, 0, 5]], "weights": [1, 2]},),
-        variants={"levels below 1/100 never drawn": partial(unbiased, drop=0.01)},
+        variants={
+            "levels below 1/100 never drawn": partial(unbiased, drop=0.01),
+            "rows without a mask dropped": partial(unbiased, masked_rows=True),
+        },
     ),
     Claim(
         id="variance.3c",
