@@ -28,7 +28,7 @@ FAMILIES: dict[str, dict[str, Any]] = {
     "EB": {"marker": "D", "color": "#0072B2", "label": "EB"},
     "Info-Gain": {"marker": "P", "color": "#CC79A7", "label": "Info-Gain"},
     "PUNT": {"marker": "*", "color": "#009E73", "label": "PUNT"},
-    "own": {"marker": "X", "color": "#000000", "label": "your own"},
+    "own": {"marker": "h", "color": "#7B3294", "label": "your own"},
 }
 PROXIES = {"entropy": (8.5, "none"), "confidence": (5.5, "none"), "margin": (2.6, "full")}
 """Marks of one rule by three proxies lie inside each other where the proxies agree: size and filling."""
@@ -60,7 +60,9 @@ def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:
 
 def _key(table: DataFrame) -> Iterator[Line2D]:
     for name in (name for name in FAMILIES if (table["family"] == name).any()):
-        yield Line2D([], [], **_mark(name, *PLAIN), label=FAMILIES[name]["label"])
+        names = ", ".join(dict.fromkeys(table.loc[table["family"] == name, "rule"]))
+        label = f"your own: {names}" if name == "own" else FAMILIES[name]["label"]
+        yield Line2D([], [], **_mark(name, *PLAIN), label=label)
     for proxy, (size, filling) in PROXIES.items():
         yield Line2D([], [], **{**_mark("EB", size, filling), "color": "0.3"}, label=f"by {proxy}")
 

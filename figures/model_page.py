@@ -49,7 +49,7 @@ def _cross_entropies(axes: Axes, table: DataFrame) -> None:
     ordered = table.sort_values("revealed")  # every table may be empty: what was not asked is not drawn
     _line(axes, ordered["revealed"], ordered, "#000000", "o")
     axes.set(title="What predicting a masked token costs", xlabel="share of tokens revealed", ylabel="nats a token")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.08 * axes.get_ylim()[1])
 
 
 def _orders(axes: Axes, table: DataFrame) -> None:
@@ -75,6 +75,11 @@ def _rules(axes: Axes, table: DataFrame) -> None:
         axes.set_xticks(_thinned(calls), [str(value) for value in _thinned(calls)])
         axes.minorticks_off()
         axes.legend()
+    low, high = axes.get_ylim()
+    middle = (low + high) / 2
+    span = max(high - low, 0.01 * abs(middle))  # rounding is not drawn as a difference
+    axes.set_ylim(middle - span / 2, middle + span / 2)
+    axes.ticklabel_format(axis="y", useOffset=False)
     axes.set(title="Several tokens a step: which rule (low: better)", xlabel="calls of the model a sequence",
              ylabel="−ln p of a sequence (nats)")  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -229,13 +229,15 @@ def _check_own(mine: OwnClaim, profile: str) -> Result:
 
 
 def _report(results: Sequence[Result], wrong: Sequence[Result], mine: dict[str, Claim]) -> None:
-    console.print(_table(results))
+    console.print(_table(results, mine))
     for r in wrong:
         claim = mine.get(r.id) or index()[r.id].claim
         witness = checking.smallest_witness(claim, 200) or r.witness or r.worst
-        console.print(f"[bold]{r.id}[/bold]: {r.verdict}, expected {r.expected}; {escape(shortened(witness))}")
+        beside = "" if r.id in mine else f", expected {r.expected}"
+        console.print(f"[bold]{r.id}[/bold]: {r.verdict}{beside}; {escape(shortened(witness))}")
+    expected = "" if mine else f"{len(results) - len(wrong)} as expected, "
     console.print(
-        f"{counted(len(results), 'claim')}, {len(results) - len(wrong)} as expected, "
+        f"{counted(len(results), 'claim')}, {expected}"
         f"{sum(r.verdict == 'refuted' for r in results)} refuted, "
         f"{counted(sum(r.instances for r in results), 'instance')}, {sum(r.seconds for r in results):.0f} s of work; "
         f"{_by_chance(results)}"
@@ -308,10 +310,11 @@ def _about(c: Claim, status: str) -> dict[str, str]:
     return rows
 
 
-def _table(results: Sequence[Result]) -> Table:
+def _table(results: Sequence[Result], mine: Mapping[str, Claim]) -> Table:
     table = Table(Column("claim", no_wrap=True), "verdict", "reach", "routes", "worst", "tolerance", "seconds")
     for r in results:
         worst = f"residual {r.residual:.1e}" if r.residual is not None else f"slack {r.slack or 0.0:.1e}"
-        mark = coloured(r.verdict) if r.as_expected else f"[bold red]{r.verdict}, expected {r.expected}[/bold red]"
+        beside = "" if r.id in mine else f", expected {r.expected}"
+        mark = coloured(r.verdict) if r.as_expected else f"[bold red]{r.verdict}{beside}[/bold red]"
         table.add_row(r.id, mark, r.reach, ", ".join(r.routes), worst, f"{r.tolerance:.0e}", f"{r.seconds:.1f}")
     return table

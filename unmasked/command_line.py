@@ -5,7 +5,7 @@ unmasked check energy                          their verdicts; check mine.py:bou
 unmasked explain eb.4                          statement, source, how it is checked; of figures and experiments too
 unmasked tightest schedules.3                  the instance with the least room
 unmasked evaluate mine.py:careful              an unmasking rule of your own against all built-in ones
-unmasked measure my_model --sequences my.txt    a masked model of your own: likelihood, orders, rules, schedules
+unmasked measure my_model --sequences my.txt   a masked model of your own: likelihood, orders, rules, schedules
 unmasked trace "parity in two steps" 0110      an any-process program, built in or mine.py:step, state by state
 unmasked run eb --jobs 2                       records of experiments, models trained where they are missing
 unmasked figures frontiers --out here          figures from records; --all for every one
@@ -36,7 +36,7 @@ def main(
 
     `store` and `figures` take the place of the project's own records and gallery.
     """
-    command = tyro.cli(Command, args=args, prog="unmasked", description=__doc__)
+    command = tyro.cli(Command, args=args, prog="unmasked", description=_lines(__doc__))
     try:
         return _carry_out(command, store, figures)
     except InvalidInput as error:
@@ -48,6 +48,11 @@ def main(
     except KeyboardInterrupt:
         print("stopped; what was finished is kept, and the same command goes on from there", file=sys.stderr)
         return 130
+
+
+def _lines(text: str) -> str:
+    """Return a text whose lines stay apart: tyro joins those without an empty line between them."""
+    return "\n\n".join(line for line in text.splitlines() if line)
 
 
 def _carry_out(

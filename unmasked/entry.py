@@ -11,6 +11,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import torch
+
 from theory.errors import InvalidInput, unknown
 from theory.schedules import NAMED, Schedule, as_schedule
 from theory.showing import brief
@@ -50,6 +52,32 @@ def sampler(what: Any) -> Rule | Schedule:
     if inspect.isclass(what) or (callable(what) and arguments(what) == 2):
         return as_rule(what)
     return as_schedule(what)
+
+
+def predictor(denoiser: Any, law: World) -> Any:
+    """Return what predicts a law's tokens, after asking a bare network or function about the state of masks alone.
+
+    What says its own number of tokens, as `um.denoiser` makes it, is returned as it is, and so is None, for the law
+    itself. Raises InvalidInput where it fails, or answers about another number of tokens than the law has: then it is
+    not known which id is its mask.
+    """
+    if not callable(denoiser) or inspect.isclass(denoiser) or hasattr(denoiser, "d"):
+        return denoiser
+    wrap = f"wrap it, and say which id is its mask: um.denoiser(network, mask_id=..., d={law.d})"
+    try:
+        with torch.no_grad():
+            answers = denoiser(torch.full((1, law.n), law.d))
+    except Exception as error:  # a function of somebody else may fail in any way
+        kind = type(error).__name__
+        raise InvalidInput(f"{brief(denoiser)} fails on a state of masks ({kind}: {error}); {wrap}") from error
+    shape = tuple(answers.shape) if hasattr(answers, "shape") else None
+    if shape != (1, law.n, law.d):
+        found = type(answers).__name__ if shape is None else f"numbers of shape {shape}"
+        raise InvalidInput(
+            f"{brief(denoiser)} answers with {found} about one state; expected log-probabilities "
+            f"(1, {law.n}, {law.d}): {wrap}"
+        )
+    return denoiser
 
 
 def named(target: str, kind: str, fits: Callable[[Any], bool]) -> Any:

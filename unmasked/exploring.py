@@ -28,6 +28,7 @@ from theory.unmasking import best_rules, curves, evaluation, hull, optimal, walk
 from theory.unmasking.rules.function import as_rule
 from theory.worlds import TableWorld, World, states
 from theory.worlds.table import table_of
+from unmasked.entry import predictor
 from unmasked.entry import world as as_world
 from unmasked.measuring import PAIRS
 from unmasked.recording import record
@@ -94,6 +95,7 @@ def rules(world: Any, rules: Iterable[Any], denoiser: Any = None) -> pd.DataFram
     {'Top-1, confidence': 0.0, 'Top-2, confidence': 1.3863}
     """
     table = _table(world)
+    denoiser = predictor(denoiser, table)
     best = best_rules.frontier(table, denoiser=denoiser) if (2 * table.d + 1) ** table.n <= PAIRS else []
     vertices = [(each.calls, each.divergence) for each in best]
     found = [walks.walk(as_rule(each), table, denoiser) for each in rules]
@@ -111,6 +113,7 @@ def frontier(world: Any, denoiser: Any = None) -> pd.DataFrame:
     [[1.0, 1.3863], [2.0, 0.0]]
     """
     table = _table(world)
+    denoiser = predictor(denoiser, table)
     best = best_rules.frontier(table, denoiser=denoiser)
     vertices = [(each.calls, each.divergence) for each in best]
     return _by_rule([_row(walks.walk(each.rule, table, denoiser), vertices) for each in best])
@@ -129,7 +132,8 @@ def blocks(rule: Any, world: Any, denoiser: Any = None) -> pd.DataFrame:
     >>> blocks(TopK(2), repetition(3))["error"].round(4).to_dict()          # ln 2 at the start, then one token is left
     {'_ _ _': 0.6931}
     """
-    found = walks.walk(as_rule(rule), _table(world), denoiser)
+    table = _table(world)
+    found = walks.walk(as_rule(rule), table, predictor(denoiser, table))
     at = (torch.nan_to_num(found.visits_of_data * found.nodes.several) > 0).nonzero()[:, 0]
     z = states.digits(at, found.world.n, found.world.d + 1).tolist()
     columns = {

@@ -106,7 +106,7 @@ class Run(Shown):
 
     def _facts(self) -> dict[str, object]:
         return {
-            "nelbo (nats)": f"{self.nelbo:.4g} +- {self.standard_error:.1g}",
+            "nelbo (nats)": f"{self.nelbo:.4g}, standard error {self.standard_error:.1g}",
             "train rows": len(self.rows.train),
             "test rows": len(self.rows.test),
             "steps": int(self.trained.history["step"].iloc[-1]),
@@ -169,7 +169,12 @@ def trained(task: str, preset: str = "laptop", seed: int = 0) -> Run:
 
 
 def _rows(rows: Any, d: int | None, given: Any, name: str, world: World | None) -> Rows:
-    tokens = torch.as_tensor(rows)
+    try:
+        tokens = torch.as_tensor(rows)
+    except (TypeError, ValueError) as error:
+        raise InvalidInput(
+            f"rows that are no array ({error}); expected whole numbers 0..d-1 in (rows, n): number the symbols first"
+        ) from error
     if tokens.ndim != 2 or tokens.is_floating_point() or tokens.dtype == torch.bool:
         raise InvalidInput(f"rows of {tokens.dtype}, shape {tuple(tokens.shape)}; expected whole numbers (rows, n)")
     tokens = tokens.long()

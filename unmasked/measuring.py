@@ -8,19 +8,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 from torch import Generator
 
 from theory.denoisers import Denoiser, for_world
 from theory.errors import InvalidInput
 from theory.schedules import Schedule
-from theory.showing import Shown
+from theory.showing import Shown, brief
 from theory.unmasking import best_rules, comparison, evaluation, hull, laws, long_walks, walks
 from theory.unmasking.rules.after_prompt import after_prompt
 from theory.unmasking.rules.base import Rule, SetRule, ValueRule
 from theory.unmasking.rules.function import as_rule
 from theory.worlds import World
 from theory.worlds.prompted import Prompted, prompted
-from unmasked.entry import sampler
+from unmasked.entry import predictor, sampler
 from unmasked.entry import world as as_world
 
 STATES = 2**21
@@ -95,6 +96,7 @@ def measure(
     if isinstance(law, SetRule | ValueRule | Schedule):
         what, law = law, what
     method, world = sampler(what), as_world(law)
+    denoiser = predictor(denoiser, world)
     if isinstance(method, Schedule):
         return _schedule(method, world, denoiser, start, steps)
     if steps is not None:
@@ -137,12 +139,13 @@ def evaluate(
 
 
 def compare(
-    schedule: Any, law: Any, steps: int, curve: Any = None, start: Sequence[int] | None = None
+    schedule: Any, law: Any, steps: int | None = None, curve: Any = None, start: Sequence[int] | None = None
 ) -> comparison.Comparison:
     """Compare a mask schedule with the best one of K steps on a law.
 
-    `schedule` is a name, a function of time, a grid or a schedule; `law` an array of probabilities or a world, of any
-    length whose information curve is exact. Another curve may be given: numbers Z_1..Z_n, or a sampled curve, which is
+    `schedule` is a name, a function of time, a grid or a schedule; a grid of K + 1 nodes makes K steps, or as many as
+    are asked for along its line. `law` is an array of probabilities or a world, of any length whose information curve
+    is exact. Another curve may be given: numbers Z_1..Z_n, or a sampled curve, which is
     made nondecreasing first. `start` is a partially masked state: the comparison is then about its masked tokens, and a
     curve is that of the law which is left of them. Raises InvalidInput.
 
@@ -151,6 +154,11 @@ def compare(
     >>> round(found.error, 3), round(found.optimum, 3), found.optimal_sizes.sizes
     (0.609, 0.52, (1, 2, 2, 1))
     """
+    if steps is None:
+        nodes = np.asarray(schedule, dtype=float) if isinstance(schedule, list | tuple | np.ndarray) else np.zeros(0)
+        if len(nodes) < 2:
+            raise InvalidInput(f"{brief(schedule)} is compared at a number of steps; give steps=K")
+        steps = len(nodes) - 1
     world = as_world(law)
     return comparison.compare(schedule, world if start is None else prompted(world, start).world, steps, curve)
 

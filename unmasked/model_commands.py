@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from theory.denoisers import denoiser
 from theory.errors import InvalidInput
 from theory.files import make_folder, records_folder
 from unmasked import models
+from unmasked.adapters import OutsideMass
 from unmasked.claim_commands import console
 from unmasked.entry import may_be_denoiser, named
 from unmasked.options import Measure
@@ -30,10 +32,12 @@ def measure(command: Measure) -> int:
     model, reader = model_at(command)
     tokens = None if command.sequences is None else read(command.sequences, reader)
     prompts = command.prompt or None
-    report = models.measure_model(
-        model, tokens, prompts, samples=command.samples, length=command.length, out=out, say=console.print,
-        draws=command.draws, scored=command.scored, seed=command.seed,
-    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", OutsideMass)  # the report says it in a sentence
+        report = models.measure_model(
+            model, tokens, prompts, samples=command.samples, length=command.length, out=out, say=console.print,
+            draws=command.draws, scored=command.scored, seed=command.seed,
+        )  # fmt: skip
     for said in report.sentences:
         console.print(f"- {escape(said)}")
     names = ", ".join((models.SUMMARY, models.PAGE, models.RECORD))

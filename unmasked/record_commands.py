@@ -167,6 +167,7 @@ def _with_settings(command: Figures) -> None:
 def _explain_experiment(name: str, config: Any, store: Store) -> None:
     print(f"experiment {name}: {_summary(store.module(name), store)}")
     print(f"  {describe(store.status(name, config))}")
+    print(f"  settings: {', '.join(f'{key}={value}' for key, value in encode_config(config).items())}")
     parts, missing = store.parts(name, config), store.missing(name, config)
     if parts:
         print(f"  {len(parts) - len(missing)} of {len(parts)} runs are there")

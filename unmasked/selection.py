@@ -118,7 +118,7 @@ def _chosen(patterns: Sequence[str], paper: str | None, printed: bool) -> list[E
     chosen = {name: entries[name] for pattern in patterns for name in _matching(pattern, entries)} or entries
     papers = sorted({entry.paper for entry in entries.values()} - {""})
     if paper is not None and paper.removeprefix("arXiv:") not in papers:
-        raise unknown("paper", paper, papers)
+        raise InvalidInput(f"no claim is about paper {paper}; those with claims are {', '.join(papers)}")
     return [
         entry
         for entry in chosen.values()

@@ -16,7 +16,7 @@ def test_the_table_has_what_the_command_lists() -> None:
     assert set(found["verdict"]) == {"refuted"} and set(found["about"]) == {"theory", "trained models"}
     assert set(um.claims(printed=True)["status"]) == {"printed"}
     assert um.claims("eb.E1").loc["eb.E1", "verdict"] == verdicts.on_record()["eb.E1"]
-    with pytest.raises(um.InvalidInput, match="unknown paper"):
+    with pytest.raises(um.InvalidInput, match=r"no claim is about paper 2505\.9999"):
         um.claims(paper="2505.9999")
 
 

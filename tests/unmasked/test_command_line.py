@@ -62,7 +62,7 @@ def test_list(tmp_path: Path) -> None:
         (("tightest", "schedules.2", "--budget", "0"), "--budget 0"),
         (("tightest", "eb.E1"), "has findings, no instances"),
         (("check", "eb.1", "--json", "."), "is a folder; name a file in it"),
-        (("list", "--paper", "2505.9999"), "unknown paper"),
+        (("list", "--paper", "2505.9999"), "no claim is about paper 2505.9999"),
         (("run", "toy", "--preset", "smoke", "--cluster", "nonsense"), "expected a scheduler's address"),
         (("figures", "toy", "--set", "steps"), "expected NAME=VALUE"),
         (("figures", "toy", "--set", "stepz=3"), "did you mean steps"),

@@ -28,7 +28,7 @@ OTHER: dict[str, dict[str, Any]] = {
     "models": {"task": "small/copied pairs", "rule": "Top-2", "preset": "smoke"},
     "programs": {"program": "counter", "step": 7},
     "remasking": {"world": "even parity", "sampler": "star", "steps": 1, "window": 1},
-    "rules": {"world": "six atoms", "rule": "PUNT, eps at the budget", "budget": np.float64(0.1)},
+    "rules": {"world": "six atoms", "rule": "PUNT with eps at the budget", "budget": np.float64(0.1)},
     "schedules": {"a": 3, "b": 2.0, "world": "copied pairs", "steps": np.int64(9)},
     "temperature": {"rate": 1.6, "steep_noise": 1e-4},
     "wires": {"ohms": 0, "layout": "interleaved", "move": "both", "weights": "laplace"},
@@ -75,7 +75,7 @@ def test_an_explorer_says_in_one_line_what_it_is_and_documents_each_choice(name:
     ("name", "choices", "message"),
     [
         ("rules", {"budge": 1.0}, "unknown choice of explorer rules 'budge'; did you mean budget"),
-        ("rules", {"rule": "EB, entrpy"}, "unknown rule 'EB, entrpy'; did you mean EB, entropy"),
+        ("rules", {"rule": "EB by entrpy"}, "unknown rule 'EB by entrpy'; did you mean EB by entropy"),
         ("rules", {"world": 3}, "unknown world '3'; known: "),
         ("rules", {"budget": 2.51}, "budget is 2.51; expected a number from 0 to 2.5 nats"),
         ("rules", {"budget": math.nan}, "budget is nan; expected a number from 0 to 2.5 nats"),

@@ -239,3 +239,35 @@ def test_evaluate_never_calls_a_one_token_rule_optimal() -> None:
     from theory.unmasking.evaluation import verdict
 
     assert "optimal" not in verdict(report).replace("not optimal", "")
+
+
+def three_answers(z: torch.Tensor) -> torch.Tensor:
+    return torch.zeros(*z.shape, 3).log_softmax(-1)
+
+
+@pytest.mark.parametrize(
+    ("network", "said"),
+    [
+        (three_answers, r"numbers of shape \(1, 2, 3\) about one state.*which id is its mask: um.denoiser"),
+        (lambda z: (three_answers(z), None), "answers with tuple about one state"),
+        (lambda z: z.nonsense, "fails on a state of masks .AttributeError"),
+    ],
+)
+def test_a_bare_network_of_another_width_is_asked_which_id_is_its_mask(network, said: str) -> None:
+    """A network with a column for its mask would be read with the mask as the last id, whatever it is."""
+    pair = np.array([[0.9, 0.0], [0.0, 0.1]])
+    for call in (
+        lambda: um.measure(um.TopK(1), pair, denoiser=network),
+        lambda: um.explore.rules(um.world(pair), [um.TopK(1)], network),
+        lambda: um.explore.blocks(um.TopK(2), um.world(pair), network),
+        lambda: um.explore.frontier(um.world(pair), network),
+    ):
+        with pytest.raises(um.InvalidInput, match=said):
+            call()
+
+
+def test_a_grid_has_its_own_number_of_steps() -> None:
+    world = um.worlds.copied_pairs(2)
+    assert um.compare([0, 0.5, 1], world).error == um.compare([0, 0.5, 1], world, steps=2).error
+    with pytest.raises(um.InvalidInput, match="compared at a number of steps; give steps=K"):
+        um.compare("linear", world)

@@ -72,7 +72,7 @@ def test_check_and_tightest_take_a_claim_from_a_file(
     file = tmp_path / "mine.py"
     file.write_text(FALSE)
     assert main(["check", f"{file}:budget_is_enough"]) == 1
-    assert "refuted, expected holds" in capsys.readouterr().out
+    assert "1 claim, 1 refuted" in capsys.readouterr().out
     assert main(["tightest", f"{file}:budget_is_enough", "--budget", "30"]) == 0
     saved = tmp_path / "records" / "tightest" / "budget_is_enough.json"
     assert saved.is_file()

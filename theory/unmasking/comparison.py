@@ -116,11 +116,12 @@ def _settled(error: float, curve: Float[ndarray, "n"]) -> float:
 
 
 def _run_lengths(sizes: tuple[int, ...]) -> str:
-    """Return sizes with repetitions counted: 4, 3 x 2, 1."""
+    """Return sizes with repetitions counted: 4, twice 3, 1."""
     runs: list[list[int]] = []
     for size in sizes:
         if runs and runs[-1][0] == size:
             runs[-1][1] += 1
         else:
             runs.append([size, 1])
-    return ", ".join(f"{size} x {count}" if count > 1 else str(size) for size, count in runs)
+    words = {1: "", 2: "twice "}
+    return ", ".join(f"{words.get(count, f'{count} times ')}{size}" for size, count in runs)

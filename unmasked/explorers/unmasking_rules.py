@@ -24,14 +24,14 @@ from unmasked.explorers.controls import Option, Range
 
 WORLDS = exploring.worlds("rules")
 RULES: dict[str, Callable[[float], Any]] = {
-    "EB, entropy": lambda budget: EntropyBounded(budget, "entropy"),
-    "EB, confidence": lambda budget: EntropyBounded(budget, "confidence"),
-    "EB, margin": lambda budget: EntropyBounded(budget, "margin"),
+    "EB by entropy": lambda budget: EntropyBounded(budget, "entropy"),
+    "EB by confidence": lambda budget: EntropyBounded(budget, "confidence"),
+    "EB by margin": lambda budget: EntropyBounded(budget, "margin"),
     "entropy threshold at the budget": lambda budget: Threshold(budget, "entropy"),
-    "PUNT, eps at the budget": lambda budget: Punt(budget),
-    "Top-2, confidence": lambda budget: TopK(2, "confidence"),
-    "left to right, 2": lambda budget: LeftToRight(2),
-    "dilated, stride 4": lambda budget: Dilated(4),
+    "PUNT with eps at the budget": lambda budget: Punt(budget),
+    "Top-2 by confidence": lambda budget: TopK(2, "confidence"),
+    "two at a time from the left": lambda budget: LeftToRight(2),
+    "dilated with stride 4": lambda budget: Dilated(4),
     "random one": lambda budget: RandomOne(),
 }
 BUDGETS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.85, 1.0, 1.5, 2.5)
@@ -39,7 +39,7 @@ BUDGETS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.85, 1.0, 1.5, 2
 
 
 @explorer(world=Option(WORLDS), rule=Option(RULES), budget=Range(0.0, 2.5, 0.01, unit="nats", label="budget (nats)"))
-def rules(world: str = "digit patches", rule: str = "EB, entropy", budget: float = 0.5) -> Figure:
+def rules(world: str = "digit patches", rule: str = "EB by entropy", budget: float = 0.5) -> Figure:
     """Draw one rule on one world: where it lies, the calls that it takes, its bound and its error at every state.
 
     Left: KL(data || samples) in nats over the expected number of denoiser calls, E[NFE], for the rule, for Top-k, for

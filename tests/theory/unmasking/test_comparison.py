@@ -26,7 +26,7 @@ def test_a_small_world_is_compared_exactly() -> None:
     assert found.excess == pytest.approx(found.error - found.optimum)
     assert found.optimal_divergence <= found.optimum
     assert found.optimal_sizes.error < found.optimum
-    assert "ratio = 1.172" in repr(found) and "best sizes = 1, 2 x 2, 1" in repr(found)
+    assert "ratio = 1.172" in repr(found) and "best sizes = 1, twice 2, 1" in repr(found)
 
 
 def test_the_optimum_itself_has_ratio_one() -> None:
