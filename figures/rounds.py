@@ -16,7 +16,8 @@ EXPERIMENTS = ("rounds",)
 PROBLEMS = ("word problem of S5", "all prefixes in S5", "parity", "rank of a linked list")
 LOOKS = {
     "chain of thought": ("#000000", "o"), "planner, tree": ("#0072B2", "s"), "resampling, one lane": ("#56B4E9", "D"),
-    "written once, doubling": ("#009E73", "^"), "written once, log": ("#009E73", "v"),
+    "parallel chain of thought": ("#CC79A7", "X"), "written once, doubling": ("#009E73", "^"),
+    "written once, log": ("#009E73", "v"),
     "any-process, two lanes": ("#D55E00", "P"), "any-process, seven rules": ("#E69F00", "<"),
     "any-process, two steps": ("#D55E00", "*"),
 }  # fmt: skip

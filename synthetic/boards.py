@@ -21,7 +21,7 @@ from synthetic.training import nelbo_objective, step_generator
 from theory.errors import InvalidInput
 from theory.power import generation, sudoku
 from theory.power.generation import Process, Run
-from theory.power.transition import apply
+from theory.power.transition import Edit, Strings, apply
 from theory.training.estimators import draw, named
 from theory.worlds import sudoku4
 
@@ -144,6 +144,17 @@ def search_steps(which: Puzzles) -> tuple[Run, Transitions]:
     run = generation.run(process, sudoku.start(which.boards, 2), LONGEST)
     states = [state.rows((run.steps >= step).nonzero()[:, 0]) for step, state in enumerate(run.states)]
     return run, labelled(states, process)
+
+
+def of_one_length(process: Process) -> Process:
+    """Return a process without its insertions and deletions: a board keeps its places, whatever a model asks for."""
+
+    def edit(state: Strings) -> Edit:
+        asked = process(state)
+        no = torch.zeros_like(asked.insert)
+        return Edit(asked.write, asked.remask, no, no)
+
+    return edit
 
 
 def wrong_steps(run: Run, model: Process) -> Int[Tensor, " puzzles"]:

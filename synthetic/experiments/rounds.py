@@ -115,6 +115,8 @@ def prefixes(n: int, generator: torch.Generator) -> Iterator[dict[str, Any]]:
 
     lane = engines.prefix_lanes(n, monoid.products)
     yield counted(lane, elements, right, "resampling, one lane", (rounds, n))
+    appended = engines.parallel_chain(n, monoid.products)
+    yield counted(appended, elements, right, "parallel chain of thought", (rounds, n * rounds))
     once = trees.products_of(engines.write_once_prefixes(n), monoid.products)
     yield counted(once, elements, right, "written once, doubling", (rounds, n * rounds - 2**rounds + 1))
     chain = trees.products_of(trees.chain(n), monoid.products)
@@ -123,11 +125,13 @@ def prefixes(n: int, generator: torch.Generator) -> Iterator[dict[str, Any]]:
 
 
 def parities(n: int, generator: torch.Generator) -> Iterator[dict[str, Any]]:
-    """Yield the parity of zeros: two steps with insertion and deletion, a tree, a chain, seven rules."""
+    """Yield the parity of zeros by every kind of model: two steps with insertion and deletion, or seven rules;
+    written once on a tree; written again in one lane; a chain of thought, and one that appends n symbols a step.
+    """
     import torch
 
     from theory.errors import InvalidInput
-    from theory.power import monoids, parity, trees
+    from theory.power import monoids, parity, prefixes, trees
     from theory.power.generation import run as repeat
     from theory.power.transition import Strings
 
@@ -143,7 +147,16 @@ def parities(n: int, generator: torch.Generator) -> Iterator[dict[str, Any]]:
     tree = trees.products_of(trees.balanced_tree(n), monoid.products)
     elements = monoid.elements(bits)
     even = int(elements[0, 0])  # a zero changes nothing
-    yield counted(tree, elements, lambda s: int(s[0, -1]) == even, "planner, tree", (math.ceil(math.log2(n)), n - 1))
+    rounds = math.ceil(math.log2(n))
+
+    def right(symbols: torch.Tensor) -> bool:
+        return int(symbols[0, -1]) == even
+
+    yield counted(tree, elements, right, "planner, tree", (rounds, n - 1))
+    lane = prefixes.prefix_lanes(n, monoid.products)
+    yield counted(lane, elements, right, "resampling, one lane", (rounds, n))
+    appended = prefixes.parallel_chain(n, monoid.products)
+    yield counted(appended, elements, right, "parallel chain of thought", (rounds, n * rounds))
     chain = trees.state_tracking(monoids.language("parity"), n)
     yield counted(chain, bits, lambda s: int(s[0, -1]) == 0, "chain of thought", (n, n))
 

@@ -218,3 +218,19 @@ def test_a_board_knows_its_rows_columns_and_boxes() -> None:
     network = boards.BoardTransformer(Architecture(8, 1, 2), 2, 5)
     shared = (network.belongs @ network.belongs.mT)[:16, :16] > 1
     assert torch.equal(shared & ~torch.eye(16, dtype=torch.bool), sudoku.peers(2) > 0)
+
+
+def test_boards_keep_their_places_whatever_a_model_asks_for() -> None:
+    """A search that also inserts behind, and deletes, every symbol is the search."""
+    _, test = boards.divided(1, (1, 20))
+    search = sudoku.search(2)
+
+    def spoilt(state: Strings) -> Edit:
+        edit = search(state)
+        everywhere = torch.ones_like(edit.insert)
+        return Edit(edit.write, edit.remask, everywhere, everywhere)
+
+    start = sudoku.start(test.boards, 2)
+    found, expected = (run(process, start, 3000) for process in (boards.of_one_length(spoilt), search))
+    assert torch.equal(found.last.tokens, expected.last.tokens)
+    assert torch.equal(found.steps, expected.steps)

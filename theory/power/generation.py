@@ -21,6 +21,8 @@ from theory.power.transition import Edit, Strings, apply
 Process = Callable[[Strings], Edit]
 Ending = Literal["fixed point", "cycle", "cap"]
 ENDINGS: tuple[Ending, ...] = ("fixed point", "cycle", "cap")
+LONGEST = 2**17
+"""Symbols of a string, far beyond what the programs here need; one that doubles in every step has them after a few."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,11 +56,11 @@ class Run:
         return [state.tokens[row, : int(state.length[row])].tolist() for state in self.states[:count]]
 
 
-def run(process: Process, start: Strings, cap: int, deterministic: bool = True) -> Run:
+def run(process: Process, start: Strings, cap: int, deterministic: bool = True, longest: int = LONGEST) -> Run:
     """Repeat a process until every string has ended.
 
     A stochastic process ends at the cap alone, since it may stay where it is for once. Raises InvalidInput for a cap
-    below one, and as `apply` does for what the process asks.
+    below one, for strings that grow beyond `longest` symbols, and as `apply` does for what the process asks.
     """
     if cap < 1:
         raise InvalidInput(f"cap {cap}; expected at least one step")
@@ -72,6 +74,11 @@ def run(process: Process, start: Strings, cap: int, deterministic: bool = True) 
         before = states[-1].rows(going)
         edit = process(before)
         after = apply(before, edit)
+        if after.tokens.shape[1] > longest:
+            raise InvalidInput(
+                f"a string of {after.tokens.shape[1]:,} symbols after step {step}; expected at most {longest:,}: does "
+                "the process ever stop growing? One that needs more is given `longest`"
+            )
         fixed = before.same(after) if deterministic else torch.zeros_like(going, dtype=torch.bool)
         moving = going[~fixed]
         ending[going[fixed]] = 0

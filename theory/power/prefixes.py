@@ -95,6 +95,27 @@ def prefix_lanes(n: int, products: Int[Tensor, "elements elements"], lanes: int 
     return Program(machine, rounds, torch.arange(lane, lane + n))
 
 
+def parallel_chain(n: int, products: Int[Tensor, "elements elements"]) -> Program:
+    """Return a parallel chain of thought (pCoT): every step appends n products, of up to twice as many elements.
+
+    What a symbol reads stands before all that its step writes, so that causal attention has it; nothing is written
+    again. That takes ceil(log2 n) steps and n ceil(log2 n) symbols.
+    """
+    rounds, place = halvings(n), torch.arange(halvings(n) * n)
+    row, column = place // n, place % n
+    window = torch.stack((torch.where(column >= 2**row, place - 2**row, NOTHING), place), -1)
+
+    def planner(string: Int[Tensor, "batch places"], step: int) -> Bool[Tensor, "batch outputs"]:
+        return (row == step - 1).expand(len(string), -1)
+
+    def predictor(view: View) -> Int[Tensor, "batch written"]:
+        left, right = view.read(window[view.places - n]).unbind(-1)
+        return torch.where(left == NOTHING, right, products[left, right])
+
+    machine = MDM(n, len(place), len(products), planner, predictor, window)
+    return Program(machine, rounds, torch.arange(rounds * n, rounds * n + n))
+
+
 def _pairs(
     n: int, lanes: int, places: Int[Tensor, " written"], now: Int[Tensor, "rounds 1"]
 ) -> Int[Tensor, "rounds written 2"]:

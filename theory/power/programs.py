@@ -90,8 +90,8 @@ def trace(program: Program, text: str, cap: int = 1000) -> Trace:
 def program(step: Step, alphabet: str, mask: str = MASK, name: str = "") -> Program:
     """Return a program from a function that says what every position of a string becomes.
 
-    When it runs, InvalidInput is raised for an answer of another length than the string and for an entry that no edit
-    gives.
+    When it runs, InvalidInput is raised for a function that fails or does not answer with texts, for an answer of
+    another length than the string and for an entry that no edit gives.
     """
     label = name or getattr(step, "__name__", "program")
 
@@ -100,7 +100,7 @@ def program(step: Step, alphabet: str, mask: str = MASK, name: str = "") -> Prog
         edits = torch.zeros(4, *state.tokens.shape, dtype=torch.int64)
         for row, symbols in enumerate(state.lists()):
             text = "".join(known[s] for s in symbols)
-            answers = list(step(text))
+            answers = _answers(label, step, text)
             if len(answers) != len(text):
                 raise InvalidInput(
                     f"{label}: {len(answers)} answers for {text!r}; expected one for each of {len(text)}"
@@ -111,6 +111,21 @@ def program(step: Step, alphabet: str, mask: str = MASK, name: str = "") -> Prog
         return Edit(write, remask.bool(), insert.bool(), delete.bool())
 
     return Program(label, alphabet, process, mask=mask)
+
+
+def _answers(name: str, step: Step, text: str) -> list[str]:
+    """Return what a step says of a text. Raises InvalidInput where it fails or does not answer with texts."""
+    try:
+        answers = list(step(text))
+    except Exception as error:  # a function of somebody else may fail in any way
+        raise InvalidInput(
+            f"{name} failed on {text!r} ({type(error).__name__}: {error}); expected a function from a string to what "
+            "each position becomes; a process of `Strings` is handed over as programs.Program(name, alphabet, process)"
+        ) from error
+    wrong = next((answer for answer in answers if not isinstance(answer, str)), None)
+    if wrong is not None:
+        raise InvalidInput(f"{name} answers {wrong!r} in {text!r}; expected a text for each position")
+    return answers
 
 
 def _edit(name: str, known: str, symbol: int, answer: str, d: int) -> tuple[int, bool, bool, bool]:

@@ -28,8 +28,8 @@ PADDING = -1
 class Strings:
     """A batch of strings of different lengths: symbols 0..d with d the mask, and PADDING behind the end of each.
 
-    Raises InvalidInput for tokens that are not a batch of int64, for lengths that do not fit, and for symbols outside
-    0..d before the end or other than PADDING behind it.
+    Raises InvalidInput for tokens that are not a batch of int64 and for lengths that do not fit. A step refuses symbols
+    outside 0..d before the end, and others than PADDING behind it (`apply`).
     """
 
     tokens: Int[Tensor, "batch width"]
@@ -45,6 +45,10 @@ class Strings:
             )
         if self.d < 1:
             raise InvalidInput(f"{self.d} tokens; expected at least one beside the mask")
+        if len(length) and not 0 <= int(length.min()) <= int(length.max()) <= tokens.shape[1]:
+            raise InvalidInput(
+                f"lengths {int(length.min())}..{int(length.max())}; expected 0..{tokens.shape[1]}, the width of tokens"
+            )
 
     @property
     def inside(self) -> Bool[Tensor, "batch width"]:
@@ -103,34 +107,45 @@ def hold(state: Strings) -> Edit:
 def apply(state: Strings, edit: Edit) -> Strings:
     """Return the strings after one step.
 
-    Raises InvalidInput for parts of another shape or type, and where a mask, or anything but a token, would be written.
+    Raises InvalidInput for symbols outside 0..d before the end of a string or other than PADDING behind it, for parts
+    of another shape or type, and where a mask, or anything but a token, would be written.
     """
-    _check(state, edit)
     inside, masked = state.inside, state.masked
+    _check_symbols(state, inside)
+    _check(state, edit)
     kept = inside & ~(edit.delete & masked)
-    mask = torch.tensor(state.d, device=state.tokens.device)
-    first = torch.where(edit.remask, mask, torch.where(masked, edit.write, state.tokens))
     more = edit.insert & kept
+    written = torch.where(masked, edit.write, state.tokens)
     if not bool(more.any()) and torch.equal(kept, inside):
-        return Strings(first.masked_fill_(~inside, PADDING), state.length, state.d)
-    return _moved(state.d, first, kept, more)
+        return Strings(written.masked_fill_(edit.remask, state.d).masked_fill_(~inside, PADDING), state.length, state.d)
+    return _moved(state.d, written, kept, more, edit.remask)
 
 
 def _moved(
-    d: int, first: Int[Tensor, "batch width"], kept: Bool[Tensor, "batch width"], more: Bool[Tensor, "batch width"]
+    d: int,
+    written: Int[Tensor, "batch width"],
+    kept: Bool[Tensor, "batch width"],
+    more: Bool[Tensor, "batch width"],
+    remask: Bool[Tensor, "batch width"],
 ) -> Strings:
     """Return the strings with what is kept moved together, and a mask behind each place in `more`.
 
-    The new strings are all masks at first, so that only what is kept has to be put in its place.
+    The new strings are all masks at first, so that only tokens have to be put in their places; the rest goes behind the
+    last column. Places are counted in 32 bits and without branches, which is what most of the time went into.
     """
     size = kept.to(torch.uint8) + more.to(torch.uint8)
-    end = size.cumsum(-1)
-    length = end[:, -1].clone()
+    end = size.cumsum(-1, dtype=torch.int32)
+    length = end[:, -1].long()
     width = int(length.max())
-    start = end.sub_(size).masked_fill_(~kept, width)
-    moved = torch.full((len(first), width + 1), d, dtype=torch.int64, device=first.device).scatter_(1, start, first)
-    behind = (torch.arange(width, device=first.device) >= length[:, None]).long()
-    return Strings(moved[:, :width] | behind.neg_(), length, d)  # any number or -1 is -1, PADDING
+    place = end.sub_(size).add_(~kept | remask, alpha=2 * written.shape[1]).clamp_(max=width).long()
+    return Strings(_masks(length, width + 1, d).scatter_(1, place, written)[:, :width], length, d)
+
+
+def _masks(length: Int[Tensor, " batch"], width: int, d: int) -> Int[Tensor, "batch width"]:
+    """Return strings of masks: windows on one line of masks with padding behind."""
+    line = torch.full((2 * width,), d, dtype=torch.int64, device=length.device)
+    line[width:] = PADDING
+    return line.unfold(0, width, 1)[width - length]
 
 
 def label(before: Strings, after: Strings) -> Edit:
@@ -157,6 +172,18 @@ def label(before: Strings, after: Strings) -> Edit:
 def _wide(state: Strings, width: int) -> Int[Tensor, "batch width"]:
     missing = width - state.tokens.shape[1]
     return torch.nn.functional.pad(state.tokens, (0, missing), value=PADDING) if missing else state.tokens
+
+
+def _check_symbols(state: Strings, inside: Bool[Tensor, "batch width"]) -> None:
+    tokens = state.tokens
+    if not tokens.numel():
+        return
+    least, most = (int(end) for end in tokens.aminmax())
+    if least < PADDING or most > state.d or not torch.equal(tokens != PADDING, inside):
+        raise InvalidInput(
+            f"symbols {least}..{most} in strings of {state.d} tokens; expected 0..{state.d} before the end of each and "
+            f"{PADDING} behind it"
+        )
 
 
 def _check(state: Strings, edit: Edit) -> None:

@@ -21,7 +21,7 @@ from theory.power.light_cones import accuracies, best_accuracy, deciding_planner
 from theory.power.looped import Looped, as_masked_diffusion, block_from, coordinates, loops
 from theory.power.monoids import DFA, LANGUAGES, language, solvable, subgroups, transition_monoid, word_problem
 from theory.power.planners import by_confidence, by_rank, merged, run
-from theory.power.prefixes import ladner_fischer, prefix_lanes, write_once_prefixes
+from theory.power.prefixes import ladner_fischer, parallel_chain, prefix_lanes, write_once_prefixes
 from theory.power.trees import (
     balanced_tree,
     bottom_up,
@@ -355,3 +355,18 @@ def test_blanks_are_one_more_than_the_letters() -> None:
 @pytest.mark.parametrize("permuted, commutes", [(2, True), (3, False)])
 def test_which_groups_are_commutative(permuted: int, commutes: bool) -> None:
     assert transition_monoid(word_problem(permuted)).commutative is commutes
+
+
+@pytest.mark.parametrize("n", [2, 5, 8, 13])
+def test_a_parallel_chain_of_thought_reads_only_what_earlier_steps_wrote(n: int) -> None:
+    """`parallel_chain`: all prefixes in ceil(log2 n) steps of n symbols each, none of them written again."""
+    monoid = transition_monoid(word_problem(3))
+    program = parallel_chain(n, monoid.products)
+    elements = torch.randint(len(monoid.products), (20, n), generator=torch.Generator().manual_seed(n))
+    found = run(program.machine, elements, program.steps)
+    expected = [list(itertools.accumulate(row, lambda a, b: int(monoid.products[a, b]))) for row in elements.tolist()]
+    assert found.last[:, program.results].tolist() == expected
+    assert (program.steps, found.account.symbols) == (halvings(n), n * halvings(n))
+    first_of_step = n + torch.arange(halvings(n)).repeat_interleave(n) * n
+    assert program.machine.window is not None
+    assert bool((program.machine.window.amax(-1) < first_of_step).all())

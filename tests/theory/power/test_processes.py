@@ -287,3 +287,43 @@ def test_a_program_of_ones_own_erases_and_keeps_its_name() -> None:
     assert programs.trace(programs.program(erase, "ab"), "aabbbaba").states == ("aabbbaba", "a_b__aba", "ababa")
     assert programs.program(erase, "ab").name == "erase"
     assert programs.program(erase, "ab", name="without repeats").name == "without repeats"
+
+
+@pytest.mark.parametrize(
+    "tokens, length, said",
+    [
+        ([[0, 1]], [3], "lengths 3..3; expected 0..2"),
+        ([[0, 1]], [-1], "lengths -1..-1; expected 0..2"),
+        ([[0, -1]], [2], "symbols -1..0 in strings of 2 tokens"),
+        ([[0, 1]], [1], "symbols 0..1 in strings of 2 tokens"),
+        ([[0, 7]], [2], "symbols 0..7 in strings of 2 tokens"),
+    ],
+)
+def test_ragged_batches_say_their_lengths(tokens: list[list[int]], length: list[int], said: str) -> None:
+    with pytest.raises(InvalidInput, match=said):
+        apply(state := Strings(torch.tensor(tokens), torch.tensor(length), 2), hold(state))
+
+
+def test_a_string_that_doubles_for_ever_is_given_up() -> None:
+    program = programs.program(lambda text: [c + "_" if c != "_" else "__" for c in text], "01")
+    with pytest.raises(InvalidInput, match=r"after step 9; expected at most 1,000: does the process ever stop growing"):
+        run(program.process, strings([[0, 1]], 2), 100, longest=1000)
+
+
+def step_without_an_answer(text: str) -> None:
+    return None
+
+
+@pytest.mark.parametrize(
+    "step, said",
+    [
+        (step_without_an_answer, "failed on '01' .TypeError"),
+        (lambda text: [text[99]], "failed on '01' .IndexError"),
+        (hold, "failed on '01' .AttributeError.*programs.Program"),
+        (lambda text: [0 for _ in text], "answers 0 in '01'; expected a text"),
+    ],
+)
+def test_a_step_that_fails_says_so_in_one_line(step, said: str) -> None:
+    with pytest.raises(InvalidInput, match=said) as caught:
+        programs.trace(programs.program(step, "01"), "01")
+    assert "\n" not in str(caught.value)

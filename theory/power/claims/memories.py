@@ -11,23 +11,43 @@ import torch
 from theory.ledger import Claim, Evidence, equal
 from theory.power import lanes
 from theory.power.claims.inputs import ANY_PROCESS, NONE, OURS, lists, tapes
-from theory.power.generation import run
+from theory.power.generation import Process, run
+from theory.power.transition import Edit, Strings, hold
 from theory.reference import processes as reference
 
 
 def automata(
-    rule: int, cells: list[int], outside: int | None, steps: int = 30, mirrored: bool = False
+    rule: int, cells: list[int], outside: int | None, steps: int = 30, mirrored: bool = False, growing: bool = False
 ) -> Iterator[Evidence]:
     """Compare the memories of a run, step by step, with the automaton's rows; the context never changes."""
-    table = lanes.elementary(rule)
+    table, width = lanes.elementary(rule), 2 * len(cells)
     process = lanes.two_lanes(lanes.cellular(table.permute(2, 1, 0) if mirrored else table, outside))
+    if growing:
+        process = _with_a_mask_more(process, width)
     result = run(process, lanes.start(torch.tensor([cells]), 2), steps, deterministic=False)
-    memories = [lanes.lane(state)[0][0].tolist() for state in result.states]
+    memories = [lanes.lane(_front(state, width))[0][0].tolist() for state in result.states]
     rows = reference.automaton(cells, reference.rule_number(rule), outside, steps)
     yield equal("enumeration", sum(a != list(b) for a, b in zip(memories, rows, strict=True)), 0, NONE)
-    yield equal("enumeration", int(result.context[0]), 2 * len(cells), NONE, note="context")
+    yield equal("enumeration", int(result.context[0]), width, NONE, note="context")
     lengths = {int(state.length[0]) for state in result.states}
     yield equal("enumeration", len(lengths), 1, NONE, note="one length throughout")
+
+
+def _front(state: Strings, width: int) -> Strings:
+    return Strings(state.tokens[:, :width], state.length.clamp(max=width), state.d)
+
+
+def _with_a_mask_more(process: Process, width: int) -> Process:
+    """Return the process on the first symbols, with one more mask at the end in every step: the context grows."""
+
+    def edit(state: Strings) -> Edit:
+        front, still = process(_front(state, width)), hold(state)
+        write, remask, insert = still.write.clone(), still.remask.clone(), torch.zeros_like(still.insert)
+        write[:, :width], remask[:, :width] = front.write, front.remask
+        insert[:, -1] = True
+        return Edit(write, remask, insert, still.delete)
+
+    return edit
 
 
 def counting(n: int, more: int = 0) -> Iterator[Evidence]:
@@ -67,7 +87,10 @@ CLAIMS = (
         source=f"{ANY_PROCESS}, Theorem 4", quantifier="for all", kind="equality", status="reading", routes=("enumeration",),
         check=automata, tolerance="none: symbols", inputs=tapes, examples=25,
         fixtures=({"rule": 110, "cells": [0] * 31 + [1], "outside": None, "steps": 500},),
-        variants={"left and right swapped": partial(automata, mirrored=True)},
+        variants={
+            "left and right swapped": partial(automata, mirrored=True),
+            "with a context that grows": partial(automata, growing=True),
+        },
     ),
     Claim(
         id="process.3counter",

@@ -13,7 +13,7 @@ from theory.ledger import Claim, Evidence, at_most, equal
 from theory.power import cuts, dyck, sudoku
 from theory.power.claims.inputs import ANY_PROCESS, NONE, OURS, graphs, puzzles
 from theory.power.generation import run
-from theory.power.transition import strings
+from theory.power.transition import Strings, strings
 from theory.reference import processes as reference
 
 
@@ -29,12 +29,22 @@ def recognition(kinds: int, pairs: int, more: int = 0) -> Iterator[Evidence]:
     yield equal("enumeration", rounds, [2 * k + more for k in depth if k is not None], NONE, note="two steps a round")
 
 
-def generation(kinds: int, pairs: int, more: int = 0) -> Iterator[Evidence]:
+def generation(kinds: int, pairs: int, more: int = 0, factorised: bool = False) -> Iterator[Evidence]:
     """Compare all words that insertions reach with all words that cancel to nothing."""
-    reached = {tuple(row[1:]) for row in dyck.two_sided(kinds, pairs).lists()}
+    found = _written_at_once(kinds, pairs) if factorised else dyck.two_sided(kinds, pairs)
+    reached = {tuple(row[1:]) for row in found.lists()}
     words = itertools.product(range(2 * kinds), repeat=2 * pairs)
     target = {word for word in words if reference.reduces_to_nothing(word, kinds)}
     yield equal("enumeration", len(reached ^ target), more, NONE)
+
+
+def _written_at_once(kinds: int, pairs: int) -> Strings:
+    """Return words whose pairs had both halves drawn in one step."""
+    generator = torch.Generator().manual_seed(0)
+    words = strings([[dyck.beginning(kinds)]] * 256, 2 * kinds + 1)
+    for _ in range(pairs):
+        words = dyck.at_once(words, kinds, generator)
+    return words
 
 
 def at_once(kinds: int, off: Fraction = Fraction(0)) -> Iterator[Evidence]:
@@ -105,7 +115,10 @@ CLAIMS = (
         source=f"{ANY_PROCESS}, Theorem 5", quantifier="this instance", kind="equality", status="reading",
         routes=("enumeration",), check=generation, tolerance="none: symbols",
         fixtures=(*({"kinds": 1, "pairs": m} for m in range(1, 5)), *({"kinds": 2, "pairs": m} for m in range(1, 4))),
-        variants={"one word more": partial(generation, more=1)},
+        variants={
+            "one word more": partial(generation, more=1),
+            "both halves of a pair written in one step": partial(generation, factorised=True),
+        },
     ),
     Claim(
         id="process.8once",
