@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from theory.energy import closed_forms as energies
     from theory.errors import InvalidInput as InvalidInput
     from theory.power import programs as programs
+    from theory.prompted import prompted as prompted
     from theory.reference import laws as reference
     from theory.reference import remasking as reference_remasking
     from theory.remasking import chain as remasking
@@ -79,7 +80,6 @@ if TYPE_CHECKING:
     from theory.unmasking.rules.tokens import TokenLaw as TokenLaw
     from theory.worlds import World as World
     from theory.worlds import information as information
-    from theory.worlds.prompted import prompted as prompted
     from unmasked import adapters as adapters
     from unmasked import crossbars as crossbars
     from unmasked import explorers as explorers
@@ -174,7 +174,7 @@ _PLACES: dict[str, tuple[str, str]] = {
     "fit": ("unmasked.fitting", "fit"),
     "measure": ("unmasked.measuring", "measure"),
     "measure_model": ("unmasked.models", "measure_model"),
-    "prompted": ("theory.worlds.prompted", "prompted"),
+    "prompted": ("theory.prompted", "prompted"),
     "record": ("unmasked.recording", "record"),
     "schedule": ("theory.schedules", "as_schedule"),
     "trained": ("unmasked.fitting", "trained"),

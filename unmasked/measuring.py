@@ -13,6 +13,7 @@ from torch import Generator
 
 from theory.denoisers import Denoiser, for_world
 from theory.errors import InvalidInput
+from theory.prompted import Prompted, prompted
 from theory.schedules import Schedule
 from theory.showing import Shown, brief
 from theory.unmasking import best_rules, comparison, evaluation, hull, laws, long_walks, walks
@@ -20,7 +21,6 @@ from theory.unmasking.rules.after_prompt import after_prompt
 from theory.unmasking.rules.base import Rule, SetRule, ValueRule
 from theory.unmasking.rules.function import as_rule
 from theory.worlds import World
-from theory.worlds.prompted import Prompted, prompted
 from unmasked.entry import predictor, sampler
 from unmasked.entry import world as as_world
 

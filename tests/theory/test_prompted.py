@@ -17,6 +17,7 @@ from theory import worlds
 from theory.denoisers import TableDenoiser
 from theory.errors import InvalidInput
 from theory.ledger import strategies
+from theory.prompted import prompted, prompted_rows
 from theory.reference import laws as reference
 from theory.unmasking import best_rules, comparison, curves, laws, likelihood, losses, sampling, walks
 from theory.unmasking.rules.after_prompt import after_prompt
@@ -27,7 +28,6 @@ from theory.unmasking.rules.sampled import SampledConfidence
 from theory.unmasking.rules.sets import Dilated, EntropyBounded, LeftToRight, RandomOne, Threshold, TopK
 from theory.worlds import TableWorld, World, states
 from theory.worlds.long import long_pairs, long_parity, long_repetition
-from theory.worlds.prompted import prompted, prompted_rows
 from theory.worlds.table import table_of
 
 RULES: list[Rule] = [

@@ -1,6 +1,6 @@
 """A rule as it acts after a prompt, for rules that look at positions: dilated groups, Halton orders, tables of states.
 
-`theory.worlds.prompted` numbers the masked positions 0..k-1. `after_prompt` hands the rule all n positions, those of
+`theory.prompted` numbers the masked positions 0..k-1. `after_prompt` hands the rule all n positions, those of
 the prompt as revealed, and keeps the masked ones of its choice: a walk on the smaller world is then the walk from the
 start.
 """
@@ -14,8 +14,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Generator, Tensor
 
 from theory.denoisers import Denoiser
+from theory.prompted import Prompted
 from theory.unmasking.rules.base import Rule, SetRule, ValueRule
-from theory.worlds.prompted import Prompted
 
 
 def after_prompt(rule: Rule, prompt: Prompted) -> Rule:
