@@ -317,11 +317,12 @@ def test_the_command_line(lab, capsys) -> None:
     assert main(["run"], store=lab.store()) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[:2] == ["experiment tiny: Powers of a number, with every awkward float.", "  to compute (no record)"]
-    assert lines[2] == "to compute: 1 run of tiny"
-    assert lines[3].startswith("tiny: 2 rows computed in ")
-    assert lines[4] == "tiny: up to date"
-    assert lines[6] == "  to compute (config changed: rows 2 -> 4)"
-    assert lines[7] == "tiny  Powers of a number, with every awkward float."
+    assert lines[2] == "  settings: base=0.1, rows=4, seed=7"
+    assert lines[3] == "to compute: 1 run of tiny"
+    assert lines[4].startswith("tiny: 2 rows computed in ")
+    assert lines[5] == "tiny: up to date"
+    assert lines[7] == "  to compute (config changed: rows 2 -> 4)"
+    assert lines[9] == "tiny  Powers of a number, with every awkward float."
 
 
 def test_mistakes_on_the_command_line(lab, main_fails) -> None:

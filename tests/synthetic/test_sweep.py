@@ -144,8 +144,9 @@ def test_explain_says_which_runs_are_missing(bench: Bench, capsys: pytest.Captur
     assert main(["explain", "squares"], store=bench.store()) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[1].startswith("  to compute")
-    assert lines[2] == "  2 of 6 runs are there"
-    assert [re.search(r"seeds \[(\d)\]", line)[1] for line in lines[3:]] == ["2", "3", "4", "5"]
+    assert lines[2] == "  settings: seeds=[0, 1, 2, 3, 4, 5], seconds=0.0"
+    assert lines[3] == "  2 of 6 runs are there"
+    assert [re.search(r"seeds \[(\d)\]", line)[1] for line in lines[4:]] == ["2", "3", "4", "5"]
 
 
 def test_a_pool_of_no_process_and_a_silent_scheduler_are_refused(bench: Bench) -> None:
