@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -26,6 +27,7 @@ from theory.ledger import (
     hoeffding_samples,
     instances,
     of_own_kind,
+    rounding,
     undecided,
     verdict,
 )
@@ -220,3 +222,15 @@ def test_a_claim_cannot_hide_an_exception() -> None:
 
     with pytest.raises(ZeroDivisionError):
         checking.examine(_claim(broken, quantifier="this instance"))
+
+
+def test_rounding_is_eight_units_a_term_of_the_larger_of_one_and_the_scale() -> None:
+    unit = 8 * 2.0**-52
+    assert [rounding(3), rounding(3, 0.25), rounding(2, 5.0)] == [3 * unit, 3 * unit, 10 * unit]
+
+
+def test_of_many_comparisons_the_one_without_a_number_is_the_worst() -> None:
+    """`_worst` puts NaN before every number, so that it is never hidden by a small slack elsewhere."""
+    found = equal("rational", np.array([1.0, math.nan, 2.5]), np.array([1.0, 1.0, 2.0]), 1e-9)
+    assert math.isnan(found.computed)
+    assert equal("rational", np.array([1.0, 2.5]), np.array([1.0, 2.0]), 1e-9).computed == 2.5
