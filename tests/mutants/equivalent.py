@@ -159,5 +159,27 @@ EQUIVALENT: dict[str, str] = {
     "theory.worlds.remaining:_evidence 1.0 -> 2.0 #1": (
         "evidence is known up to a factor, which the normalisation removes"
     ),
+    "theory.prompted:PromptedRows.measured True -> False #1": ("a group has one prompt for each of its rows"),
+    "theory.prompted:PromptedRows.log_prob True -> False #1": ("a group has one prompt for each of its rows"),
+    "theory.power.transition:_moved 2 -> 3 #1": ("another number beyond the last column, where it is cut"),
+    "theory.training.quadrature:Rule.doubling first < DIVERGENT * second: < -> <= #1": (
+        "two integrals would have to be equal to the last digit"
+    ),
+    "theory.training.quadrature:Rule.covariance parts - 1: - -> + #1": (
+        "the middle of a panel lies inside (0, 1), so that nothing is cut"
+    ),
+    "theory.unmasking.comparison:_settled 1.0 -> 2.0 #1": ("the allowance for rounding, far below what is compared"),
+    "theory.unmasking.comparison:_settled error <= SLACK * max(1.0, float(curve.sum())): <= -> < #1": (
+        "an error would have to equal the allowance for rounding"
+    ),
+    "theory.training.coefficients:_level_rule 1 - 2.0 ** (-j): - -> + #1": (
+        "fewer panels next to 1, where the integrands are smooth"
+    ),
+    "theory.training.coefficients:_level_rule 1 - u -> u #1": (
+        "fewer panels on one side, where the integrands are smooth"
+    ),
+    "theory.training.moments:sources 0 -> 1 #3": (
+        "a coefficient that diverges meets losses, and the noise is infinite, or none, and is multiplied by 0"
+    ),
 }
 """The fault's key, as the report prints it, and why it changes nothing."""

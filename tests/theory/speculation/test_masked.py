@@ -123,3 +123,14 @@ def test_planted_residual_breaks_the_law_in_fractions() -> None:
 def test_bad_input_says_what_was_given_and_expected(call: object, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         call()
+
+
+def test_tempered_conditionals_are_powers_of_the_denoiser_s() -> None:
+    """`Tempered` at temperature T: proportional to p^(1 / T), whatever it is, at every state."""
+    world = dirichlet(2, 3, 1.0, Generator().manual_seed(0))
+    z = states.all_states(2, 3)
+    z = z[(z == 3).any(-1)]
+    for temperature in (0.5, 2.0):
+        power = world.conditionals(z) ** (1 / temperature)
+        found = masked.Tempered(world, temperature)(z).exp()
+        torch.testing.assert_close(found, power / power.sum(-1, keepdim=True), rtol=1e-12, atol=1e-15)

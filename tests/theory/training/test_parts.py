@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import torch
 from scipy.integrate import quad
+from torch import Tensor
 
 from theory.training import coefficients, order_gradients, preferences, variance
-from theory.training.estimators import Estimator, clipped, power
+from theory.training.estimators import Estimator, Level, Weight, clipped, power
 from theory.training.loss_table import LossTable, masked_sets
 from theory.training.moments import moments, sources, sums_of
+from theory.training.quadrature import halving
 
 N = 3
 ONE = torch.ones(1, dtype=torch.float64)
@@ -107,3 +109,51 @@ def test_curves_from_an_edge_on_have_no_empty_panel() -> None:
     edges = variance.curves(_table(), 0.5).rule.edges
     assert float(edges[0]) == 0.5
     assert bool((edges.diff() > 0).all())
+
+
+def test_sources_of_no_loss_are_zero_whatever_diverges() -> None:
+    """One token, 1 / t at uniform levels: the coefficient diverges with growth one, and meets no loss."""
+    nothing = LossTable(1, torch.zeros(2, 1, dtype=torch.float64), ONE)
+    assert moments(Estimator("1/t"), nothing).variance == 0
+
+
+def test_the_mask_noise_of_complements_by_all_pairs_of_masks() -> None:
+    """S = {u < t} and S' = {u > 1 - s}, s the mirrored level; the integrand has a kink where t + s passes one.
+
+    The levels are u + sin(pi u)^2 (cos(2 pi u) - .3) / 10, so that this happens near u = 1/5 and 4/5; a mask weighs one.
+    """
+
+    def quantile(u: Tensor) -> Tensor:
+        return u + 0.1 * (torch.pi * u).sin() ** 2 * ((2 * torch.pi * u).cos() - 0.3)
+
+    table, level = _table(3), Level("wavy", lambda t: torch.ones_like(t), quantile)
+    losses = dict(zip(map(tuple, masked_sets(N).tolist()), table.values[:, 0].tolist(), strict=True))
+
+    def noise(u: float) -> float:
+        t, s = (float(quantile(torch.tensor(v, dtype=torch.float64))) for v in (u, 1 - u))
+        joint = {(1, 1): max(t + s - 1, 0.0), (1, 0): min(t, 1 - s), (0, 1): min(s, 1 - t), (0, 0): max(1 - t - s, 0.0)}
+        mean, square = 0.0, 0.0
+        for first, second in itertools.product(losses, repeat=2):
+            chance = math.prod(joint[a, b] for a, b in zip(map(int, first), map(int, second), strict=True))
+            mean += chance * (losses[first] + losses[second]) / 2
+            square += chance * (losses[first] + losses[second]) ** 2 / 4
+        return square - mean**2
+
+    kink = math.acos(0.3) / (2 * math.pi)
+    ends = itertools.pairwise((0, kink, 0.5, 1 - kink, 1))
+    exact = sum(quad(noise, a, b, epsabs=1e-12, limit=100)[0] for a, b in ends)
+    flat = Weight("one", lambda t, k, m, p: torch.ones_like(t))
+    found = moments(Estimator("complement", level=level, weight=flat, partner="complement"), table)
+    assert found.mask == pytest.approx(exact, rel=1e-9)
+
+
+def test_cumulative_integrals_of_columns_are_those_of_each() -> None:
+    rule = halving(6)
+    columns = torch.stack((rule.t, rule.t**2), -1)
+    together = rule.cumulative(columns)
+    for k in range(2):
+        torch.testing.assert_close(together[:, k], rule.cumulative(columns[:, k]), rtol=0, atol=1e-15)
+
+
+def test_curves_of_all_levels_begin_above_zero() -> None:
+    assert float(variance.curves(_table()).rule.edges[0]) == 2.0**-60

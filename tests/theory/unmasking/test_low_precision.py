@@ -272,3 +272,10 @@ def test_distances_of_a_law_of_draws_from_the_intended_one() -> None:
     assert found.total_variation == pytest.approx((0.25 + 0.05 + 0.2) / 2)
     assert found.reverse_divergence == pytest.approx(0.75 * math.log(1.5) + 0.25 * math.log(0.25 / 0.3))
     assert DrawLaw(meant, law, law.log(), 0.0, 0.0).reverse_divergence == math.inf
+
+
+def test_the_temperature_of_a_cold_law_of_near_ties_is_found() -> None:
+    """At a tenth of the temperature tokens of 50 and 45 % are told apart: their logarithms lie close together."""
+    intended = torch.tensor([0.5, 0.45, 0.05]).double()
+    cold = (10 * intended.log()).softmax(-1)
+    assert DrawLaw(cold, intended, intended.log(), 0.0, 0.0).temperature == pytest.approx(0.1, rel=1e-9)
