@@ -120,7 +120,7 @@ def test_sources_of_no_loss_are_zero_whatever_diverges() -> None:
 def test_the_mask_noise_of_complements_by_all_pairs_of_masks() -> None:
     """S = {u < t} and S' = {u > 1 - s}, s the mirrored level; the integrand has a kink where t + s passes one.
 
-    The levels are u + sin(pi u)^2 (cos(2 pi u) - .3) / 10, so that this happens near u = 1/5 and 4/5; a mask weighs one.
+    The levels are u + sin(pi u)^2 (cos(2 pi u) - .3) / 10: this happens near u = 1/5 and 4/5. Every mask weighs one.
     """
 
     def quantile(u: Tensor) -> Tensor:
