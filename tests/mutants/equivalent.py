@@ -181,5 +181,9 @@ EQUIVALENT: dict[str, str] = {
     "theory.training.moments:sources 0 -> 1 #3": (
         "a coefficient that diverges meets losses, and the noise is infinite, or none, and is multiplied by 0"
     ),
+    "theory.unmasking.optimal:_ascent False -> True #1": ("whether the library checks what is finite anyway"),
+    "theory.unmasking.optimal:_lattice 2 -> 3 #2": (
+        "another lattice, from which Newton's method leads to the same grid"
+    ),
 }
 """The fault's key, as the report prints it, and why it changes nothing."""

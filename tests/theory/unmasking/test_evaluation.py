@@ -63,6 +63,7 @@ def test_a_rule_of_one_token_a_step_is_never_called_optimal() -> None:
     told = report.verdict
     assert "optimal" not in told and "says nothing about how well it chooses" in told
     assert "exists on 1 of them" in told
+    assert "all at once, on all of them: at these ends" in told
 
 
 def test_all_at_once_is_an_end_too() -> None:
@@ -100,3 +101,18 @@ def test_a_denoiser_of_the_users_own_is_measured_against_the_best_rules_under_it
 def test_a_rule_that_looks_at_values_has_a_verdict() -> None:
     told = evaluation.verdict(reported(SampledConfidence(), {"chain": sticky_chain(3)}))
     assert told.startswith("sampled-token confidence") and "optimal" not in told
+
+
+def test_the_picture_has_one_star_a_world_and_all_others_as_circles(monkeypatch, tmp_path) -> None:
+    """`plot`: the own rule's point on its own world, and on no other."""
+    drawn = []
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, *to, **how: drawn.append(figure))
+    rule, worlds = TopK(2), {"pairs": copied_pairs(2), "chain": sticky_chain(3, 0.8)}
+    found = evaluation.report(rule, list(evaluation.evaluate(rule, worlds)))
+    evaluation.plot(found, tmp_path / "picture.png")
+    for axes, name in zip(drawn[0].axes, found.hulls, strict=False):
+        others, own = (marks.get_offsets().tolist() for marks in axes.collections)
+        mine = [s for s in found.scores if s.world == name and s.mine]
+        assert own == [[float(s.calls), float(s.divergence)] for s in mine]
+        assert len(own) == 1
+        assert len(others) == sum(s.world == name and not s.mine for s in found.scores)

@@ -98,3 +98,10 @@ def test_theorem_9_recursions_as_printed() -> None:
 def test_bad_requests_are_named(call: object, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         call()
+
+
+def test_a_grid_of_more_steps_than_lattice_cells_has_a_finer_lattice() -> None:
+    """`optimal_grid` at 200 steps: 201 increasing nodes, though the usual lattice has 192 cells."""
+    found = optimal.optimal_grid(np.linspace(0, 1, 300) ** 2, 200)
+    assert len(found.grid) == 201
+    assert (np.diff(found.grid) > 0).all()
