@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import math
 from fractions import Fraction
@@ -21,7 +20,7 @@ from theory.prompted import prompted, prompted_rows
 from theory.reference import laws as reference
 from theory.unmasking import best_rules, comparison, curves, laws, likelihood, losses, sampling, walks
 from theory.unmasking.rules.after_prompt import after_prompt
-from theory.unmasking.rules.base import Rule, SetRule
+from theory.unmasking.rules.base import Rule
 from theory.unmasking.rules.halton import Halton
 from theory.unmasking.rules.punt import Punt
 from theory.unmasking.rules.sampled import SampledConfidence
@@ -141,24 +140,6 @@ def test_the_denoiser_of_a_world_s_own_prompt_is_the_smaller_world() -> None:
     for own in (None, world):
         p = prompted(world, start, own)
         assert p.denoiser is p.world
-
-
-def test_a_rule_sees_point_masses_on_the_prompt() -> None:
-    """`_rows` of `after_prompt`: the conditionals of all positions, those of the prompt certain of its tokens."""
-    p = prompted(worlds.dirichlet(4, 3, 1.0, Generator().manual_seed(0)), torch.tensor([3, 1, 3, 2]))
-    seen: list[Tensor] = []
-
-    @dataclasses.dataclass(frozen=True)
-    class Watching(SetRule):
-        def select(self, log_p: Tensor, masked: Tensor, generator: Generator | None = None) -> Tensor:
-            seen.extend((log_p, masked))
-            return masked
-
-    log_p, masked = torch.rand(5, 2, 3).double().log_softmax(-1), torch.ones(5, 2, dtype=torch.bool)
-    assert after_prompt(Watching(), p).select(log_p, masked).tolist() == masked.tolist()
-    assert torch.equal(seen[0][:, [0, 2]], log_p)
-    assert seen[0][:, [1, 3]].exp().tolist() == [[[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]] * 5
-    assert seen[1].tolist() == [[True, False, True, False]] * 5
 
 
 def test_a_percent_in_the_prompt_is_noticed() -> None:
