@@ -185,5 +185,20 @@ EQUIVALENT: dict[str, str] = {
     "theory.unmasking.optimal:_lattice 2 -> 3 #2": (
         "another lattice, from which Newton's method leads to the same grid"
     ),
+    "theory.unmasking.rules.compiled:in_chunks 0 -> 1 #1": ("how many sequences are selected at a time"),
+    "theory.unmasking.rules.compiled:in_chunks max(1, CHUNK // max(1, logits[0].numel())): max -> min #1": (
+        "how many sequences are selected at a time"
+    ),
+    "theory.unmasking.rules.compiled:in_chunks CHUNK // max(1, logits[0].numel()): // -> * #1": (
+        "how many sequences are selected at a time"
+    ),
+    "theory.unmasking.rules.compiled:in_chunks 1 -> 2 #2": ("how many sequences are selected at a time"),
+    "theory.unmasking.rules.compiled:in_chunks max(1, logits[0].numel()): max -> min #1": (
+        "how many sequences are selected at a time"
+    ),
+    "theory.unmasking.rules.compiled:in_chunks True -> False #1": ("logits and masks are split alike"),
+    "theory.unmasking.rules.base:draw_candidates 0.0 -> 1.0 #1": (
+        "a token is drawn where one is revealed, and not used"
+    ),
 }
 """The fault's key, as the report prints it, and why it changes nothing."""
