@@ -200,5 +200,10 @@ EQUIVALENT: dict[str, str] = {
     "theory.unmasking.rules.base:draw_candidates 0.0 -> 1.0 #1": (
         "a token is drawn where one is revealed, and not used"
     ),
+    "theory.unmasking.riemann:_programme 1 -> 2 #4": ("one more entry, which is not read"),
+    "theory.unmasking.riemann:_monotone_layer 1 -> 2 #13": ("one candidate more, whose value is infinite"),
+    "theory.unmasking.riemann:_monotone_layer rows - 1 -> rows #1": (
+        "an empty last cell more among the candidates, which is never better"
+    ),
 }
 """The fault's key, as the report prints it, and why it changes nothing."""

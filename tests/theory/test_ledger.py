@@ -233,4 +233,6 @@ def test_of_many_comparisons_the_one_without_a_number_is_the_worst() -> None:
     """`_worst` puts NaN before every number, so that it is never hidden by a small slack elsewhere."""
     found = equal("rational", np.array([1.0, math.nan, 2.5]), np.array([1.0, 1.0, 2.0]), 1e-9)
     assert math.isnan(found.computed)
+    mixed = np.array([Fraction(1), math.nan, Fraction(5, 2)], dtype=object)
+    assert math.isnan(equal("rational", mixed, np.array([Fraction(1)] * 3, dtype=object), 1e-9).computed)
     assert equal("rational", np.array([1.0, 2.5]), np.array([1.0, 2.0]), 1e-9).computed == 2.5

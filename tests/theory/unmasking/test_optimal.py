@@ -105,3 +105,10 @@ def test_a_grid_of_more_steps_than_lattice_cells_has_a_finer_lattice() -> None:
     found = optimal.optimal_grid(np.linspace(0, 1, 300) ** 2, 200)
     assert len(found.grid) == 201
     assert (np.diff(found.grid) > 0).all()
+
+
+def test_a_step_too_long_keeps_a_tenth_of_every_cell() -> None:
+    """`_moved`: a node that would pass its neighbour stops where a tenth of the cell is left."""
+    moved = optimal._moved(np.array([0.0, 0.5, 1.0]), np.array([2.0]))
+    np.testing.assert_allclose(moved, [0.0, 0.95, 1.0], rtol=1e-15)
+    np.testing.assert_allclose(optimal._moved(np.array([0.0, 0.5, 1.0]), np.array([0.1])), [0.0, 0.6, 1.0], rtol=1e-15)
