@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Generator, Tensor, nn
 
-from synthetic.denoisers import Architecture, Transformer, members, stacked
+from synthetic.denoisers import Architecture, Linear, Transformer, members, stacked
 from synthetic.edits import Transitions, labelled, seeded
 from synthetic.optimisation import Optimiser, Schedule
 from synthetic.progress import Progress
@@ -59,21 +59,36 @@ def puzzles(
 
 
 class BoardTransformer(Transformer):
-    """A denoiser of boards with `slots` symbols a cell, all first symbols first: each place also has the embeddings of
-    its slot, row, column and box.
+    """A denoiser of boards with `slots` symbols a cell, all first symbols first.
+
+    It works on the 16 cells: what stands in a cell's slots enters as a sum of embeddings, one of each slot and symbol,
+    beside those of the cell's place, row, column and box; at the end a map gives each slot its own features.
     """
 
     def __init__(self, architecture: Architecture, slots: int, d: int) -> None:
-        super().__init__(architecture, (slots * CELLS,), d)
-        self.parts = nn.Parameter(0.02 * torch.randn(slots + 3 * SIDE, architecture.width))
-        slot, cell = torch.arange(slots * CELLS) // CELLS, torch.arange(slots * CELLS) % CELLS
+        super().__init__(architecture, (CELLS,), d)
+        width = architecture.width
+        self.slots, self.n = slots, slots * CELLS
+        self.symbols = nn.Parameter(0.02 * torch.randn(slots * (d + 1), width))
+        self.parts = nn.Parameter(0.02 * torch.randn(3 * SIDE, width))
+        self.apart = Linear(width, slots * width, bias=False) if slots > 1 else nn.Identity()
+        cell = torch.arange(CELLS)
         row, column = cell // SIDE, cell % SIDE
-        box = row // 2 * 2 + column // 2
-        marks = [nn.functional.one_hot(part, size) for part, size in ((slot, slots), (row, 4), (column, 4), (box, 4))]
+        marks = [nn.functional.one_hot(part, SIDE) for part in (row, column, row // 2 * 2 + column // 2)]
         self.register_buffer("belongs", torch.cat(marks, -1).to(self.parts.dtype), persistent=False)
         self.belongs: Tensor
 
-    def _places(self) -> Float[Tensor, "*members n width"]:
+    def _rows(self, z: Int[Tensor, "*members batch n"]) -> Float[Tensor, "*members rows width"]:
+        width, cells = self.architecture.width, z.unflatten(-1, (self.slots, CELLS)).mT
+        shown = cells[..., None] == torch.arange(self.d + 1, device=z.device)
+        rows = shown.flatten(-2).to(self.symbols.dtype).flatten(-3, -2) @ self.symbols
+        hidden = (rows.unflatten(-2, (-1, CELLS)) + self._places()[..., None, :, :]).flatten(-3, -2)
+        for block in self.blocks:
+            hidden = block(hidden, CELLS)
+        apart = self.apart(self.normalise(hidden)).unflatten(-1, (self.slots, width))
+        return apart.unflatten(-3, (-1, CELLS)).transpose(-3, -2).flatten(-4, -2)
+
+    def _places(self) -> Float[Tensor, "*members 16 width"]:
         return super()._places() + self.belongs @ self.parts
 
 

@@ -46,8 +46,9 @@ Structure = Literal["exact", "one value a seed", "items of each seed", "items sh
 class Estimate:
     """A mean with what its interval follows from; arrays where many tables were given at once.
 
-    `between`, `across` and `noise` are A, B and E for shared items; otherwise `between` is the variance of the mean by
-    the seeds' means, and `noise` by the spread of each seed's items.
+    The independent numbers are those of `seeds` trained models, or of what `unit` says instead. `between`, `across`
+    and `noise` are A, B and E for shared items; otherwise `between` is the variance of the mean by the seeds' means,
+    and `noise` by the spread of each seed's items.
     """
 
     mean: Any
@@ -58,6 +59,7 @@ class Estimate:
     across: Any = 0.0
     noise: Any = 0.0
     skewness: Any = 0.0
+    unit: str = "seeds"
 
     @property
     def size(self) -> int:
@@ -108,11 +110,11 @@ class Estimate:
         """Say how many seeds or items would move the interval off the threshold at the spread that was seen."""
         gap = abs(float(self.mean) - threshold)
         if not self.bounded:
-            return "two seeds at least for an interval"
+            return f"two {self.unit} at least for an interval"
         for seeds, items, words in self._larger():
             if self._half_width(seeds, items) < gap:
                 return words
-        return f"more than {MOST:,} seeds or items"
+        return f"more than {MOST:,} {self.unit}{' or items' if self.structure == 'items shared by all seeds' else ''}"
 
     def _larger(self) -> Iterator[tuple[int, int, str]]:
         """Yield sizes to try: more items where they are shared, more seeds, more of both."""
@@ -121,7 +123,7 @@ class Estimate:
             for items in (math.ceil(self.items * step) for step in steps if self.items * step <= MOST):
                 yield self.seeds, items, f"about {items:,} items"
         for seeds in (math.ceil(self.seeds * step) for step in steps if self.seeds * step <= MOST):
-            yield seeds, self.items, f"about {seeds:,} seeds"
+            yield seeds, self.items, f"about {seeds:,} {self.unit}"
         if self.structure == "items shared by all seeds":
             for step in steps:
                 seeds, items = math.ceil(self.seeds * step), math.ceil(self.items * step)

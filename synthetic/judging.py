@@ -97,9 +97,9 @@ def as_json(judged: Judgement) -> dict[str, Any]:
     findings = [
         {
             "measure": finding.measure, "structure": finding.estimate.structure, "seeds": finding.estimate.seeds,
-            "items": finding.estimate.items, "mean": finding.estimate.mean, "low": finding.estimate.low,
-            "high": finding.estimate.high, "threshold": finding.threshold, "claimed": finding.claimed,
-            "p_value": finding.chance, "verdict": verdict,
+            "unit": finding.estimate.unit, "items": finding.estimate.items, "mean": finding.estimate.mean,
+            "low": finding.estimate.low, "high": finding.estimate.high, "threshold": finding.threshold,
+            "claimed": finding.claimed, "p_value": finding.chance, "verdict": verdict,
         }
         for finding, verdict in zip(judged.findings, judged.verdicts, strict=True)
     ]  # fmt: skip

@@ -32,9 +32,9 @@ def page(judgements: Iterable[Judgement], preset: str) -> str:
     rows = [
         "# What holds for trained models",
         "",
-        f"Written by `unmasked check --preset {preset} --write`. Every finding has a 95 % interval over trained seeds",
-        "and test items. A claim is supported when all its findings are, and refuted when one is, after Holm's",
-        f"correction over its findings. So {budget(judged)}.",
+        f"Written by `unmasked check --preset {preset} --write`. Every finding has a 95 % interval over the seeds of",
+        "trained models and over test items. A claim is supported when all its findings are, and refuted when one is,",
+        f"after Holm's correction over its findings. So {budget(judged)}.",
         "",
         *summary(judged).splitlines(),
     ]
@@ -122,7 +122,7 @@ def _numbers(finding: Finding) -> str:
     if found.structure == "exact":
         return "exact"
     each = {"one value a seed": "", "items of each seed": f" of {found.items:,} items each"}
-    return f"{found.seeds} seeds{each.get(found.structure, f' on the same {found.items:,} items')}"
+    return f"{found.seeds} {found.unit}{each.get(found.structure, f' on the same {found.items:,} items')}"
 
 
 def _with_need(finding: Finding, verdict: str) -> str:

@@ -7,6 +7,7 @@ import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from figures import drawing
 from figures.gallery import Entry
@@ -17,7 +18,7 @@ from synthetic.digest import PROJECT
 from synthetic.judging import judge_all, shifted
 from synthetic.progress import Silent, reporter
 from synthetic.records import Store
-from synthetic.sweep import Pool
+from synthetic.sweep import Pool, require
 from theory.errors import InvalidInput
 from theory.files import write_atomically
 from unmasked.options import Reproduce
@@ -37,9 +38,13 @@ def reproduce(command: Reproduce, known: Mapping[str, Entry]) -> int:
     due = drawing.plans((), command.preset, gallery, known, store)
     names = sorted({name for each in due for name in each.statuses})
     configs = {name: store.preset(name, command.preset) for name in names}
+    begun = folder.exists()
+    for name in take_published(store, configs):
+        print(f"{name}: taken as published, since a package that it asks for is not installed")
     stale = {name: config for name, config in configs.items() if not store.status(name, config).fresh}
-    begun = f"; what is in {folder} already is kept, remove it to start from nothing" if folder.exists() else ""
-    print(f"to compute: {cost_of(store, stale) if stale else 'nothing'}, and {len(due)} figures to draw{begun}")
+    kept = f"; what is in {folder} already is kept, remove it to start from nothing" if begun else ""
+    print(f"to compute: {cost_of(store, stale) if stale else 'nothing'}, and {len(due)} figures to draw{kept}")
+    due = drawing.plans((), command.preset, gallery, known, store)
     drawing.draw_all(due, command.preset, gallery, known, store, Pool(command.jobs))
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     print(f"saved {size / 2**20:.0f} MB in {folder}, {(time.perf_counter() - start) / 60:.1f} minutes")
@@ -47,6 +52,32 @@ def reproduce(command: Reproduce, known: Mapping[str, Entry]) -> int:
     if command.publish:
         publish(store, gallery, command.preset)
     return 0
+
+
+def take_published(store: Store, configs: Mapping[str, Any]) -> list[str]:
+    """Copy the published runs of experiments that lack a package, and return the names of those experiments.
+
+    Raises InvalidInput, as the experiment itself does, where such a run is not published.
+    """
+    taken = []
+    for name, config in configs.items():
+        absent = [run for run in store.missing(name, config) if not _possible(store, name, run)]
+        for run in absent:
+            own = store.path(name, run)
+            source = published.path(published.FOLDER, own)
+            if not source.exists():
+                require(store, {name: run})
+            write_atomically(own, published.unpacked(source))
+        taken += [name] if absent else []
+    return taken
+
+
+def _possible(store: Store, name: str, run: Any) -> bool:
+    try:
+        require(store, {name: run})
+    except InvalidInput:
+        return False
+    return True
 
 
 def report(store: Store, gallery: Path, preset: str) -> None:
@@ -77,10 +108,14 @@ def repeat(command: Reproduce) -> int:
     _, store = _apart(command, "repeated")
     names = sorted({name for claim in registry().values() for name in claim.experiments})
     wanted = {name: shifted(store.preset(name, command.preset), SHIFT) for name in names}
-    stale = {name: config for name, config in wanted.items() if not store.status(name, config).fresh}
+    lacking = {name for name, config in wanted.items() if not _possible(store, name, config)}
+    for name in sorted(lacking):
+        print(f"{name}: its claims are left out, since a package that it asks for is not installed")
+    claims = {name: claim for name, claim in registry().items() if not lacking & set(claim.experiments)}
+    stale = {n: each for n, each in wanted.items() if n not in lacking and not store.status(n, each).fresh}
     print(f"to compute: {cost_of(store, stale) if stale else 'nothing'}")
     with reporter() as progress:
-        judged = judge_all(registry(), command.preset, Pool(command.jobs), progress, store, SHIFT)
+        judged = judge_all(claims, command.preset, Pool(command.jobs), progress, store, SHIFT)
     compare_verdicts({each.claim.id: each.verdict for each in judged}, store, command.preset)
     return 0
 
@@ -89,11 +124,12 @@ def compare_verdicts(now: Mapping[str, str | None], store: Store, preset: str) -
     """Say which verdicts differ from those on the published records, and how many became their opposite."""
     there = Store(store.root.parent / "published")  # nothing of one's own in it: what it finds is published
     before = {name: verdict for name, verdict in _verdicts(there, preset).items() if verdict is not None}
-    changed = [name for name in before if now[name] not in (None, before[name])]
+    changed = [name for name in before if now.get(name) not in (None, before[name])]
     for name in changed:
         print(f"verdict {name}: {before[name]} -> {now[name]}")
     opposite = [name for name in changed if "undecided" not in (before[name], now[name])]
-    print(f"{len(changed)} of {len(before)} published verdicts changed, {len(opposite)} of them to the opposite")
+    judged = [name for name in before if now.get(name) is not None]
+    print(f"{len(changed)} of {len(judged)} published verdicts changed, {len(opposite)} of them to the opposite")
 
 
 def publish(store: Store, gallery: Path, preset: str) -> None:

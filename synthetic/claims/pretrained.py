@@ -52,13 +52,14 @@ def saving(records: Records) -> tuple[Finding, ...]:
 
 
 def over_linear(records: Records) -> tuple[Finding, ...]:
-    """Judge what the linear schedule costs above the computed one, for each number of steps."""
+    """Judge what the linear schedule costs above the computed one, in the mean of the numbers of steps."""
     from synthetic.measuring import estimates, grids
 
     findings = []
     for source, rows in learned(records).items():
-        for steps, excess in grids.excess_over_computed(rows, "linear").items():
-            findings.append(Finding(f"linear above computed, {steps} steps, {source}", estimates.estimate(excess)))
+        excess = grids.excess_over_computed(rows, "linear")
+        label = f"linear above computed, mean of {', '.join(map(str, excess))} steps, {source}"
+        findings.append(Finding(label, estimates.estimate(np.mean(list(excess.values()), axis=0))))
     return tuple(findings)
 
 
@@ -123,8 +124,8 @@ CLAIMS = (
     ),
     Empirical(
         "pretrained.schedule", f"{SCHEDULES}, asked of a model of antibodies and of a chain",
-        "The schedule computed from a model's cross-entropies on other sequences costs less than the linear one, in 4, "
-        "8, 16 and 32 steps.",
+        "The schedule computed from a model's cross-entropies on other sequences costs less than the linear one, in "
+        "the mean of 4, 8, 16 and 32 steps (fewer than the tokens).",
         ("pretrained",), over_linear,
     ),
     Empirical(

@@ -41,13 +41,13 @@ def sides(table: pd.DataFrame, task: str) -> list[str]:
 
 
 def frontier(records: Records, against: str = "Top-k") -> tuple[Finding, ...]:
-    """Judge KL against another family at equal calls, for every eps that needs no more calls than one-by-one."""
+    """Judge KL against another family at equal calls, in the mean of the eps that need fewer calls than one-by-one."""
     table, found = records["trained_punt"].table, []
     for side in sides(table, "chain"):
         punt, other = (family(table, "chain", side, name, "kl") for name in ("PUNT", against))
-        for k in punt.comparable(other):
-            label = f"chain, {side}, eps {punt.parameters[k]:g} ({punt.mean_nfe[k]:.1f} calls): KL - {against}'s"
-            found.append(Finding(label, nested(punt.gain(other, k)), 0.0, "below"))
+        if mine := punt.comparable(other):
+            label = f"chain, {side}, mean of {len(mine)} eps ({punt.mean_nfe[mine].mean():.1f} calls): KL - {against}'s"
+            found.append(Finding(label, nested(np.mean([punt.gain(other, k) for k in mine], axis=0)), 0.0, "below"))
     return tuple(found)
 
 
@@ -135,11 +135,13 @@ def _lawless(table: pd.DataFrame) -> list[str]:
 
 CLAIMS = (
     Empirical(
-        "punt.8", PAPER, "At equal calls PUNT's error is below that of Top-k by confidence on a chain of 32 tokens",
+        "punt.8", PAPER, "At equal calls PUNT's error is below that of Top-k by confidence on a chain of 32 tokens, in "
+        "the mean of its thresholds",
         EXPERIMENTS, frontier,
     ),
     Empirical(
-        "punt.8eb", PAPER, "At equal calls PUNT's error is below that of EB on a chain of 32 tokens",
+        "punt.8eb", PAPER, "At equal calls PUNT's error is below that of EB on a chain of 32 tokens, in the mean of "
+        "its thresholds",
         EXPERIMENTS, partial(frontier, against="EB"),
     ),
     Empirical(

@@ -41,7 +41,7 @@ class Config:
 
     scale: str = "laptop"
     tasks: tuple[str, ...] = ("sudoku4", "maze3x4", "chain", "digits", "text")
-    items: tuple[int, ...] = (512, 512, 64, 64, 64)
+    items: tuple[int, ...] = (1024, 512, 64, 64, 64)
     seeds: tuple[int, ...] = tuple(range(20))
     sizes: tuple[int, ...] = (1, 2, 3, 4, 8, 16)
     puzzle_budgets: tuple[float, ...] = (0.0003, 0.001, 0.002, 0.004, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)

@@ -33,7 +33,7 @@ class Kind:
     name: str
     network: str = "perceptron"
     width: int = 8
-    seeds: tuple[int, ...] = tuple(range(10))
+    seeds: tuple[int, ...] = tuple(range(16))
     steps: int = 10_000
     batch: int = 128
 

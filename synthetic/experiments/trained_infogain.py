@@ -51,7 +51,7 @@ class Config:
     candidates: int = 8
     tau_position: float = 0.1
     parallel: int = 4
-    argmax: int = 24
+    argmax: int = 48
     masks: int = 16
     argmax_small: int = 256
     trained: int = 24

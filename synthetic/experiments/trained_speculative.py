@@ -49,9 +49,9 @@ class Config:
     windows: tuple[int, ...] = (1, 2, 4, 8, 16)
     lawless_windows: tuple[int, ...] = (1, 8)
     sizes: tuple[int, ...] = (1, 2, 3, 4, 6, 8, 16)
-    trained: int = 64
+    trained: int = 128
     exact: int = 256
-    lawless: int = 24
+    lawless: int = 64
 
 
 PRESETS = {

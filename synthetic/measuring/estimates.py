@@ -34,7 +34,7 @@ def estimate(values: Float[ndarray, " items"]) -> Estimate:
 
     Of fewer than `MANY` sequences the skewness is not known well enough to shift the interval by it.
     """
-    each = of_seeds(np.asarray(values, dtype=float))
+    each = dataclasses.replace(of_seeds(np.asarray(values, dtype=float)), unit="sequences")
     return each if len(values) >= MANY else dataclasses.replace(each, skewness=0.0)
 
 

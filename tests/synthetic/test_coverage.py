@@ -66,7 +66,7 @@ def test_items_of_each_seed(seeds: int, items: int, spread: float, kind: str) ->
 )
 @pytest.mark.parametrize(
     ("seeds", "items"),
-    [*BEFORE, (20, 256), (5, 120), (6, 120), (6, 128), (6, 240), (6, 300), (4, 256), (4, 512)],
+    [*BEFORE, (20, 256), (5, 120), (10, 48), (10, 60), (10, 120), (10, 256), (10, 1024), (4, 256), (4, 512)],
 )
 def test_items_shared_by_all_seeds(
     seeds: int, items: int, of_seed: float, of_item: float, of_both: float, kind: str
