@@ -10,7 +10,7 @@ from typing import Any
 from synthetic.claims.base import Empirical, Judgement, judge
 from synthetic.progress import Progress
 from synthetic.records import Store
-from synthetic.sweep import Pool, compute, needed_models
+from synthetic.sweep import Pool, compute, expected_seconds, needed_models
 from theory.errors import InvalidInput
 
 SECONDS_A_PETAFLOP = 12_000.0
@@ -19,7 +19,7 @@ SECONDS_A_PETAFLOP = 12_000.0
 
 @dataclass(frozen=True)
 class Cost:
-    """What must be computed first: claims that wait, experiments, runs, models to train and the seconds for these."""
+    """What must be computed first: claims that wait, experiments, runs, models to train, seconds on two cores."""
 
     waiting: frozenset[str]
     experiments: tuple[str, ...]
@@ -31,9 +31,9 @@ class Cost:
         if not self.runs:
             return "nothing: all records are there"
         runs = f"{counted(self.runs, 'run')} of {', '.join(self.experiments)}"
-        if not self.models:
-            return runs
-        return f"{counted(self.models, 'model')} to train, about {minutes(self.seconds)} on two cores, and {runs}"
+        models = f"{counted(self.models, 'model')} to train and " if self.models else ""
+        time = f", about {minutes(self.seconds)} on two cores" if self.seconds >= 1 else ""
+        return f"{models}{runs}{time}"
 
 
 def counted(number: int, what: str) -> str:
@@ -57,16 +57,20 @@ def cost(claims: Mapping[str, Empirical], preset: str, store: Store | None = Non
 
 
 def costs_of(store: Store, wanted: Mapping[str, Any], force: bool = False) -> tuple[int, int, float]:
-    """Return how many runs these experiments miss, how many models must be trained, and about how many seconds."""
+    """Return how many runs these experiments miss, how many models must be trained, and about how many seconds.
+
+    The time is that of two cores, and does not count runs of experiments that have no published record.
+    """
     runs, specs = needed_models(store, wanted, force)
+    seconds = sum(expected_seconds(store, runs)) / 2
     if not specs:
-        return len(runs), 0, 0.0
+        return len(runs), 0, seconds
     from synthetic import models, tasks
 
     untrained = [spec for spec in specs if not models.is_trained(spec)]
     lengths = {name: tasks.task(name).n for name in {spec.task for spec in untrained}}
     operations = sum(models.operations(spec, lengths[spec.task]) for spec in untrained)
-    return len(runs), len(untrained), operations / 1e15 * SECONDS_A_PETAFLOP
+    return len(runs), len(untrained), seconds + operations / 1e15 * SECONDS_A_PETAFLOP
 
 
 def judge_all(

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from synthetic import published
 from synthetic.loading import load
 from synthetic.progress import Progress, Silent
 from synthetic.records import Store
@@ -56,6 +57,8 @@ def compute(
     progress = progress or Silent()
     require(store, wanted, force)
     runs, specs = needed_models(store, wanted, force)
+    seconds = expected_seconds(store, runs)
+    runs = [runs[k] for k in sorted(range(len(runs)), key=lambda k: -seconds[k])]  # a long one last would run alone
     lonely = pool.cluster is None and (pool.jobs == 1 or len(runs) < 2)
     shown = progress if lonely else Silent()
     for phase, work in (
@@ -83,6 +86,16 @@ def needed_models(
     """Return the runs that the wanted experiments (name to config) miss, and the models that those runs need."""
     runs = [(name, part) for name, config in wanted.items() for part in _runs(store, name, config, force)]
     return runs, _models(store, runs)
+
+
+def expected_seconds(store: Store, runs: Sequence[tuple[str, Any]]) -> list[float]:
+    """Return about how long each run takes on one core, models left out.
+
+    It is what the published record of the run says, else the mean of its experiment's published runs, else 0.
+    """
+    known = {name: published.seconds(published.FOLDER, name) for name in {name for name, _ in runs}}
+    mean = {name: sum(each.values()) / len(each) if each else 0.0 for name, each in known.items()}
+    return [known[name].get(store.path(name, config).stem, mean[name]) for name, config in runs]
 
 
 def _runs(store: Store, name: str, config: Any, force: bool) -> list[Any]:

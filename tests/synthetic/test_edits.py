@@ -216,7 +216,7 @@ def test_wrong_steps_bound_what_a_spoilt_search_solves() -> None:
 def test_a_board_knows_its_rows_columns_and_boxes() -> None:
     """Cells that share the embeddings of a row, column or box are those that constrain each other in Sudoku."""
     network = boards.BoardTransformer(Architecture(8, 1, 2), 2, 5)
-    shared = (network.belongs @ network.belongs.mT)[:16, :16] > 1
+    shared = network.belongs @ network.belongs.mT > 0
     assert torch.equal(shared & ~torch.eye(16, dtype=torch.bool), sudoku.peers(2) > 0)
 
 

@@ -128,3 +128,13 @@ def test_all_published_records_are_whole_small_and_of_this_code() -> None:
         for part in store.parts(name, store.preset(name, "laptop")):
             assert store.status(name, part).published, (name, part, store.status(name, part).reasons)
     assert sum(path.stat().st_size for path in published.FOLDER.rglob("*.xz")) <= 15 * 2**20
+
+
+def test_the_time_of_a_run_is_read_from_its_published_record_unless_that_is_damaged(lab, shared) -> None:
+    config = lab.config()
+    own = lab.store().path("tiny", config)
+    spent = lab.store().get_or_compute("tiny", config).seconds
+    assert published.seconds(shared, "tiny") == {own.stem: spent}
+    path = published.path(shared, own)
+    path.write_bytes(path.read_bytes()[:-9])
+    assert published.seconds(shared, "tiny") == published.seconds(shared, "another") == {}

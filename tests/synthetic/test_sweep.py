@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from synthetic import published
 from synthetic.digest import PROJECT
 from synthetic.records import Store
 from synthetic.sweep import Pool, compute
@@ -114,6 +115,17 @@ def test_a_larger_sweep_uses_the_runs_of_a_smaller_one(bench: Bench) -> None:
     bench.compute(Pool(), "smoke")
     bench.compute(Pool())
     assert bench.events("end") == Counter(range(6))
+    assert bench.squares() == [0, 1, 4, 9, 16, 25]
+
+
+def test_the_longest_runs_come_first_and_an_unknown_one_counts_as_the_mean(bench: Bench, monkeypatch) -> None:
+    store = bench.store()
+    names = [store.path("squares", run).stem for run in store.parts("squares", bench.config())]
+    took = dict(zip(names, (1.0, 5.0, 3.0, 9.0, 2.0), strict=False))  # the mean is 4, and no record is of seed 5
+    monkeypatch.setattr(published, "seconds", lambda folder, experiment: took)
+    bench.compute(Pool())
+    log = (bench.root / bench.package / "log").read_text().split()
+    assert log[1::6] == ["3", "1", "5", "2", "4", "0"]
     assert bench.squares() == [0, 1, 4, 9, 16, 25]
 
 

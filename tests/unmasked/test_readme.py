@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import contextlib
 import io
-import json
 import os
 import re
 import shlex
@@ -100,10 +99,8 @@ def _without_trailing_blanks(text: str) -> list[str]:
 
 def test_the_slowest_experiments_are_named_with_their_minutes() -> None:
     """Minutes of one core, from the published records themselves."""
-    seconds: dict[str, float] = {}
-    for path in published.FOLDER.glob(f"*/*{published.SUFFIX}"):
-        spent = json.loads(published.unpacked(path))["payload"]["seconds"]
-        seconds[path.parent.name] = seconds.get(path.parent.name, 0.0) + spent
+    names = {path.parent.name for path in published.FOLDER.glob(f"*/*{published.SUFFIX}")}
+    seconds = {name: sum(published.seconds(published.FOLDER, name).values()) for name in names}
     slowest = sorted(seconds, key=seconds.__getitem__, reverse=True)[:5]
     text = " ".join((PROJECT / "README.md").read_text().split())
     assert [name for name in slowest if f"{seconds[name] / 60:.0f} (`{name}`)" not in text] == []

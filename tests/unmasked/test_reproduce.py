@@ -9,10 +9,12 @@ import pytest
 
 from figures.gallery import FIGURES
 from synthetic import judging
+from synthetic.adapters import antibodies
 from synthetic.claims import registry
 from synthetic.digest import PROJECT
 from synthetic.records import Store
 from theory.errors import InvalidInput
+from unmasked import reproduce_commands
 from unmasked.command_line import main
 
 
@@ -40,6 +42,51 @@ def test_it_says_what_it_computes_and_what_moved_and_leaves_the_gallery_alone(tm
     assert sorted(path.name for path in (tmp_path / "own").iterdir()) == ["gallery", "records"]
     again = reproduce()
     assert "to compute: nothing" in again and "remove it to start from nothing" in again
+
+
+@pytest.fixture
+def without_antiberty(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(*file: str) -> Path:
+        raise InvalidInput("AntiBERTy is not installed")
+
+    monkeypatch.setattr(antibodies, "installed_file", absent)
+
+
+@pytest.mark.usefixtures("without_antiberty")
+def test_runs_that_need_an_absent_package_are_taken_as_published(tmp_path) -> None:
+    store = Store(tmp_path / "records", shared=None)
+    config = store.preset("pretrained", "laptop")
+    assert reproduce_commands.take_published(store, {"pretrained": config}) == ["pretrained"]
+    left = store.missing("pretrained", config)
+    assert left and all("AntiBERTy" not in source for run in left for source in run.sources)
+    assert reproduce_commands.take_published(store, {"pretrained": config}) == []
+
+
+@pytest.mark.usefixtures("without_antiberty")
+def test_an_absent_package_whose_runs_are_not_published_is_an_error(tmp_path) -> None:
+    store = Store(tmp_path / "records", shared=None)
+    config = judging.shifted(store.preset("pretrained", "laptop"), 1000)
+    with pytest.raises(InvalidInput, match="AntiBERTy is not installed"):
+        reproduce_commands.take_published(store, {"pretrained": config})
+
+
+@pytest.mark.usefixtures("without_antiberty")
+def test_a_repetition_leaves_out_the_claims_that_need_an_absent_package(monkeypatch, capsys) -> None:
+    """All claims are judged with other seeds, but those of the experiment `pretrained`."""
+    asked: dict[str, object] = {}
+
+    def judged(claims, preset, pool, progress, store, shift):
+        assert shift == reproduce_commands.SHIFT
+        asked.update(claims)
+        return []
+
+    monkeypatch.setattr(reproduce_commands, "judge_all", judged)
+    monkeypatch.setattr(reproduce_commands, "compare_verdicts", lambda *arguments: None)
+    monkeypatch.setenv("UNMASKED_RECORDS", "restored")
+    monkeypatch.setenv("UNMASKED_MODELS", "restored")
+    assert main(["reproduce", "--other-seeds"]) == 0
+    assert "pretrained: its claims are left out" in capsys.readouterr().out
+    assert set(registry()) - set(asked) == {n for n, c in registry().items() if "pretrained" in c.experiments}
 
 
 def test_a_repetition_shares_no_seed() -> None:
