@@ -28,7 +28,7 @@ COLUMNS = ("layout", "law", "seed", "move", "nf", "weighted")
 class Config:
     """Seeds, a tile each, layouts with the law of their weights, and ohms of a wire segment."""
 
-    seeds: tuple[int, ...] = tuple(range(24))
+    seeds: tuple[int, ...] = tuple(range(96))
     cases: tuple[tuple[str, str], ...] = (
         ("grouped", "normal"), ("grouped", "laplace"), ("interleaved", "normal"),
         ("one weight a row", "normal"), ("one weight a row", "laplace"),

@@ -26,7 +26,7 @@ class Config:
     """Permuted symbols, seeds, training steps and batch, when to look, lengths, words a length."""
 
     symbols: int = 5
-    seeds: tuple[int, ...] = tuple(range(10))
+    seeds: tuple[int, ...] = tuple(range(6))
     steps: int = 600
     batch: int = 1440
     looks: tuple[float, ...] = (0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.7, 1.0)

@@ -31,7 +31,7 @@ class Config:
     step of the single pass and products a step of the rounds, looks on the way, tests, the denoiser's size."""
 
     problems: tuple[tuple[int, int], ...] = ((2, 20), (5, 8))
-    seeds: tuple[int, ...] = tuple(range(10))
+    seeds: tuple[int, ...] = tuple(range(4))
     steps: int = 1000
     batch: int = 64
     products: int = 1440

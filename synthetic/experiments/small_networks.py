@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from synthetic.constant_rate import Chains
 
 COLUMNS = ("part", "kind", "rate", "chain", "step", "loss", "entropy", "snr", "low", "high")
-RATES = (0.003, 0.0056, 0.01, 0.018, 0.03, 0.056, 0.1, 0.18, 0.3)
+RATES = (0.003, 0.01, 0.03, 0.1, 0.3)
 
 
 @dataclass(frozen=True)

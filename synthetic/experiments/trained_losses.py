@@ -29,7 +29,7 @@ class Config:
 
     scale: str = "laptop"
     tasks: tuple[str, ...] = ("small/Markov chain", "small/copied pairs")
-    seeds: tuple[int, ...] = tuple(range(20))
+    seeds: tuple[int, ...] = tuple(range(16))
     passes: int = 4
 
 

@@ -56,7 +56,7 @@ class Config:
     )  # fmt: skip
     seeds: tuple[int, ...] = tuple(range(20))
     items: int = 256
-    tokens: int = 8192
+    tokens: int = 4096
     steps: tuple[int, ...] = (2, 4, 8, 16)
     searched: tuple[str, ...] = ("sudoku4", "pairs", "chain")
     search: int = 4
