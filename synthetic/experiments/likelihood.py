@@ -54,7 +54,7 @@ class Config:
     tokens: int = 3840
     blocks: tuple[int, ...] = (1, 2, 4)
     budgets: tuple[float, ...] = (0.3, 1.0, 3.0)
-    draws: int = 20
+    draws: int = 40
 
 
 PRESETS = {
