@@ -35,7 +35,7 @@ def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:
             mine = shown[(shown["kind"] == kind) & (shown["quantity"] == quantity)]
             error = (mine["mean"] - mine["low"], mine["high"] - mine["mean"])
             axes.errorbar(mine["rate"], mine["mean"], error, fmt="o", color="#0072B2", capsize=2, linewidth=1)
-            axes.set(xscale="log", xlabel="learning rate", ylabel=label)
+            axes.set(xscale="log", xlim=(0.002, 0.5), xlabel="learning rate", ylabel=label)
             axes.grid(True)
         row[2].set_yscale("symlog", linthresh=1e-5)
         row[2].axhline(0, color="black", linewidth=0.8)
