@@ -79,7 +79,7 @@ def test_the_pages_name_every_claim_under_its_verdict() -> None:
     page = verdicts.page(judged, "laptop")
     assert "### `c`: refuted" in page
     assert "| gain | -2 | [-2.982, -1.018] | > 0 | 5 seeds | refuted |" in page
-    assert "| gain | 0 | [-0.9816, 0.9816] | > 0 | 5 seeds | undecided; more than 100,000 seeds or items would" in page
+    assert "| gain | 0 | [-0.9816, 0.9816] | > 0 | 5 seeds | undecided; more than 100,000 seeds would" in page
     assert len(verdicts.lines(judged)) == 6
 
 
