@@ -62,6 +62,7 @@ class Record:
     checksum: str
     data: dict[str, str] = field(default_factory=dict)
     device: str = "cpu"
+    runs: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -219,11 +220,18 @@ class Store:
         """Name what a record's numbers depend on and what has changed since."""
         edits = _changed_config(payload["config"], encode_config(config))
         before, now = payload.get("data", {}), _data(config)
-        return [
+        found = [
             *([_describe_change(edits)] if edits else []),
             *provenance.changed_modules(payload["modules"], self._code(experiment, config)),
             *(f"{what} changed" for what in now if before.get(what) != now[what]),
         ]
+        if not found and payload.get("runs", []) != self._runs(experiment, config):
+            found.append("its runs changed")
+        return found
+
+    def _runs(self, experiment: str, config: Any) -> list[str]:
+        """Return the names of the records that a whole one joins: how many seeds a task has is no part of a config."""
+        return [self.path(experiment, part).stem for part in self.parts(experiment, config)]
 
     def _code(self, experiment: str, config: Any) -> dict[str, str]:
         """Return the digests of the modules that the numbers of a record depend on."""
@@ -256,6 +264,7 @@ class Store:
             "versions": provenance.versions(),
             "machine": provenance.machine(),
             "seconds": seconds,
+            "runs": self._runs(experiment, config),
         }
 
     def _run(self, experiment: str, config: Any, progress: Progress) -> tuple[Any, Any, float]:

@@ -129,6 +129,17 @@ def test_the_longest_runs_come_first_and_an_unknown_one_counts_as_the_mean(bench
     assert bench.squares() == [0, 1, 4, 9, 16, 25]
 
 
+def test_a_whole_is_joined_again_where_its_runs_are_others(bench: Bench, monkeypatch) -> None:
+    """As where a task has another number of seeds at this scale: the config says nothing of that."""
+    bench.compute(Pool())
+    store, config = bench.store(), bench.config()
+    fewer = store.parts("squares", config)[:4]
+    monkeypatch.setattr(Store, "parts", lambda self, name, of: fewer if of == config else ())
+    assert store.status("squares", config).reasons == ("its runs changed",)
+    assert store.missing("squares", config) == []
+    assert store.get_or_compute("squares", config).table["square"].tolist() == [0, 1, 4, 9]
+
+
 def test_force_computes_every_run_again(bench: Bench) -> None:
     bench.compute(Pool())
     bench.compute(Pool(), force=True)
