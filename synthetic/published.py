@@ -37,13 +37,13 @@ def seconds(folder: Path, experiment: str) -> dict[str, float]:
 
     Damaged records are left out.
     """
-    found = {}
+    times = {}
     for each in folder.glob(f"{experiment}/*{SUFFIX}"):
         try:
-            found[each.name.removesuffix(SUFFIX)] = float(json.loads(unpacked(each))["payload"]["seconds"])
+            times[each.name.removesuffix(SUFFIX)] = float(json.loads(unpacked(each))["payload"]["seconds"])
         except (Damage, ValueError, KeyError, TypeError):
             continue
-    return found
+    return times
 
 
 def publish(folder: Path, records: Iterable[Path]) -> int:

@@ -1,8 +1,9 @@
 """The record store: one checked JSON file per experiment and config, reused while both stand.
 
 A record is reused only when its config, the code that its numbers depend on, the data that come from other packages and
-the versions of the numerical libraries are what they were. A record that was cut short or edited is never used. Where
-none is at hand, a published one is (`synthetic.published`), if it is whole and of the same config, code and data.
+the versions of the numerical libraries are what they were, and one that joins the rows of several runs only when these
+are the same runs. A record that was cut short or edited is never used. Where none is at hand, a published one is
+(`synthetic.published`), if it is whole and of the same config, code and data.
 Everything is computed on one thread, since sums depend on the number of threads.
 """
 
@@ -220,14 +221,14 @@ class Store:
         """Name what a record's numbers depend on and what has changed since."""
         edits = _changed_config(payload["config"], encode_config(config))
         before, now = payload.get("data", {}), _data(config)
-        found = [
+        reasons = [
             *([_describe_change(edits)] if edits else []),
             *provenance.changed_modules(payload["modules"], self._code(experiment, config)),
             *(f"{what} changed" for what in now if before.get(what) != now[what]),
         ]
-        if not found and payload.get("runs", []) != self._runs(experiment, config):
-            found.append("its runs changed")
-        return found
+        if not reasons and payload.get("runs", []) != self._runs(experiment, config):
+            reasons.append("its runs changed")
+        return reasons
 
     def _runs(self, experiment: str, config: Any) -> list[str]:
         """Return the names of the records that a whole one joins: how many seeds a task has is no part of a config."""

@@ -57,8 +57,8 @@ def compute(
     progress = progress or Silent()
     require(store, wanted, force)
     runs, specs = needed_models(store, wanted, force)
-    seconds = expected_seconds(store, runs)
-    runs = [runs[k] for k in sorted(range(len(runs)), key=lambda k: -seconds[k])]  # a long one last would run alone
+    timed = zip(expected_seconds(store, runs), runs, strict=True)
+    runs = [run for _, run in sorted(timed, key=lambda pair: -pair[0])]  # a long one last would run alone
     lonely = pool.cluster is None and (pool.jobs == 1 or len(runs) < 2)
     shown = progress if lonely else Silent()
     for phase, work in (

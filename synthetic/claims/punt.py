@@ -45,9 +45,9 @@ def frontier(records: Records, against: str = "Top-k") -> tuple[Finding, ...]:
     table, found = records["trained_punt"].table, []
     for side in sides(table, "chain"):
         punt, other = (family(table, "chain", side, name, "kl") for name in ("PUNT", against))
-        if mine := punt.comparable(other):
-            label = f"chain, {side}, mean of {len(mine)} eps ({punt.mean_nfe[mine].mean():.1f} calls): KL - {against}'s"
-            found.append(Finding(label, nested(np.mean([punt.gain(other, k) for k in mine], axis=0)), 0.0, "below"))
+        if eps := punt.comparable(other):
+            label = f"chain, {side}, mean of {len(eps)} eps ({punt.mean_nfe[eps].mean():.1f} calls): KL - {against}'s"
+            found.append(Finding(label, nested(np.mean([punt.gain(other, k) for k in eps], axis=0)), 0.0, "below"))
     return tuple(found)
 
 

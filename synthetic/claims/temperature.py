@@ -20,6 +20,7 @@ SPACES = {"free": "free weights", "sphere": "weights of one length"}
 NEAR = math.log(1.2)
 """The ratio 1.2 within which two falls count as proportional: about how well eight seeds know the ratio of tr C."""
 BAND: tuple[tuple[float, Side], ...] = ((math.exp(-NEAR), "above"), (math.exp(NEAR), "below"))
+"""The ends of that range of ratios, and on which side of each a ratio must lie."""
 STEADY = math.log(1.25)
 """The ratio 1.25 over a doubling of the steps, within which a signal-to-noise ratio counts as steady."""
 SHARP = math.log(100)

@@ -220,6 +220,28 @@ def test_a_board_knows_its_rows_columns_and_boxes() -> None:
     assert torch.equal(shared & ~torch.eye(16, dtype=torch.bool), sudoku.peers(2) > 0)
 
 
+def test_each_slot_of_a_board_has_its_own_symbols_and_its_own_features() -> None:
+    """Place s * 16 + c is slot s of cell c.
+
+    A symbol's embedding for the second slot matters where that slot shows it, and nowhere else. With the second slot's
+    map at zero the second 16 places all say the same, and the first 16 do not.
+    """
+    torch.manual_seed(0)
+    network = boards.BoardTransformer(Architecture(8, 1, 2), 2, 5).eval()
+    first, second = torch.randint(4, (1, 16)), torch.full((1, 16), 4)
+    state, other = torch.cat((first, second), -1), torch.cat((second, first), -1)
+    with torch.no_grad():
+        network.head.weight.normal_()  # it starts at zero, and says the same everywhere
+        before, before_other = network(state), network(other)
+        network.symbols[6 + 4].normal_()  # the second slot's symbol 4
+        assert not torch.allclose(network(state), before)
+        assert torch.equal(network(other), before_other)
+        network.apart.weight.view(2, 8, 8)[1] = 0.0
+        said = network(state)
+    assert torch.equal(said[:, 16:], said[:, 16:17].expand(-1, 16, -1))
+    assert not torch.allclose(said[:, 1:16], said[:, :1])
+
+
 def test_boards_keep_their_places_whatever_a_model_asks_for() -> None:
     """A search that also inserts behind, and deletes, every symbol is the search."""
     _, test = boards.divided(1, (1, 20))

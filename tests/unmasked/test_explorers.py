@@ -42,11 +42,14 @@ def records(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monkey
     monkeypatch.setenv("UNMASKED_RECORDS", str(tmp_path_factory.getbasetemp() / "explorers"))
 
 
+WIDGETS = "widgets need the extra `notebooks`"
+
+
 @pytest.fixture
 def displayed(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Return the list of all that is displayed from now on."""
     found: list[Any] = []
-    monkeypatch.setattr(pytest.importorskip("IPython.display"), "display", found.append)
+    monkeypatch.setattr(pytest.importorskip("IPython.display", reason=WIDGETS), "display", found.append)
     return found
 
 
@@ -221,7 +224,7 @@ def test_temperature_and_wires_draw_what_the_engines_say() -> None:
 
 @pytest.mark.parametrize("name", EXPLORERS)
 def test_each_control_is_a_widget_and_moving_one_draws_once(name: str, displayed: list[Any]) -> None:
-    ipywidgets = pytest.importorskip("ipywidgets")
+    ipywidgets = pytest.importorskip("ipywidgets", reason=WIDGETS)
     found, start = EXPLORERS[name], QUICK.get(name, {})
     *widgets, picture = found.sliders(**start).children
     assert isinstance(picture, ipywidgets.Output)
@@ -242,7 +245,7 @@ def test_each_control_is_a_widget_and_moving_one_draws_once(name: str, displayed
 def test_the_text_of_programs_follows_the_program_and_what_does_not_fit_is_said(
     displayed: list[Any], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pytest.importorskip("ipywidgets")
+    pytest.importorskip("ipywidgets", reason=WIDGETS)
     program, text, *_ = um.explorers.programs.sliders().children
     program.value = "brackets"
     assert text.value == "([][()])[]"

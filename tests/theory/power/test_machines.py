@@ -349,7 +349,7 @@ def test_only_unfinished_places_of_one_lane_are_written_again() -> None:
 def test_blanks_are_one_more_than_the_letters() -> None:
     """A looped transformer embeds its `letters` and, behind them, a blank."""
     embedding = torch.zeros(6, 4, dtype=torch.int64)
-    assert Looped(None, embedding, torch.zeros(3, 4, dtype=torch.int64), 2).letters == 5  # type: ignore[arg-type]
+    assert Looped(None, embedding, torch.zeros(3, 4, dtype=torch.int64), 2).letters == 5  # type: ignore[arg-type]  # no blocks
 
 
 @pytest.mark.parametrize("permuted, commutes", [(2, True), (3, False)])
