@@ -6,6 +6,7 @@ import ast
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_type_hints
 
@@ -62,7 +63,10 @@ def draw(name: str, preset: str = "laptop", out: Path | str | None = None, **set
     configs = configured(entry, store, preset, settings)
     with reporter() as progress:
         records = {each: _record(store, each, config, progress) for each, config in configs.items()}
-    return _drawn(name, entry, records, store, None if out is None else Path(out))
+    drawing, sentences = _drawn(name, entry, records, store, None if out is None else Path(out))
+    if out is not None and sentences is not None:
+        gallery_page.write_computed(name, sentences, Path(out))
+    return drawing
 
 
 def style() -> None:
@@ -126,21 +130,24 @@ def draw_all(
     force: bool = False,
     say: Callable[[str], None] = print,
 ) -> None:
-    """Draw the planned figures that are not up to date into a folder, computing the records that they miss."""
+    """Draw the planned figures that are not up to date into a folder, computing the records that they miss.
+
+    The processes of the pool share the runs, then the figures.
+    """
     make_folder(out)
     stale = [each for each in due if each.reasons or force]
-    records = _records({name for each in stale for name in each.statuses}, preset, store, pool, force)
+    configs = {name: store.preset(name, preset) for name in sorted({name for each in stale for name in each.statuses})}
+    missing = {name: config for name, config in configs.items() if force or not store.status(name, config).fresh}
     for each in due:
         if each not in stale:
             say(f"{each.name}: up to date")
-            continue
-        mine = {experiment: records[experiment] for experiment in each.statuses}
-        entry = figures[each.name]
-        checksums = {experiment: record.checksum for experiment, record in mine.items()}
-        current = fingerprint(entry.module, checksums, preset, store.sources)
-        _drawn(each.name, entry, mine, store, out)
-        write_stamp(each.name, current, store, out)
-        say(f"{each.name}: drawn in {out}")
+    with reporter() as progress:
+        compute(store, missing, pool, progress, force=force)
+        work = [partial(_stamped, each, figures[each.name], preset, store, out) for each in stale]
+        for name, sentences in progress.track(Pool(pool.jobs).run(work), "figures", len(work)):
+            if sentences is not None:
+                gallery_page.write_computed(name, sentences, out)
+            say(f"{name}: drawn in {out}")
     gallery_page.write_page(figures, out, "" if preset == "laptop" else f" --preset {preset}")
 
 
@@ -149,13 +156,14 @@ def default_folder(preset: str) -> Path:
     return PROJECT / "figures" / "gallery" if preset == "laptop" else PROJECT / "build" / f"gallery-{preset}"
 
 
-def _records(wanted: set[str], preset: str, store: Store, pool: Pool, force: bool) -> dict[str, Record]:
-    """Compute what is not fresh, all at once, and return every record."""
-    configs = {name: store.preset(name, preset) for name in sorted(wanted)}
-    stale = {name: config for name, config in configs.items() if force or not store.status(name, config).fresh}
-    with reporter() as progress:
-        compute(store, stale, pool, progress, force=force)
-    return {name: store.get_or_compute(name, config) for name, config in configs.items()}
+def _stamped(due: Plan, entry: Entry, preset: str, store: Store, out: Path) -> tuple[str, str | None]:
+    """Draw a figure from its stored records and note what it was drawn from; return its name and computed caption."""
+    records = {name: store.get_or_compute(name, store.preset(name, preset)) for name in due.statuses}
+    checksums = {name: record.checksum for name, record in records.items()}
+    current = fingerprint(entry.module, checksums, preset, store.sources)
+    sentences = _drawn(due.name, entry, records, store, out)[1]
+    write_stamp(due.name, current, store, out)
+    return due.name, sentences
 
 
 def _record(store: Store, experiment: str, config: Any, progress: Progress) -> Record:
@@ -167,7 +175,10 @@ def _record(store: Store, experiment: str, config: Any, progress: Progress) -> R
     return store.get_or_compute(experiment, config, progress=progress)
 
 
-def _drawn(name: str, entry: Entry, records: Mapping[str, Record], store: Store, out: Path | None) -> Drawing:
+def _drawn(
+    name: str, entry: Entry, records: Mapping[str, Record], store: Store, out: Path | None
+) -> tuple[Drawing, str | None]:
+    """Draw a figure, written where `out` is given; return it with the computed part of its caption."""
     import matplotlib
 
     if matplotlib.get_backend(auto_select=False) is None:  # a notebook has chosen its own, which shows what follows
@@ -178,10 +189,9 @@ def _drawn(name: str, entry: Entry, records: Mapping[str, Record], store: Store,
         module = load(entry.module, store.sources)[0]
         figure, table = module.draw(records)
         paths = () if out is None else save(figure, table, name, out)
-        if out is not None and hasattr(module, "findings"):
-            gallery_page.write_computed(name, module.findings(table), out)
+        sentences = module.findings(table) if hasattr(module, "findings") else None
         pyplot.close(figure)
-    return Drawing(name, figure, table, paths)
+    return Drawing(name, figure, table, paths), sentences
 
 
 def _replaced(config: Any, settings: Mapping[str, Any]) -> Any:

@@ -44,7 +44,7 @@ def on_crossbars(
     """Return a copy of a network whose linear layers are crossbars; offsets and all else stay as they are.
 
     A layer of fewer inputs than a tile has rows uses those nearest the sense amplifiers; the others carry no current.
-    Raises InvalidInput for a network without linear layers, and as `effective_weights` does.
+    Raises InvalidInput for a network without linear layers, and as `theory.crossbar.tiles.realise` does.
     """
     changed = copy.deepcopy(network)
     layers = [module for module in changed.modules() if isinstance(module, nn.Linear)]
@@ -54,12 +54,11 @@ def on_crossbars(
     for layer in layers:
         weights = layer.weight.detach().double().cpu().numpy()
         size = (min(tile[0], weights.shape[1]), tile[1])
-        realised = tiles.effective_weights(weights, tile=size, layout=layout, move=move, device=device)
-        layer.weight.data = torch.from_numpy(realised).to(layer.weight)
+        realised = tiles.realise(weights, tile=size, layout=layout, move=move, device=device)
+        layer.weight.data = torch.from_numpy(realised.weights).to(layer.weight)
         if device.wires.row or device.wires.column:
-            found = tiles.tile_errors(tiles.arrays(weights, size, layout).magnitudes, layout, move, device)
-            used = np.isfinite(found.nf)
-            losses.append(found.nf[used])
-            errors.append(found.weighted[used])
+            used = np.isfinite(realised.errors.nf)
+            losses.append(realised.errors.nf[used])
+            errors.append(realised.errors.weighted[used])
     nf, weighted = (np.concatenate(parts) for parts in (losses, errors))
     return OnCrossbars(changed, float(nf.mean()) if len(nf) else 0.0, float(weighted.mean()) if len(weighted) else 0.0)

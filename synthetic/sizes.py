@@ -35,7 +35,7 @@ SIZES: dict[str, dict[str, Size]] = {
         "small/a x b = c": Size(32, 2, 1400, rate=3e-3, batch=32, heads=2),
         "chain": Size(64, 2, 500, seeds=8),
         "sudoku4": Size(64, 3, 600, rate=3e-3, batch=32, seeds=8),
-        "maze3x4": Size(64, 3, 1800, rate=3e-3, heads=8, seeds=4),
+        "maze3x4": Size(64, 3, 1800, rate=3e-3, seeds=4),
         "digits": Size(64, 2, 600, rate=3e-3, batch=32, seeds=8),
         "text": Size(64, 2, 800, rate=3e-3, batch=32, seeds=5),
     },

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from synthetic import published
 from synthetic.loading import load
@@ -20,8 +20,7 @@ from synthetic.progress import Progress, Silent
 from synthetic.records import Store
 from theory.errors import InvalidInput
 
-Job = Callable[[], str]
-"""Computes and stores one result, and says in one line what it did."""
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -35,8 +34,8 @@ class Pool:
         if self.jobs < 1:
             raise InvalidInput(f"{self.jobs} jobs; expected at least one process")
 
-    def run(self, work: list[Job]) -> Iterator[str]:
-        """Yield what each job says as it ends; raises InvalidInput where workers died, keeping what is done."""
+    def run(self, work: list[Callable[[], T]]) -> Iterator[T]:
+        """Yield what each job returns as it ends; raises InvalidInput where workers died, keeping what is done."""
         if self.cluster is not None:
             return _on_cluster(work, self.cluster)
         if self.jobs == 1 or len(work) < 2:
@@ -135,7 +134,7 @@ def _measure(store: Store, name: str, config: Any, force: bool, progress: Progre
     return f"{name}: " + ("found" if fresh else f"{len(record.table)} rows computed in {record.seconds:.1f} s")
 
 
-def _in_processes(work: list[Job], jobs: int) -> Iterator[str]:
+def _in_processes(work: list[Callable[[], T]], jobs: int) -> Iterator[T]:
     from joblib import Parallel, delayed
     from joblib.externals.loky import get_reusable_executor
     from joblib.externals.loky.process_executor import TerminatedWorkerError
@@ -154,7 +153,7 @@ def _in_processes(work: list[Job], jobs: int) -> Iterator[str]:
         get_reusable_executor().shutdown()  # the next sweep's workers import the code as it is then
 
 
-def _on_cluster(work: list[Job], address: str) -> Iterator[str]:
+def _on_cluster(work: list[Callable[[], T]], address: str) -> Iterator[T]:
     try:
         from distributed import Client, as_completed
     except ImportError as error:
@@ -178,7 +177,7 @@ def _settings() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith("UNMASKED_")}
 
 
-def _alone(job: Job, settings: Mapping[str, str]) -> str:
+def _alone(job: Callable[[], T], settings: Mapping[str, str]) -> T:
     """Run a job on one thread, so that as many processes as cores do not fight."""
     os.environ |= settings
     import torch

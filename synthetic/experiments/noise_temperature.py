@@ -56,27 +56,36 @@ PRESETS = {
 
 
 def parts(config: Config) -> tuple[Config, ...]:
-    """Return one run for each seed and space."""
-    pairs = [(seed, space) for seed in config.seeds for space in config.spaces]
-    return tuple(replace(config, seeds=(seed,), spaces=(space,)) for seed, space in pairs) if len(pairs) > 1 else ()
+    """Return one run for each seed: the chains of all spaces begin at one denoiser."""
+    return tuple(replace(config, seeds=(seed,)) for seed in config.seeds) if len(config.seeds) > 1 else ()
 
 
 def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, float]]:
-    """Train the start, let all chains of both methods and all rates go on from it together, and measure them."""
-    import numpy as np
+    """Train the start, let all chains go on from it in each space in turn, and measure them."""
     import pandas as pd
+
+    from synthetic.small_worlds import small
+
+    (seed,), world = config.seeds, small(config.world)
+    beginning = start(world, seed, config, progress)
+    rows = [row for space in config.spaces for row in measured(space, world, beginning, config, progress)]
+    return pd.DataFrame(rows, columns=list(COLUMNS)), {}
+
+
+def measured(
+    space: str, world: TableWorld, beginning: Transformer, config: Config, progress: Progress
+) -> list[dict[str, Any]]:
+    """Return the rows of one space: the chains of both methods and all rates go on together."""
+    import numpy as np
     import torch
 
     from synthetic.constant_rate import Chains
     from synthetic.denoisers import stacked
-    from synthetic.small_worlds import small
     from theory.sgd.temperatures import temperatures
 
-    (seed,), (space,) = config.seeds, config.spaces
-    world, names = small(config.world), tuple(methods(config.batch))
+    (seed,), names = config.seeds, tuple(methods(config.batch))
     rates = torch.tensor([*config.rates, config.rates[1]])  # the last falls to 0: it measures the floor
     each = rates.repeat_interleave(config.chains).repeat(len(names))
-    beginning = start(world, seed, config, progress)
     chains = Chains(stacked([beginning] * len(each)).requires_grad_(True), losses, each, space == "sphere")
     draws = drawer(world, len(rates) * config.chains, seed, config)
     falling = torch.zeros(len(rates), dtype=torch.bool)
@@ -92,7 +101,7 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
         chains.rates = torch.where(falls[:, None], full * left, full)
         chains.step(*draws(step))
         if step in looks:
-            seen.append((nelbo(chains.module), entropies(chains.weights.view(*shape, -1), config)))
+            seen.append((nelbo(chains.module), entropies(chains.weights.view(*shape, -1), space, config)))
     loss = torch.stack([each for each, _ in seen]).view(-1, *shape).mean((0, -1))
     entropy = np.mean([each for _, each in seen], 0)
     floor = float(seen[-1][0].view(shape)[-1, -1].mean())
@@ -107,7 +116,7 @@ def run(config: Config, progress: Progress) -> tuple[pd.DataFrame, dict[str, flo
                  "excess": float(loss[m, k]) - floor, "entropy": entropy[m, k], "noise": float(noise[m]),
                  "low": low, "high": high, "weights": chains.weights.shape[1]}
             )  # fmt: skip
-    return pd.DataFrame(rows, columns=list(COLUMNS)), {}
+    return rows
 
 
 def methods(batch: int) -> dict[str, Estimator]:
@@ -191,12 +200,12 @@ def nelbo_of(world: TableWorld) -> Callable[[Any], Tensor]:
     return nelbo
 
 
-def entropies(weights: Tensor, config: Config) -> Any:
+def entropies(weights: Tensor, space: str, config: Config) -> Any:
     """Return the estimate of the entropy of the chains' weights, for each method and rate."""
     import numpy as np
 
     from theory.sgd.neighbours import neighbour_entropy
 
-    d = weights.shape[-1] - (config.spaces == ("sphere",))
+    d = weights.shape[-1] - (space == "sphere")
     rows = weights.detach().cpu().numpy()
     return np.array([[neighbour_entropy(points, d, config.neighbours) for points in method] for method in rows])

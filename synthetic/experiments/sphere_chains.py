@@ -31,8 +31,8 @@ class Config:
     losses: int = 200
     chains: int = 1000
     rates: tuple[float, ...] = (0.005, 0.01, 0.02, 0.04, 0.08, 0.16, 0.32)
-    settle: float = 2.0
-    moments: int = 6
+    settle: float = 1.0
+    moments: int = 4
 
 
 PRESETS = {

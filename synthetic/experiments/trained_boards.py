@@ -62,7 +62,6 @@ class Config:
         Problem(ANY_PROCESS, 100, SIX[:4], 2, 1600),
         Problem(ANY_ORDER, 1000, SIX, 6, 800),
         Problem(LEFT_TO_RIGHT, 1000, SIX, 6, 800),
-        Problem(ANY_ORDER, 100, SIX[:4], 4, 800),
     )
     tests: int = 400
     size: tuple[int, int, int] = (64, 3, 8)

@@ -7,15 +7,19 @@ import math
 
 import pytest
 import torch
+from torch.nn import functional
 
 from synthetic import devices
 from synthetic.denoisers import (
+    NARROW,
     PARTS,
     PRESETS,
     Architecture,
     ErrorPredictor,
     Transformer,
+    attention,
     exact,
+    log_softmax,
     parameter_count,
     preset,
 )
@@ -104,6 +108,44 @@ def test_an_exact_denoiser_keeps_the_protocol_and_the_network_s_numbers(denoiser
     assert float((found - denoiser(z)).abs().max()) < 1e-6
     with pytest.raises(InvalidInput, match=r"expected torch\.int64"):
         wide(z.int())
+
+
+@pytest.mark.parametrize("n", [3, NARROW - 1, NARROW, 20])
+def test_attention_and_log_softmax_are_torch_s(n: int) -> None:
+    """Against torch's own, values and gradients, for sequences and alphabets on both sides of where the way changes."""
+    generator = torch.Generator().manual_seed(n)
+    parts = [torch.randn(2, 3, n, 4, generator=generator, dtype=torch.float64).requires_grad_() for _ in range(3)]
+    logits = torch.randn(2, 3, n, generator=generator, dtype=torch.float64).requires_grad_()
+    for ours, theirs, inputs in (
+        (attention(*parts), functional.scaled_dot_product_attention(*parts), parts),
+        (log_softmax(logits), logits.log_softmax(-1), [logits]),
+    ):
+        assert torch.allclose(ours, theirs, rtol=0, atol=1e-13)
+        weight = torch.randn(ours.shape, generator=generator, dtype=torch.float64)
+        slopes = zip(
+            torch.autograd.grad(ours, inputs, weight), torch.autograd.grad(theirs, inputs, weight), strict=True
+        )
+        assert all(torch.allclose(a, b, rtol=0, atol=1e-12) for a, b in slopes)
+
+
+def test_wide_products_are_not_rounded_to_bfloat16() -> None:
+    """A sum of n products of float32 numbers is off by at most n eps sum |a b|, with bfloat16 by 2^-9 in every term."""
+    generator, before = torch.Generator().manual_seed(0), torch.backends.mkldnn.matmul.fp32_precision
+    a, b = (torch.rand(3, 128, 128, generator=generator) for _ in range(2))
+    exactly = a.double() @ b.double()
+    with devices.wide_products():
+        assert float(((a @ b).double() / exactly - 1).abs().max()) < 128 * torch.finfo(torch.float32).eps
+        mixed = functional.scaled_dot_product_attention(a, a, b)
+    assert torch.allclose(mixed, functional.scaled_dot_product_attention(a, a, b), rtol=0, atol=1e-5)
+    assert torch.backends.mkldnn.matmul.fp32_precision == before
+
+
+def test_wide_products_leave_processors_that_round_alone(monkeypatch) -> None:
+    before = torch.backends.mkldnn.matmul.fp32_precision
+    for told in ({"amx_bf16": True}, {}):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda told=told: told)
+        with devices.wide_products():
+            assert torch.backends.mkldnn.matmul.fp32_precision == before
 
 
 def test_mistakes(denoiser) -> None:

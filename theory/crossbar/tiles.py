@@ -62,8 +62,7 @@ def tile_errors(
     placed = mapping.choose(move, pattern)
     conductances = cells(placed.apply(pattern), device.on, device.off)
     solution = solve(conductances, np.ones((1, pattern.shape[-2])), device.wires)
-    ideal, losses = (layout.recombine(placed.restore(x[..., 0, :])) for x in (solution.ideal, solution.losses))
-    return TileErrors(solution.nf[..., 0], quotient(np.abs(losses).sum(-1), ideal.sum(-1)))
+    return _errors(solution.ideal[..., 0, :], solution.losses[..., 0, :], layout, placed)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +88,46 @@ def arrays(weights: Num[ndarray, "outputs inputs"], tile: tuple[int, int], layou
     return Arrays(_cut(np.swapaxes(signed, 1, 2), tile[0], per_tile), scale)
 
 
+@dataclass(frozen=True, eq=False)
+class Realised:
+    """What crossbars make of a signed matrix: its effective weights, and the errors of the arrays that hold them."""
+
+    weights: Float[ndarray, "outputs inputs"]
+    errors: TileErrors
+
+
+def realise(
+    weights: Num[ndarray, "outputs inputs"],
+    *,
+    tile: tuple[int, int] = (64, 64),
+    layout: Layout = EIGHT_BITS,
+    move: str = "none",
+    shared: bool = False,
+    device: Device = Device(),
+) -> Realised:
+    """Return the weights that crossbars realise in the place of a signed matrix: outputs are weights @ inputs.
+
+    `tile` has the rows (inputs) and columns (digits of outputs) of one array. Positive and negative parts have arrays
+    of their own, whose recombined currents are subtracted, and all magnitudes share one scale, the largest. Each tile
+    has its own order of rows, or with `shared` all tiles of the same inputs have one, which can be folded into the
+    layer before. Sums over tiles are ideal. Without wire resistance the result is the weights cut to `layout.bits`
+    digits. The map is linear in the inputs, so that unit inputs give it, and with one volt at every row its sums over
+    rows are the currents that the errors speak of, as in `tile_errors`.
+
+    Raises InvalidInput for weights that are no finite matrix, for tiles without rows, and for columns that are no
+    multiple of the bits.
+    """
+    stored = arrays(weights, tile, layout)
+    pattern = layout.pattern(stored.magnitudes)
+    placed = _placement(pattern, move, shared)
+    wanted = cells(placed.apply(pattern), device.on, device.off)
+    realised = transfer(wanted, device.wires)
+    parts = layout.recombine(placed.inverse.apply(realised)) * (stored.scale / (1 / device.on - 1 / device.off))
+    positive, negative = _joined(parts, weights.shape[1], weights.shape[0])
+    errors = _errors(wanted.sum(-2), (wanted - realised).sum(-2), layout, placed)
+    return Realised(np.asarray(positive - negative).T.copy(), errors)
+
+
 def effective_weights(
     weights: Num[ndarray, "outputs inputs"],
     *,
@@ -98,25 +137,16 @@ def effective_weights(
     shared: bool = False,
     device: Device = Device(),
 ) -> Float[ndarray, "outputs inputs"]:
-    """Return the weights that a crossbar realises in the place of a signed matrix: outputs are weights @ inputs.
+    """Return the weights that `realise` finds, which says what the arguments mean."""
+    return realise(weights, tile=tile, layout=layout, move=move, shared=shared, device=device).weights
 
-    `tile` has the rows (inputs) and columns (digits of outputs) of one array. Positive and negative parts have arrays
-    of their own, whose recombined currents are subtracted, and all magnitudes share one scale, the largest. Each tile
-    has its own order of rows, or with `shared` all tiles of the same inputs have one, which can be folded into the
-    layer before. Sums over tiles are ideal. Without wire resistance the result is the weights cut to `layout.bits`
-    digits. The map is linear in the inputs, so that unit inputs give it.
 
-    Raises InvalidInput for weights that are no finite matrix, for tiles without rows, and for columns that are no
-    multiple of the bits.
-    """
-    stored = arrays(weights, tile, layout)
-    pattern = layout.pattern(stored.magnitudes)
-    placed = _placement(pattern, move, shared)
-    realised = transfer(cells(placed.apply(pattern), device.on, device.off), device.wires)
-    back = placed.inverse.apply(realised)
-    parts = layout.recombine(back) * (stored.scale / (1 / device.on - 1 / device.off))
-    positive, negative = _joined(parts, weights.shape[1], weights.shape[0])
-    return np.asarray(positive - negative).T.copy()
+def _errors(
+    ideal: Float[ndarray, "*tiles m"], losses: Float[ndarray, "*tiles m"], layout: Layout, placed: Mapping
+) -> TileErrors:
+    """Return the errors of tiles from the currents of their columns without wire resistance, and what these lose."""
+    outputs, errors = (layout.recombine(placed.restore(x)) for x in (ideal, losses))
+    return TileErrors(quotient(losses.sum(-1), ideal.sum(-1)), quotient(np.abs(errors).sum(-1), outputs.sum(-1)))
 
 
 def _placement(pattern: Int[ndarray, "signs down across rows m"], move: str, shared: bool) -> Mapping:

@@ -13,7 +13,7 @@ from theory.crossbar import draws, first_order, mapping, tiles
 from theory.crossbar.mapping import Mapping
 from theory.crossbar.mesh import Wires, cells, equal_wires, solve
 from theory.crossbar.slicing import Layout, binary_digits, digit_probabilities, normalised
-from theory.crossbar.tiles import Device, effective_weights, tile_errors
+from theory.crossbar.tiles import Device, arrays, effective_weights, realise, tile_errors
 from theory.reference import crossbar as reference
 
 OHMS = equal_wires(2.5)
@@ -178,6 +178,18 @@ def test_effective_weights_act_as_the_circuit_does(move: str) -> None:
         outputs.append(layout.recombine(placed.restore(solution.currents)))
     expected = (outputs[0] - outputs[1]) * scale / (1e-4 - 1e-6)
     assert x @ effective.T == pytest.approx(expected, abs=1e-11)
+
+
+@pytest.mark.parametrize("move", ["none", "reversal", "sort", "both"])
+def test_errors_read_off_the_linear_map_are_those_of_the_circuit(move: str) -> None:
+    """Sums of the map over rows against the drops of the circuit with one volt at every row, rounding aside."""
+    weights = np.random.default_rng(6).normal(size=(5, 20))
+    layout, device = Layout(4), Device(wires=Wires(2.5, 7.0), on=1e4, off=1e6)
+    found = realise(weights, tile=(8, 8), layout=layout, move=move, device=device).errors
+    expected = tile_errors(arrays(weights, (8, 8), layout).magnitudes, layout, move, device)
+    assert found.nf.shape == (2, 3, 3)
+    np.testing.assert_allclose(found.nf, expected.nf, rtol=1e-10)
+    np.testing.assert_allclose(found.weighted, expected.weighted, rtol=1e-10)
 
 
 def test_effective_weights_of_perfect_wires_are_the_weights_to_their_last_digit() -> None:
