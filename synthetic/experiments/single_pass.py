@@ -32,7 +32,7 @@ class Config:
 
     problems: tuple[tuple[int, int], ...] = ((2, 20), (5, 8))
     seeds: tuple[int, ...] = tuple(range(4))
-    steps: int = 1000
+    steps: int = 700
     batch: int = 64
     products: int = 1440
     looks: int = 5

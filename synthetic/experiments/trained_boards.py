@@ -60,8 +60,8 @@ class Config:
     problems: tuple[Problem, ...] = (
         Problem(ANY_PROCESS, 1000, SIX, 2, 1600),
         Problem(ANY_PROCESS, 100, SIX[:4], 2, 1600),
-        Problem(ANY_ORDER, 1000, SIX, 6, 800),
-        Problem(LEFT_TO_RIGHT, 1000, SIX, 6, 800),
+        Problem(ANY_ORDER, 1000, SIX, 3, 500),
+        Problem(LEFT_TO_RIGHT, 1000, SIX, 3, 500),
     )
     tests: int = 400
     size: tuple[int, int, int] = (64, 3, 8)

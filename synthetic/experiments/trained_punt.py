@@ -52,8 +52,8 @@ class Config:
     sizes: tuple[int, ...] = (1, 2, 3, 4, 8, 16)
     budgets: tuple[float, ...] = (0.3, 1.0, 3.0, 8.0)
     trained: int = 192
-    exact: int = 768
-    lawless: int = 96
+    exact: int = 384
+    lawless: int = 192
     deltas: int = 16
     states: int = 128
     group: int = 8

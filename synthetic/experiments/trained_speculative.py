@@ -50,8 +50,8 @@ class Config:
     lawless_windows: tuple[int, ...] = (1, 8)
     sizes: tuple[int, ...] = (1, 2, 3, 4, 6, 8, 16)
     trained: int = 128
-    exact: int = 256
-    lawless: int = 64
+    exact: int = 128
+    lawless: int = 128
 
 
 PRESETS = {
