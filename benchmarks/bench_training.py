@@ -49,6 +49,12 @@ def training_step_eager() -> Timing:
     return step_against_products(compiled=False)
 
 
+@benchmark(at_most=1.0)
+def training_step_plain() -> Timing:
+    """an eager training step, over the same products as torch multiplies where nothing is set"""
+    return step_against_products(compiled=False, plain=True)
+
+
 @benchmark(at_most=3.0)
 def twenty_seeds() -> Timing:
     """a step of twenty seeds of a small task as one stack, over a step of one seed (one thread)"""
@@ -87,12 +93,26 @@ def stack_against_one(seeds: int) -> Timing:
         return ratio(stack.advance, one.advance, repeats=25)
 
 
-def step_against_products(compiled: bool) -> Timing:
-    """Time whole steps (batch, masks, loss, gradient, clipping, AdamW, averaging) and the products of their layers."""
+def step_against_products(compiled: bool, plain: bool = False) -> Timing:
+    """Time whole steps (batch, masks, loss, gradient, clipping, AdamW, averaging) and the products of their layers.
+
+    Both multiply with the full width of the processor's instructions; `plain` products do as torch does by itself.
+    """
+    products = layer_products()
     with one_thread(), tempfile.TemporaryDirectory() as folder:
         training = Training(batch=BATCH, compile=compiled)
         run = Run(Grids(), ARCHITECTURE, training, (0,), Path(folder), torch.device("cpu"))
-        return ratio(run.advance, layer_products(), repeats=15)
+        return ratio(run.advance, (lambda: _plainly(products)) if plain else products, repeats=15)
+
+
+def _plainly(work: Callable[[], object]) -> None:
+    """Do work whose products are not made by oneDNN, within `one_thread`."""
+    before = torch.backends.mkldnn.matmul.fp32_precision
+    torch.backends.mkldnn.matmul.fp32_precision = "none"
+    try:
+        work()
+    finally:
+        torch.backends.mkldnn.matmul.fp32_precision = before
 
 
 def layer_products() -> Callable[[], object]:
