@@ -19,7 +19,7 @@ RIGHT = 0.99
 GAP = 0.1
 """Boards that one model must solve more than another: five standard errors of 400 boards at a rate of one half."""
 LUCK = 0.01
-"""Boards beyond those without a step back that a model may solve by writing the right digit out of turn: four of 400."""
+"""Boards beyond those without a step back that a model may solve by a right digit out of turn: four of 400."""
 NEAR_CHANCE = {2: 0.6, 120: 0.1}
 """What counts as not learned, by the number of elements: a tenth above chance."""
 
@@ -174,8 +174,8 @@ CLAIMS = (
     ),
     Empirical(
         "process.10once.trained", ANY_PROCESS,
-        "An any-process model that may not mask a token again solves at most the boards whose search never goes back, up "
-        "to one point, and at least ten points fewer than with rewriting.",
+        "An any-process model that may not mask a token again solves at most the boards whose search never goes back, "
+        "up to one point, and at least ten points fewer than with rewriting.",
         ("trained_boards",), writing_once,
     ),
     Empirical(
