@@ -13,7 +13,7 @@ from synthetic.records import Store
 from synthetic.sweep import Pool, compute, expected_seconds, needed_models
 from theory.errors import InvalidInput
 
-SECONDS_A_PETAFLOP = 12_000.0
+SECONDS_A_PETAFLOP = 10_000.0
 """About what two CPU cores take for 1e15 operations of training: measured on the models of the laptop preset."""
 
 
