@@ -74,7 +74,7 @@ def _summaries(table: DataFrame) -> Iterator[dict[str, object]]:
                 yield _row(space, "excess", method, rate, columns(of_seeds(values.to_numpy())))
             rows = mine[mine["method"] == method]
             loss, entropy = (rows.pivot(index="seed", columns="rate", values=name) for name in ("loss", "entropy"))
-            level = (loss.diff(axis=1) / entropy.diff(axis=1)).iloc[:, 1:]
+            level = (loss.diff(axis=1) / entropy.diff(axis=1).mean()).iloc[:, 1:]  # a seed's own dS may vanish
             for before, (rate, values) in zip(list(loss.columns), level.items(), strict=False):
                 yield _row(space, "temperature", method, np.sqrt(before * rate), columns(of_seeds(values.to_numpy())))
         noise = mine.groupby(["seed", "method"])["noise"].first().unstack()

@@ -171,9 +171,12 @@ def loss_is_less(records: Records) -> tuple[Finding, ...]:
 
 
 def slopes(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return T = dU/dS between each learning rate and the one before, by seed and the larger rate."""
+    """Return T = dU/dS between each learning rate and the one before, by seed and the larger rate.
+
+    dS is the mean over seeds: where two rates leave a seed's weights with nearly one S, its own ratio says nothing.
+    """
     loss, entropy = (rows.pivot(index="seed", columns="rate", values=name) for name in ("loss", "entropy"))
-    return (loss.diff(axis=1) / entropy.diff(axis=1)).iloc[:, 1:]
+    return (loss.diff(axis=1) / entropy.diff(axis=1).mean()).iloc[:, 1:]
 
 
 def secants(rows: pd.DataFrame) -> pd.Series:
