@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 import lzma
-from collections.abc import Iterable
+import statistics
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from synthetic.digest import PROJECT
+from synthetic.encoding import canonical
 from synthetic.sealed import Damage
 from theory.files import write_atomically
 
@@ -37,13 +40,44 @@ def seconds(folder: Path, experiment: str) -> dict[str, float]:
 
     Damaged records are left out.
     """
-    times = {}
-    for each in folder.glob(f"{experiment}/*{SUFFIX}"):
+    return {name: spent for name, _, spent in _runs(folder, experiment)}
+
+
+def expected_seconds(folder: Path, experiment: str, runs: Mapping[str, Any]) -> dict[str, float]:
+    """Return about how long runs take, from record's name and encoded config, by the record's name.
+
+    It is what the published record of a run says, else the mean of those that differ from it in their seeds alone; 0
+    where there is none.
+    """
+    known, alike = {}, dict[bytes, list[float]]()
+    for name, config, spent in _runs(folder, experiment):
+        known[name] = spent
+        alike.setdefault(but_for_seeds(config), []).append(spent)
+    mean = {settings: statistics.fmean(times) for settings, times in alike.items()}
+    return {name: known.get(name, mean.get(but_for_seeds(config), 0.0)) for name, config in runs.items()}
+
+
+def but_for_seeds(config: Any) -> bytes:
+    """Return one byte string for all encoded configs that differ in seeds alone, their own or those inside them."""
+    return canonical(_without_seeds(config))
+
+
+def _without_seeds(part: Any) -> Any:
+    if isinstance(part, list):
+        return [_without_seeds(each) for each in part]
+    if isinstance(part, dict):
+        return {name: _without_seeds(value) for name, value in part.items() if name != "seeds"}
+    return part
+
+
+def _runs(folder: Path, experiment: str) -> Iterator[tuple[str, Any, float]]:
+    """Yield name, encoded config and seconds of each published run that is not damaged."""
+    for each in sorted(folder.glob(f"{experiment}/*{SUFFIX}")):
         try:
-            times[each.name.removesuffix(SUFFIX)] = float(json.loads(unpacked(each))["payload"]["seconds"])
+            payload = json.loads(unpacked(each))["payload"]
+            yield each.name.removesuffix(SUFFIX), payload["config"], float(payload["seconds"])
         except (Damage, ValueError, KeyError, TypeError):
             continue
-    return times
 
 
 def publish(folder: Path, records: Iterable[Path]) -> int:

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from synthetic import published
+from synthetic.encoding import encode_config
 from synthetic.loading import load
 from synthetic.progress import Progress, Silent
 from synthetic.records import Store
@@ -88,13 +89,13 @@ def needed_models(
 
 
 def expected_seconds(store: Store, runs: Sequence[tuple[str, Any]]) -> list[float]:
-    """Return about how long each run takes on one core, models left out.
-
-    It is what the published record of the run says, else the mean of its experiment's published runs, else 0.
-    """
-    known = {name: published.seconds(published.FOLDER, name) for name in {name for name, _ in runs}}
-    mean = {name: sum(each.values()) / len(each) if each else 0.0 for name, each in known.items()}
-    return [known[name].get(store.path(name, config).stem, mean[name]) for name, config in runs]
+    """Return about how long each run takes on one core by the published records of such runs, models left out."""
+    names = [store.path(name, config).stem for name, config in runs]
+    wanted: dict[str, dict[str, Any]] = {}
+    for stem, (name, config) in zip(names, runs, strict=True):
+        wanted.setdefault(name, {})[stem] = encode_config(config)
+    found = {name: published.expected_seconds(published.FOLDER, name, mine) for name, mine in wanted.items()}
+    return [found[name][stem] for stem, (name, _) in zip(names, runs, strict=True)]
 
 
 def _runs(store: Store, name: str, config: Any, force: bool) -> list[Any]:

@@ -18,6 +18,7 @@ import pytest
 
 from synthetic import published
 from synthetic.digest import PROJECT
+from synthetic.encoding import encode_config
 from synthetic.records import Store
 from synthetic.sweep import Pool, compute
 from theory.errors import InvalidInput
@@ -120,9 +121,10 @@ def test_a_larger_sweep_uses_the_runs_of_a_smaller_one(bench: Bench) -> None:
 
 def test_the_longest_runs_come_first_and_an_unknown_one_counts_as_the_mean(bench: Bench, monkeypatch) -> None:
     store = bench.store()
-    names = [store.path("squares", run).stem for run in store.parts("squares", bench.config())]
-    took = dict(zip(names, (1.0, 5.0, 3.0, 9.0, 2.0), strict=False))  # the mean is 4, and no record is of seed 5
-    monkeypatch.setattr(published, "seconds", lambda folder, experiment: took)
+    runs = [(store.path("squares", run).stem, encode_config(run)) for run in store.parts("squares", bench.config())]
+    took = [(*run, time) for run, time in zip(runs, (1.0, 5.0, 3.0, 9.0, 2.0), strict=False)]  # seed 5 has no record
+    other = ("else", {**runs[0][1], "seconds": 0.5}, 100.0)  # in the mean of 4 this does not count
+    monkeypatch.setattr(published, "_runs", lambda folder, experiment: [*took, other])
     bench.compute(Pool())
     log = (bench.root / bench.package / "log").read_text().split()
     assert log[1::6] == ["3", "1", "5", "2", "4", "0"]
