@@ -33,17 +33,15 @@ def draw(records: Mapping[str, Record]) -> tuple[Figure, DataFrame]:
 
 
 def _rates(axes: Axes, table: DataFrame) -> None:
-    counts = sorted(table["puzzles"].unique())
-    for (puzzles, mine), (color, marker) in zip(table.groupby("puzzles"), LOOKS, strict=False):
-        shift = 0.15 * (2 * counts.index(puzzles) - len(counts) + 1)
-        for place, (model, way, _) in enumerate(ROWS):
-            shares = mine[(mine["model"] == model) & (mine["way"] == way)]["solved"]
-            label = f"{puzzles:,} puzzles" if not place else None
-            axes.plot(
-                shares, [place + shift] * len(shares), marker, color=color, markersize=3.5, alpha=0.6, label=label
-            )
-            if len(shares):
-                axes.plot(shares.mean(), place + shift, "|", color="black", markersize=9, markeredgewidth=1.5)
+    looks = dict(zip(sorted(table["puzzles"].unique()), LOOKS, strict=False))
+    for puzzles, (color, marker) in looks.items():
+        axes.plot([], [], marker, color=color, markersize=3.5, alpha=0.6, label=f"{puzzles:,} puzzles")
+    for place, (model, way, _) in enumerate(ROWS):
+        groups = table[(table["model"] == model) & (table["way"] == way)].groupby("puzzles")["solved"]
+        for k, (puzzles, shares) in enumerate(groups):
+            (color, marker), y = looks[puzzles], place + 0.15 * (2 * k - len(groups) + 1)
+            axes.plot(shares, [y] * len(shares), marker, color=color, markersize=3.5, alpha=0.6)
+            axes.plot(shares.mean(), y, "|", color="black", markersize=9, markeredgewidth=1.5)
     axes.set_yticks(range(len(ROWS)), [name for *_, name in ROWS])
     axes.invert_yaxis()
     axes.set_xlim(-0.03, 1.03)
