@@ -51,9 +51,16 @@ def changed_modules(before: Mapping[str, str], now: Mapping[str, str]) -> list[s
 
 
 def changed_versions(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """Name each library whose version changed; the project's own is left to its code digest."""
+    """Name each library whose version changed; the project's own is left to its code digest.
+
+    Builds of one version, as 2.13.0 and 2.13.0+cpu, count as the same: what they compute on a CPU is.
+    """
     return [
         f"version of {name} changed {before.get(name, 'absent')} -> {now[name]}"
         for name in now
-        if name != PROJECT_NAME and before.get(name, "absent") != now[name]
+        if name != PROJECT_NAME and _release(before.get(name, "absent")) != _release(now[name])
     ]
+
+
+def _release(version: str) -> str:
+    return version.partition("+")[0]

@@ -47,7 +47,7 @@ class Config:
 PRESETS = {
     "smoke": Config("smoke", ("small/copied pairs",), (0, 1), ("128x8",), (2.5,), at_one=()),
     "laptop": Config(),
-    "h100": Config("h100"),
+    "h100": Config("h100", seeds=tuple(range(10))),
     "gpu": Config("gpu"),
 }
 

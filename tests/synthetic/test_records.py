@@ -341,3 +341,11 @@ def test_the_module_exits_with_code_2() -> None:
     )
     assert done.returncode == 2
     assert done.stderr.startswith("error: unknown claim, experiment or figure 'nothing-like-it'")
+
+
+def test_builds_of_one_version_are_the_same_and_versions_are_not() -> None:
+    before = {"torch": "2.13.0+cpu", "numpy": "2.4.6"}
+    assert provenance.changed_versions(before, {"torch": "2.13.0", "numpy": "2.4.6"}) == []
+    assert provenance.changed_versions(before, {"torch": "2.12.0+cpu", "numpy": "2.4.6"}) == [
+        "version of torch changed 2.13.0+cpu -> 2.12.0+cpu"
+    ]
