@@ -53,7 +53,7 @@ def changed_modules(before: Mapping[str, str], now: Mapping[str, str]) -> list[s
 def changed_versions(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     """Name each library whose version changed; the project's own is left to its code digest.
 
-    Builds of one version, as 2.13.0 and 2.13.0+cpu, count as the same: what they compute on a CPU is.
+    Builds of one version, as 2.13.0 and 2.13.0+cpu, count as the same: on a CPU they differ by rounding, like machines.
     """
     return [
         f"version of {name} changed {before.get(name, 'absent')} -> {now[name]}"
