@@ -56,13 +56,14 @@ def one_thread() -> Iterator[None]:
 
 @contextlib.contextmanager
 def wide_products() -> Iterator[None]:
-    """Multiply float32 matrices on a CPU with the full width of its instructions; a GPU is not concerned.
+    """Multiply float32 matrices on a CPU with the full width of its instructions.
 
     torch multiplies by MKL, which uses half the width on processors that are not Intel's: measured on one core, 105
     thousand million operations a second, where oneDNN reaches 230. The setting that makes torch choose oneDNN is the
     one that allows products rounded to bfloat16. oneDNN rounds only where a processor has matrix tiles (AMX), so there
     the setting is left alone, as it is where torch is too old to tell. Attention is computed as two products, since
-    torch's fused one calls oneDNN for pieces too small for it.
+    torch's fused one calls oneDNN for pieces too small for it. A GPU's products stay as they are, but its fused
+    attention is written out as well inside, which is slower.
     """
     products = getattr(torch.backends.mkldnn, "matmul", None)
     capabilities = getattr(torch.cpu, "get_capabilities", dict)()
