@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import torch
 from benchmarks.harness import Timing, benchmark, ratio
 from synthetic import tasks, trained
 from synthetic.denoisers import Architecture, exact
-from synthetic.devices import one_thread
+from synthetic.devices import one_thread, wide_products
 from synthetic.tasks import Examples, unconditional
 from synthetic.training import Run, Training, untrained
 from theory.unmasking.rules.sets import EntropyBounded
@@ -96,23 +97,18 @@ def stack_against_one(seeds: int) -> Timing:
 def step_against_products(compiled: bool, plain: bool = False) -> Timing:
     """Time whole steps (batch, masks, loss, gradient, clipping, AdamW, averaging) and the products of their layers.
 
-    Both multiply with the full width of the processor's instructions; `plain` products do as torch does by itself.
+    Products are made as in a step, with the full width of the processor's instructions; `plain` ones as torch does.
     """
     products = layer_products()
     with one_thread(), tempfile.TemporaryDirectory() as folder:
         training = Training(batch=BATCH, compile=compiled)
         run = Run(Grids(), ARCHITECTURE, training, (0,), Path(folder), torch.device("cpu"))
-        return ratio(run.advance, (lambda: _plainly(products)) if plain else products, repeats=15)
+        return ratio(run.advance, products if plain else lambda: _widely(products), repeats=15)
 
 
-def _plainly(work: Callable[[], object]) -> None:
-    """Do work whose products are not made by oneDNN, within `one_thread`."""
-    before = torch.backends.mkldnn.matmul.fp32_precision
-    torch.backends.mkldnn.matmul.fp32_precision = "none"
-    try:
+def _widely(work: Callable[[], object]) -> None:
+    with wide_products(torch.empty(1), math.inf):
         work()
-    finally:
-        torch.backends.mkldnn.matmul.fp32_precision = before
 
 
 def layer_products() -> Callable[[], object]:

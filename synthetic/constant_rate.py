@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from synthetic.devices import wide_products
 from theory.errors import InvalidInput
 
 Objective = Callable[..., Float[Tensor, " members"]]
@@ -45,8 +46,9 @@ class Chains:
 
     def gradient(self, *batch: Tensor) -> tuple[Float[Tensor, " members"], Float[Tensor, "members P"]]:
         """Return each member's loss on a batch and its gradient, along the sphere where there is one."""
-        losses = self.objective(self.module, *batch)
-        parts = torch.autograd.grad(losses.sum(), self._parameters)
+        with wide_products(batch[0], self.weights.shape[1]):
+            losses = self.objective(self.module, *batch)
+            parts = torch.autograd.grad(losses.sum(), self._parameters)
         gradient = torch.cat([part.flatten(1) for part in parts], 1)
         if self.sphere:
             outward = self.weights / self._radius

@@ -17,12 +17,15 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from synthetic.devices import wide_products
 from theory.errors import InvalidInput, unknown
 from theory.worlds.states import check_states
 
 PARTS = ("head", "block", "full")
 CACHED, FILLING = 2**20, 2**27
 """Numbers in the widest layer of one evaluation on a CPU (fastest of 2^16 to 2^25 at n = 6 to 64) and on a GPU."""
+PIECES = 8
+"""Parts of an evaluation on a CPU are whole pieces of this many: oneDNN compiles for every size that it meets."""
 NARROW = 16
 """Below this many numbers, which is what a processor's vector holds, torch takes a softmax over a last axis one number
 at a time, and takes a third to an eighth of the time over the axis before it."""
@@ -40,6 +43,11 @@ class Architecture:
     def __post_init__(self) -> None:
         if min(self.width, self.depth, self.heads, self.expansion) < 1 or self.width % self.heads:
             raise InvalidInput(f"{self}; expected positive sizes and a width that the heads divide")
+
+    @property
+    def weights(self) -> int:
+        """Return how many weights the matrices of all blocks have."""
+        return self.depth * (4 + 2 * self.expansion) * self.width**2
 
 
 PRESETS: dict[str, Architecture] = {
@@ -222,9 +230,17 @@ class ExactDenoiser:
         widest = self.n * size.width * size.expansion
         part = self.batch or max(1, (CACHED if device.type == "cpu" else FILLING) // widest)
         for start in range(0, len(tokens), part):
-            rows = tokens[start : start + part].to(device)
-            found[start : start + part] = log_softmax(self.model(rows).double())
+            rows = tokens[start : start + part]
+            found[start : start + part] = self._asked(rows.to(device), -(-part // PIECES))
         return found
+
+    def _asked(self, rows: Int[Tensor, "rows n"], piece: int) -> Float[Tensor, "rows n d"]:
+        """Return the answers for one part. On a CPU it is filled up to whole pieces, so that few sizes occur."""
+        if rows.is_cuda or len(rows) < piece:
+            return log_softmax(self.model(rows).double())
+        with wide_products(rows, self.model.architecture.weights):
+            filled = functional.pad(rows, (0, 0, 0, -len(rows) % piece))
+            return log_softmax(self.model(filled)[: len(rows)].double())
 
     def __repr__(self) -> str:
         return f"denoiser 'transformer' (n = {self.n}, d = {self.d}, log-probabilities)"

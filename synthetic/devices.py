@@ -8,12 +8,15 @@ import os
 from collections.abc import Iterator
 
 import torch
+from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from theory.errors import InvalidInput
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Parameters of glibc's mallopt."""
+WORTHWHILE = 2**24
+"""Entries of states times weights from which oneDNN is faster: 700 tokens at 25,000 weights, 110 at 150,000."""
 
 
 def device(name: str | None = None) -> torch.device:
@@ -40,34 +43,31 @@ def device(name: str | None = None) -> torch.device:
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """Compute on one thread: what is computed inside is then the same in a process alone and in one of many.
-
-    Products of matrices are as in `wide_products`, and memory is kept as `keep_freed_memory` says.
-    """
+    """Compute on one thread: what is computed inside is then the same in a process alone and in one of many."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     keep_freed_memory()
     try:
-        with wide_products():
-            yield
+        yield
     finally:
         torch.set_num_threads(threads)
 
 
 @contextlib.contextmanager
-def wide_products() -> Iterator[None]:
-    """Multiply float32 matrices on a CPU with the full width of its instructions.
+def wide_products(states: Tensor, weights: float) -> Iterator[None]:
+    """Multiply float32 matrices on a CPU with the full width of its instructions, where that pays; a GPU as ever.
 
     torch multiplies by MKL, which uses half the width on processors that are not Intel's: measured on one core, 105
-    thousand million operations a second, where oneDNN reaches 230. The setting that makes torch choose oneDNN is the
-    one that allows products rounded to bfloat16. oneDNN rounds only where a processor has matrix tiles (AMX), so there
-    the setting is left alone, as it is where torch is too old to tell. Attention is computed as two products, since
-    torch's fused one calls oneDNN for pieces too small for it. A GPU's products stay as they are, but its fused
-    attention is written out as well inside, which is slower.
+    thousand million operations a second, where oneDNN reaches 230. oneDNN compiles once for every shape, and its calls
+    cost more, so a pass over few states through few weights is left to MKL: below WORTHWHILE, the number of entries of
+    the states times the number of weights.
+
+    The setting that makes torch choose oneDNN is the one that allows products rounded to bfloat16. oneDNN rounds only
+    where a processor has matrix tiles (AMX), so there the setting is left alone, as it is where torch is too old to
+    tell. Attention is computed as two products, since torch's fused one calls oneDNN for pieces too small for it.
     """
     products = getattr(torch.backends.mkldnn, "matmul", None)
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
-    if products is None or capabilities.get("amx_bf16", True):
+    if products is None or states.is_cuda or states.numel() * weights < WORTHWHILE or _rounds():
         yield
         return
     before = products.fp32_precision
@@ -77,6 +77,11 @@ def wide_products() -> Iterator[None]:
             yield
     finally:
         products.fp32_precision = before
+
+
+def _rounds() -> bool:
+    """Return whether oneDNN would round products to bfloat16 here if it were allowed to, or may."""
+    return bool(getattr(torch.cpu, "get_capabilities", dict)().get("amx_bf16", True))
 
 
 def keep_freed_memory() -> None:

@@ -143,9 +143,7 @@ def is_trained(spec: ModelSpec, root: Path | None = None) -> bool:
 
 def operations(spec: ModelSpec, n: int) -> float:
     """Return about how many floating-point operations training on n tokens takes: six a parameter, token and step."""
-    found = _architecture(spec)
-    parameters = found.depth * (4 + 2 * found.expansion) * found.width**2
-    return 6.0 * parameters * n * spec.training.batch * spec.training.steps
+    return 6.0 * _architecture(spec).weights * n * spec.training.batch * spec.training.steps
 
 
 def own_folder(name: str, digest: str, root: Path | None = None) -> Path:

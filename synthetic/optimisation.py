@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from synthetic.devices import wide_products
 from theory.errors import InvalidInput
 
 BETAS = (0.9, 0.98)
@@ -91,7 +92,8 @@ class Optimiser:
         """Take step number `step` on one batch; return losses and the norms of the gradients before clipping."""
         rate = self.schedule.rate_at(step)
         self.adam.param_groups[0]["lr"] = rate
-        loss, gradients = self._gradients(*batch)
+        with wide_products(batch[0], self._layout.width):
+            loss, gradients = self._gradients(*batch)
         with torch.no_grad():
             torch._foreach_copy_(self._slots, gradients)
             norm = torch.stack(torch._foreach_norm(list(self._gradient)))

@@ -37,7 +37,7 @@ def spec(task: str, scale: str, seed: int) -> ModelSpec:
     quarter = max(1, size.steps // 4)
     training = Training(
         steps=size.steps, batch=size.batch, rate=size.rate, warmup=max(1, size.steps // 20), ema=size.ema,
-        evaluate_every=quarter, checkpoint_every=quarter,
+        evaluate_every=size.steps, checkpoint_every=quarter,
     )  # fmt: skip
     return ModelSpec(task, Architecture(size.width, size.depth, size.heads), training, seed)
 

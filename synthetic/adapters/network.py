@@ -17,6 +17,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from synthetic.adapters.vocabulary import Vocabulary
+from synthetic.devices import wide_products
 from theory.errors import InvalidInput, unknown
 from theory.worlds.states import check_states
 
@@ -30,6 +31,8 @@ TOLERATED = 0.01
 """The mean probability outside the allowed tokens, at masked places, above which a warning is given."""
 FILLING = 2**22
 """Numbers that a network returns in one call; more states are asked about in parts."""
+WRITTEN_OUT = 512
+"""The longest input whose attention a CPU writes out, to multiply as in `wide_products`."""
 
 
 class OutsideMass(UserWarning):
@@ -122,7 +125,8 @@ class NetworkDenoiser:
     def _answer(self, z: Tensor) -> Tensor:
         ids = self.vocabulary.ids(z)
         more = () if self.noise is None else (self.noise((z == self.d).double().mean(-1)),)
-        answer = self.network(ids, *more)
+        with wide_products(ids, self._weights(ids)):
+            answer = self.network(ids, *more)
         logits = torch.as_tensor(getattr(answer, "logits", answer)).to(z.device)
         if logits.ndim != 3 or logits.shape[:2] != ids.shape or logits.shape[2] <= max(self.vocabulary.allowed):
             raise InvalidInput(
@@ -131,6 +135,12 @@ class NetworkDenoiser:
             )
         first = len(self.vocabulary.before) - self.shifted
         return logits[:, first : first + z.shape[1]]
+
+    def _weights(self, ids: Tensor) -> int:
+        """Return how many weights the network has; 0 where attention written out would take much memory."""
+        if ids.shape[1] > WRITTEN_OUT or not isinstance(self.network, torch.nn.Module):
+            return 0
+        return sum(parameter.numel() for parameter in self.network.parameters())
 
     def _outside(self, answer: Tensor) -> Tensor:
         if self.outputs == "scores":

@@ -53,7 +53,7 @@ class Config:
     budgets: tuple[float, ...] = (0.3, 1.0, 3.0, 8.0)
     trained: int = 192
     exact: int = 384
-    lawless: int = 192
+    lawless: int = 144
     deltas: int = 16
     states: int = 128
     group: int = 8

@@ -110,6 +110,14 @@ def test_an_exact_denoiser_keeps_the_protocol_and_the_network_s_numbers(denoiser
         wide(z.int())
 
 
+@pytest.mark.parametrize("rows", [1, 2, 21, 40])
+def test_an_exact_denoiser_asked_in_parts_answers_every_state(denoiser, rows) -> None:
+    """Parts of sixteen states, filled up to pairs: whatever is added is cut off again."""
+    z = states(rows)
+    expected = denoiser(z).double().log_softmax(-1)
+    assert torch.allclose(exact(denoiser, batch=16)(z), expected, rtol=0, atol=1e-6)
+
+
 @pytest.mark.parametrize("n", [3, NARROW - 1, NARROW, 20])
 def test_attention_and_log_softmax_are_torch_s(n: int) -> None:
     """Against torch's own, values and gradients, for sequences and alphabets on both sides of where the way changes."""
@@ -133,7 +141,7 @@ def test_wide_products_are_not_rounded_to_bfloat16() -> None:
     generator, before = torch.Generator().manual_seed(0), torch.backends.mkldnn.matmul.fp32_precision
     a, b = (torch.rand(3, 128, 128, generator=generator) for _ in range(2))
     exactly = a.double() @ b.double()
-    with devices.wide_products():
+    with devices.wide_products(torch.empty(1), math.inf):
         assert float(((a @ b).double() / exactly - 1).abs().max()) < 128 * torch.finfo(torch.float32).eps
         mixed = functional.scaled_dot_product_attention(a, a, b)
     assert torch.allclose(mixed, functional.scaled_dot_product_attention(a, a, b), rtol=0, atol=1e-5)
@@ -142,9 +150,11 @@ def test_wide_products_are_not_rounded_to_bfloat16() -> None:
 
 def test_wide_products_leave_processors_that_round_alone(monkeypatch) -> None:
     before = torch.backends.mkldnn.matmul.fp32_precision
+    with devices.wide_products(torch.empty(10), devices.WORTHWHILE / 10 - 1):  # nor where there is little to do
+        assert torch.backends.mkldnn.matmul.fp32_precision == before
     for told in ({"amx_bf16": True}, {}):
         monkeypatch.setattr(torch.cpu, "get_capabilities", lambda told=told: told)
-        with devices.wide_products():
+        with devices.wide_products(torch.empty(1), math.inf):
             assert torch.backends.mkldnn.matmul.fp32_precision == before
 
 
