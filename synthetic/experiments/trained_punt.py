@@ -51,8 +51,8 @@ class Config:
     in_order: tuple[float, ...] = (0.05, 0.32)
     sizes: tuple[int, ...] = (1, 2, 3, 4, 8, 16)
     budgets: tuple[float, ...] = (0.3, 1.0, 3.0, 8.0)
-    trained: int = 192
-    exact: int = 384
+    trained: int = 384
+    exact: int = 192
     lawless: int = 144
     deltas: int = 16
     states: int = 128
