@@ -13,9 +13,10 @@ from typing import Any
 
 import torch
 
-from synthetic.adapters.network import NetworkDenoiser
+from synthetic.adapters.network import NetworkDenoiser, weights
 from synthetic.adapters.vocabulary import Vocabulary
 from synthetic.devices import device as chosen_device
+from synthetic.devices import wide_products
 from theory.errors import InvalidInput
 
 OFFSET = ("roberta", "xlm-roberta", "camembert", "esm")
@@ -63,7 +64,8 @@ def masked_lm(
 def _ask(network: Any, place: torch.device, ids: torch.Tensor) -> torch.Tensor:
     """Return the logits of ids on any device; every place is attended to, as sequences of a batch have one length."""
     ids = ids.to(place)
-    logits: torch.Tensor = network(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
+    with wide_products(ids, weights(network, ids)):
+        logits: torch.Tensor = network(input_ids=ids, attention_mask=torch.ones_like(ids)).logits
     return logits.float()
 
 

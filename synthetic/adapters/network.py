@@ -125,7 +125,7 @@ class NetworkDenoiser:
     def _answer(self, z: Tensor) -> Tensor:
         ids = self.vocabulary.ids(z)
         more = () if self.noise is None else (self.noise((z == self.d).double().mean(-1)),)
-        with wide_products(ids, self._weights(ids)):
+        with wide_products(ids, weights(self.network, ids)):
             answer = self.network(ids, *more)
         logits = torch.as_tensor(getattr(answer, "logits", answer)).to(z.device)
         if logits.ndim != 3 or logits.shape[:2] != ids.shape or logits.shape[2] <= max(self.vocabulary.allowed):
@@ -135,12 +135,6 @@ class NetworkDenoiser:
             )
         first = len(self.vocabulary.before) - self.shifted
         return logits[:, first : first + z.shape[1]]
-
-    def _weights(self, ids: Tensor) -> int:
-        """Return how many weights the network has; 0 where attention written out would take much memory."""
-        if ids.shape[1] > WRITTEN_OUT or not isinstance(self.network, torch.nn.Module):
-            return 0
-        return sum(parameter.numel() for parameter in self.network.parameters())
 
     def _outside(self, answer: Tensor) -> Tensor:
         if self.outputs == "scores":
@@ -162,3 +156,10 @@ class NetworkDenoiser:
         if mass > TOLERATED:
             said = f"{self.name} gives {mass:.1%} of the probability at masked places to tokens that are not allowed"
             warnings.warn(f"{said}; it is left out and the rest renormalised", OutsideMass, stacklevel=4)
+
+
+def weights(network: object, ids: Tensor) -> int:
+    """Return how many weights a network has; 0 where it is no module, or its attention written out would be large."""
+    if ids.shape[1] > WRITTEN_OUT or not isinstance(network, torch.nn.Module):
+        return 0
+    return sum(parameter.numel() for parameter in network.parameters())
