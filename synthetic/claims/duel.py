@@ -13,6 +13,7 @@ import numpy as np
 
 from synthetic.claims._pairs import halves, values
 from synthetic.claims.base import Empirical, Finding, Records
+from synthetic.experiments.likelihood import SMALL
 from synthetic.intervals import crossed
 
 if TYPE_CHECKING:
@@ -26,11 +27,17 @@ NO_WORSE = 0.01
 
 
 def above_elbo(records: Records) -> tuple[Finding, ...]:
-    """Judge claim 9: greedy confidence, one token a step, against the ELBO, task by task."""
-    found = []
+    """Judge claim 9: greedy confidence, one token a step, against the ELBO, task by task; of small laws, their mean."""
+    found, small = [], []
     for task, mine in tasks(records):
         duel = scores(mine, "confidence", 1.0)
-        found.append(Finding(f"{task}: confidence - ELBO", crossed(duel - elbo(mine)[:, : duel.shape[1]])))
+        gain = duel - elbo(mine)[:, : duel.shape[1]]
+        if task.startswith(SMALL):
+            small.append(gain)
+        else:
+            found.append(Finding(f"{task}: confidence - ELBO", crossed(gain)))
+    if small:
+        found.append(Finding(f"mean of {len(small)} small laws: confidence - ELBO", crossed(np.mean(small, 0))))
     return tuple(found)
 
 
@@ -120,7 +127,7 @@ def elbo(table: pd.DataFrame) -> np.ndarray:
 CLAIMS = (
     Empirical(
         "duel.9", DUEL,
-        "DUEL's perplexity with greedy confidence is below the ELBO's on held-out data.",
+        "DUEL's perplexity with greedy confidence is below the ELBO's on held-out data, and in the mean of small laws.",
         ("likelihood",), above_elbo,
         reported=(
             "Main table: with greedy confidence DUEL's perplexity is below the ELBO's for every model, 22.58 "

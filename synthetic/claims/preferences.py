@@ -21,11 +21,11 @@ SETTING = (
 SMALL_V, TENTH = 0.2, 0.1
 
 
-def final(records: Records, column: str = "value") -> pd.DataFrame:
-    """Return a column of the fully trained policies by seed and way."""
+def final(records: Records) -> pd.DataFrame:
+    """Return how far the fully trained policies are above the least loss, by seed and way."""
     table = records["trained_preferences"].table
     mine = table[table["part"] == "trained"]
-    return mine[mine["step"] == mine["step"].max()].pivot(index="seed", columns="way", values=column)
+    return mine[mine["step"] == mine["step"].max()].pivot(index="seed", columns="way", values="value")
 
 
 def of_scores(records: Records) -> pd.DataFrame:
@@ -39,13 +39,6 @@ def closer(records: Records, first: str, second: str) -> tuple[Finding, ...]:
     wide = final(records)
     gain = of_seeds((wide[second] - wide[first]).to_numpy())
     return (Finding(f"loss above the least one: {second} - {first}", gain),)
-
-
-def accuracy(records: Records) -> tuple[Finding, ...]:
-    """Judge how much more often the sign of the score is right."""
-    wide, naive = final(records, "accuracy"), "1 x 1, own"
-    gain = of_seeds((wide[MOST] - wide[naive]).to_numpy())
-    return (Finding(f"share of pairs with the right sign: {MOST} - {naive}", gain),)
 
 
 def shared(records: Records) -> tuple[Finding, ...]:
@@ -112,9 +105,12 @@ CLAIMS = (
         reported=SETTING,
     ),
     Empirical(
-        "vrpo.15.accuracy", SOURCES,
-        "Policies trained with eight shared masks get the sign of more scores right than with one mask of their own.",
-        ("trained_preferences",), accuracy,
-        reported="Table of results: 83.3 against 80.7 on GSM8K, and more on every other benchmark. " + SETTING,
+        "vrpo.15.most", SOURCES,
+        "Policies trained with eight shared masks end nearer to the least loss than with one mask of their own.",
+        ("trained_preferences",), lambda records: closer(records, MOST, "1 x 1, own"),
+        reported=(
+            "Table of results: 83.3 against 80.7 on GSM8K, and more on every other benchmark, with eight shared masks "
+            "than without them. " + SETTING
+        ),
     ),
 )  # fmt: skip

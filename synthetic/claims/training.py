@@ -52,14 +52,13 @@ def counts_first(records: Records) -> tuple[Finding, ...]:
 
 
 def final(records: Records, better: tuple[str, ...], margin: float) -> tuple[Finding, ...]:
-    """Judge how far the standard loss's final NELBO is above that of other methods."""
-    table, found = records["trained_losses"].table, []
-    for task in dict.fromkeys(table["task"]):
-        wide = by_seed(table, task, "nelbo")
-        for method in better:
-            gain = of_seeds((wide[STANDARD] - wide[method]).to_numpy())
-            found.append(Finding(f"{task}: NELBO, {STANDARD} - {method}", gain, -margin))
-    return tuple(found)
+    """Judge how far the standard loss's final NELBO, a mean over the tasks, is above that of other methods."""
+    table = records["trained_losses"].table
+    mean = table.pivot_table(index="seed", columns="method", values="nelbo", aggfunc="mean")
+    return tuple(
+        Finding(f"NELBO, {STANDARD} - {method}", of_seeds((mean[STANDARD] - mean[method]).to_numpy()), -margin)
+        for method in better
+    )
 
 
 def stale(records: Records, share: float, own: bool, margin: float) -> tuple[Finding, ...]:
@@ -79,14 +78,13 @@ def stale(records: Records, share: float, own: bool, margin: float) -> tuple[Fin
 
 
 def spreads(records: Records) -> tuple[Finding, ...]:
-    """Judge ln of the variance between seeds of the final NELBO, by the jackknife."""
-    table, found = records["trained_losses"].table, []
+    """Judge ln of the variance between seeds of the final NELBO, by the jackknife, a mean over the tasks."""
+    table, gaps = records["trained_losses"].table, []
     for task in dict.fromkeys(table["task"]):
         wide = by_seed(table, task, "nelbo")
-        gap = jackknifed(wide["P-POTS and MIRROR"].to_numpy()) - jackknifed(wide[STANDARD].to_numpy())
-        name = f"{task}: ln variance of the NELBO between seeds, P-POTS and MIRROR - {STANDARD}"
-        found.append(Finding(name, of_seeds(gap), 0.0, "below"))
-    return tuple(found)
+        gaps.append(jackknifed(wide["P-POTS and MIRROR"].to_numpy()) - jackknifed(wide[STANDARD].to_numpy()))
+    name = f"ln variance of the NELBO between seeds, P-POTS and MIRROR - {STANDARD}"
+    return (Finding(name, of_seeds(np.mean(gaps, 0)), 0.0, "below"),)
 
 
 def jackknifed(values: np.ndarray) -> np.ndarray:
@@ -114,11 +112,11 @@ CLAIMS = (
     ),
     Empirical(
         "variance.14", SOURCES,
-        "Trained for as many passes, P-POTS with MIRROR ends with a lower NELBO than 1/t.",
+        "Trained for as many passes, P-POTS with MIRROR ends with a lower NELBO than 1/t, in the mean of two laws.",
         ("trained_losses",), partial(final, better=("P-POTS and MIRROR",), margin=0.0),
         reported=(
             "Table of results: 7 to 8 points of accuracy above standard training, three seeds. We ask it of the exact "
-            "NELBO on two small laws, twenty seeds."
+            "NELBO of small models."
         ),
     ),
     Empirical(
@@ -130,16 +128,16 @@ CLAIMS = (
     Empirical(
         "variance.16", SOURCES,
         "Trained for as many passes, counts in strata, also with opposite masks, end with a NELBO at most .01 "
-        "nats above that of 1/t.",
+        "nats above that of 1/t, in the mean of two laws.",
         ("trained_losses",), partial(final, better=(COUNT, "by count, strata, opposite"), margin=NO_WORSE),
     ),
     Empirical(
         "variance.17", SOURCES,
-        "Final NELBOs of P-POTS with MIRROR differ less between seeds than those of 1/t.",
+        "Final NELBOs of P-POTS with MIRROR differ less between seeds than those of 1/t, in the mean of two laws.",
         ("trained_losses",), spreads,
         reported=(
             "Table of results: the spread of three runs falls on one of three tasks, hardly on the others. We ask it "
-            "with twenty seeds."
+            "of more runs of small models."
         ),
     ),
     Empirical(

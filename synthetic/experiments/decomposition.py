@@ -38,7 +38,7 @@ class Config:
     tasks: tuple[str, ...] = (
         "small/Markov chain", "small/copied pairs", "small/Dirichlet", "small/digit patches", "small/four-token chain",
     )  # fmt: skip
-    seeds: tuple[int, ...] = tuple(range(20))
+    seeds: tuple[int, ...] = tuple(range(10))
     budgets: tuple[float, ...] = (0.001, 0.01, 0.03, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 2.0, 3.5)
     samples: int = 4000
 

@@ -26,7 +26,7 @@ COLUMNS = ("seed", "rate", "loss", "entropy", "low", "high", "temperature", "the
 class Config:
     """Seeds of the losses, dimensions and losses, chains, learning rates, relaxation times to settle, moments."""
 
-    seeds: tuple[int, ...] = tuple(range(10))
+    seeds: tuple[int, ...] = tuple(range(6))
     dimensions: int = 10
     losses: int = 200
     chains: int = 1000

@@ -53,7 +53,7 @@ class Config:
     budgets: tuple[float, ...] = (0.3, 1.0, 3.0, 8.0)
     trained: int = 384
     exact: int = 192
-    lawless: int = 144
+    lawless: int = 96
     deltas: int = 16
     states: int = 128
     group: int = 8

@@ -51,7 +51,7 @@ class Config:
     sizes: tuple[int, ...] = (1, 2, 3, 4, 6, 8, 16)
     trained: int = 128
     exact: int = 128
-    lawless: int = 96
+    lawless: int = 72
 
 
 PRESETS = {
