@@ -35,7 +35,7 @@ class Config:
 
     scale: str = "laptop"
     tasks: tuple[str, ...] = ("small/Markov chain", "small/copied pairs")
-    seeds: tuple[int, ...] = tuple(range(10))
+    seeds: tuple[int, ...] = tuple(range(20))
     tiles: tuple[str, ...] = tuple(TILES)
     ohms: tuple[float, ...] = (1.0, 2.5, 5.0, 20.0)
     moves: tuple[str, ...] = ("none", "both")

@@ -60,7 +60,7 @@ class Config:
 
     scale: str = "laptop"
     tasks: tuple[str, ...] = ("small/Markov chain", "small/four-token chain", "small/copied pairs", "sudoku4 free")
-    seeds: tuple[int, ...] = tuple(range(10))
+    seeds: tuple[int, ...] = tuple(range(16))
     budgets: tuple[int, ...] = (6, 8, 11, 16, 22, 32, 64)
     windows: tuple[float, ...] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
     sampled_budgets: tuple[int, ...] = (8, 16, 32)

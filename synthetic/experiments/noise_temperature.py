@@ -35,7 +35,7 @@ class Config:
 
     world: str = "six atoms"
     spaces: tuple[str, ...] = ("free", "sphere")
-    seeds: tuple[int, ...] = tuple(range(8, 16))
+    seeds: tuple[int, ...] = tuple(range(8, 20))
     chains: int = 16
     rates: tuple[float, ...] = (0.001, 0.002, 0.004, 0.008)
     start: int = 2000

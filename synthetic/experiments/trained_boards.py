@@ -50,7 +50,7 @@ BITS = 4.0
 """Weight of the bits' loss beside that of tokens: with 1 the places to change are learned in about twice the steps."""
 RATE = 2e-3
 """With twice this rate some seeds of any-process models lose on the way what they had learned."""
-SEEDS = tuple(range(4))
+FOUR, SIX = tuple(range(4)), tuple(range(6))
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,10 @@ class Config:
     """Problems, test boards of each seed, width, depth and heads of the network."""
 
     problems: tuple[Problem, ...] = (
-        Problem(ANY_PROCESS, 1000, SEEDS, 2, 1600),
-        Problem(ANY_PROCESS, 100, SEEDS, 2, 1600),
-        Problem(ANY_ORDER, 1000, SEEDS, 4, 500),
-        Problem(LEFT_TO_RIGHT, 1000, SEEDS, 4, 500),
+        Problem(ANY_PROCESS, 1000, FOUR, 2, 1600),
+        Problem(ANY_PROCESS, 100, FOUR, 2, 1600),
+        Problem(ANY_ORDER, 1000, SIX, 4, 500),
+        Problem(LEFT_TO_RIGHT, 1000, SIX, 4, 500),
     )
     tests: int = 400
     size: tuple[int, int, int] = (64, 3, 8)
