@@ -143,8 +143,8 @@ def _lawless(table: pd.DataFrame) -> list[str]:
 CLAIMS = (
     *(
         Empirical(
-            name, PAPER, f"At equal calls, with exact conditionals, PUNT's error is below that of {rival} on a chain of "
-            "32 tokens, in the mean of its thresholds",
+            name, PAPER, f"At equal calls, with exact conditionals, PUNT's error is below that of {rival} on a chain "
+            "of 32 tokens, in the mean of its thresholds",
             EXPERIMENTS, partial(frontier, side="exact", rivals=(family_,)),
         )
         for name, rival, family_ in (("punt.8", "Top-k by confidence", "Top-k"), ("punt.8eb", "EB", "EB"))

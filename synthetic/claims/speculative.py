@@ -153,8 +153,8 @@ CLAIMS = (
         partial(better_than_parallel, cost="rounds"),
     ),
     Empirical(
-        "speculative.T7", PAPER, "At equal sequential calls Top-k decodes a chain worse than speculation in its fastest "
-        "order",
+        "speculative.T7", PAPER, "At equal sequential calls Top-k decodes a chain worse than speculation in its "
+        "fastest order",
         EXPERIMENTS, partial(better_than_parallel, cost="calls"),
     ),
 )  # fmt: skip

@@ -34,8 +34,8 @@ SHAPES = (0.4, 0.9)
 """The Beta mask schedule of the estimates: their variance is finite where a > 1/4 and b > 1/2.
 
 Near the start the weight grows as t^(2a - 1): with a = .3 its square is barely integrable, and its standard deviation
-in the first of 40 strata is seven times that with a = .4. Near the end 1 - alpha falls as (1 - t)^(2b) and the weight grows as 1 / (1 - t). Linear,
-b = 1/2, is the border: its variance grows with the logarithm of the number of draws.
+in the first of 40 strata is seven times that with a = .4. Near the end 1 - alpha falls as (1 - t)^(2b) and the weight
+grows as 1 / (1 - t). Linear, b = 1/2, is the border: its variance grows with the logarithm of the number of draws.
 """
 
 

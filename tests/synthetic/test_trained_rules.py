@@ -220,11 +220,19 @@ def verdict(findings: Any) -> str:
     return Judgement(Empirical("any", "", "", (), lambda records: ()), tuple(findings)).verdict
 
 
-def punt_rows(gap: float, spread: float, rise: float, fail: float, delta: float) -> dict[str, Any]:
+def punt_rows(gap: float, spread: float, rise: float, fail: float, delta: float, worse: float = 0.0) -> dict[str, Any]:
+    """Return PUNT's KL `gap` above Top-k's, and EB's `worse` above it, at equal calls."""
     base = {"task": "chain", "denoiser": "trained", "part": "frontier"}
     rows: list[dict[str, Any]] = [
-        {**base, "family": family, "parameter": k, "nfe": around(calls), "kl": around(kl, 0.0), "kept": around(1.0)}
-        for family in ("Top-k", "EB")
+        {
+            **base,
+            "family": family,
+            "parameter": k,
+            "nfe": around(calls),
+            "kl": around(kl + more, 0.0),
+            "kept": around(1.0),
+        }
+        for family, more in (("Top-k", 0.0), ("EB", worse))
         for k, calls, kl in ((1.0, 32.0, 0.0), (4.0, 8.0, 4.0))
     ]
     for k, eps in enumerate((0.1, 0.3)):
@@ -244,9 +252,19 @@ def punt_rows(gap: float, spread: float, rise: float, fail: float, delta: float)
 def test_punt_judges_give_every_verdict(size: float, wanted: str) -> None:
     spread = 1.0 if size == 0 else 0.01
     records = punt_rows(size, spread, -size, 0.2 + 0.2 * size, 1 + size)
-    for judged in (punt.frontier, functools.partial(punt.frontier, against="EB"), punt.rising, punt.mean_delta):
+    for judged in (punt.rising, punt.mean_delta):
         assert verdict(judged(records)) == wanted
+    for rivals in (("Top-k",), ("EB",), ("Top-k", "EB")):
+        assert verdict(punt.frontier(records, "trained", rivals)) == wanted
     assert verdict(punt.failures(records, "passed", "failed")) == wanted
+
+
+def test_punt_between_its_rivals_is_judged_by_their_mean() -> None:
+    records = punt_rows(0.4, 0.01, 0.5, 0.1, 0.5, worse=1.0)
+    assert verdict(punt.frontier(records, "trained", ("Top-k",))) == "refuted"
+    assert verdict(punt.frontier(records, "trained", ("EB",))) == "supported"
+    (mean,) = punt.frontier(records, "trained", ("Top-k", "EB"))
+    assert mean.supported and abs(mean.estimate.mean + 0.1) < 0.02
 
 
 def text_rows(gain: float, spread: float) -> dict[str, Any]:
