@@ -88,7 +88,7 @@ def _ranks(axes: Axes, table: DataFrame, tasks: list[str]) -> None:
 def findings(table: DataFrame) -> str:
     """Say where learned weights lower the NELBO."""
     rows = table[(table["part"] == "difference") & (table["trained"] == "learned") & (table["weights"] == "learned")]
-    lower = [f"{task} ({-mean:.2f})" for task, mean in rows[rows["high"] < 0][["task", "mean"]].itertuples(index=False)]
+    lower = [f"{task} ({-mean:.2g})" for task, mean in rows[rows["high"] < 0][["task", "mean"]].itertuples(index=False)]
     if not lower:
         return "On no task do learned weights lower the NELBO beyond their interval."
     return f"Learned weights lower the NELBO on {', '.join(lower)}, in nats. Bars are 95 % intervals over seeds."

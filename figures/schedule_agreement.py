@@ -55,11 +55,11 @@ def findings(table: DataFrame) -> str:
         best, same = _first(four, "validation"), _first(four, "test")
         said.append(
             f"on {task} Kendall's tau between the halves is {_tau(mine):.2f} for all {len(mine)} schedules and "
-            f"{_tau(four):.2f} for the {len(four)} marked ones, of which {best} is first on one half and {same} on the "
-            "other"
+            f"{_tau(four):.2f} for the {len(four)} marked ones, of which "
+            + (f"{best} is first on both" if best == same else f"{best} is first on one half and {same} on the other")
         )
     rest = taus.groupby("size")["tau_rest_mean"].agg(["min", "max"])
-    spans = [f"{row['min']:.2f} to {row['max']:.2f} with {size:g} items" for size, row in rest.iterrows()]
+    spans = [f"{_span(row['min'], row['max'])} with {size:g} items" for size, row in rest.iterrows()]
     return (
         f"Means over seeds: {'; '.join(said)}. A random subset's mean tau with the items left out is "
         f"{', '.join(spans)}."
@@ -90,6 +90,12 @@ def _tau(rows: DataFrame) -> float:
     if min(rows["validation"].nunique(), rows["test"].nunique()) < 2:
         return 0.0
     return float(kendalltau(rows["validation"], rows["test"]).statistic)
+
+
+def _span(low: float, high: float) -> str:
+    """Return both ends to two digits, or one number where they are the same."""
+    ends = dict.fromkeys((f"{low:.2f}", f"{high:.2f}"))
+    return " to ".join(ends)
 
 
 def _first(rows: DataFrame, half: str) -> str:

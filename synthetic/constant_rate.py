@@ -46,7 +46,7 @@ class Chains:
 
     def gradient(self, *batch: Tensor) -> tuple[Float[Tensor, " members"], Float[Tensor, "members P"]]:
         """Return each member's loss on a batch and its gradient, along the sphere where there is one."""
-        with wide_products(batch[0], self.weights.shape[1]):
+        with wide_products(batch[0], self.weights.shape[1], len(self.weights)):
             losses = self.objective(self.module, *batch)
             parts = torch.autograd.grad(losses.sum(), self._parameters)
         gradient = torch.cat([part.flatten(1) for part in parts], 1)

@@ -54,20 +54,22 @@ def one_thread() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def wide_products(states: Tensor, weights: float) -> Iterator[None]:
+def wide_products(states: Tensor, weights: float, members: int = 1) -> Iterator[None]:
     """Multiply float32 matrices on a CPU with the full width of its instructions, where that pays; a GPU as ever.
 
     torch multiplies by MKL, which uses half the width on processors that are not Intel's: measured on one core, 105
     thousand million operations a second, where oneDNN reaches 230. oneDNN compiles once for every shape, and its calls
     cost more, so a pass over few states through few weights is left to MKL: below WORTHWHILE, the number of entries of
-    the states times the number of weights.
+    the states times the number of weights. Where the states are those of several `members` of a stack, along the first
+    axis, one member's states and weights decide: the two libraries round differently, and a network trained in a stack
+    is to be the one that it would be alone.
 
     The setting that makes torch choose oneDNN is the one that allows products rounded to bfloat16. oneDNN rounds only
     where a processor has matrix tiles (AMX), so there the setting is left alone, as it is where torch is too old to
     tell. Attention is computed as two products, since torch's fused one calls oneDNN for pieces too small for it.
     """
     products = getattr(torch.backends.mkldnn, "matmul", None)
-    if products is None or states.is_cuda or states.numel() * weights < WORTHWHILE or _rounds():
+    if products is None or states.is_cuda or states.numel() / members * weights < WORTHWHILE or _rounds():
         yield
         return
     before = products.fp32_precision

@@ -92,7 +92,7 @@ class Optimiser:
         """Take step number `step` on one batch; return losses and the norms of the gradients before clipping."""
         rate = self.schedule.rate_at(step)
         self.adam.param_groups[0]["lr"] = rate
-        with wide_products(batch[0], self._layout.width):
+        with wide_products(batch[0], self._layout.width, self._layout.members):
             loss, gradients = self._gradients(*batch)
         with torch.no_grad():
             torch._foreach_copy_(self._slots, gradients)

@@ -1,7 +1,7 @@
 """Weights on memristive crossbars with resistive wires: `um.crossbars` (arXiv 2511.04798).
 
 `on_crossbars(network, ...)` returns your network with the weights that arrays of a given tile, layout, mapping and
-device realise, and the errors of those arrays; `effective_weights(matrix, ...)` does so for a matrix, `tile_errors` for
+device realise, and the errors of those arrays; `realise(matrix, ...)` does so for a matrix, `tile_errors` for
 magnitudes. `solve(conductances, voltages, wires)` is the circuit itself. `first_order` has losses by tail counts and
 Manhattan distances; `choose(move, pattern)` makes the paper's moves, and `Mapping` takes any order of rows and columns.
 """
@@ -22,6 +22,7 @@ from theory.crossbar.mesh import equal_wires as equal_wires
 from theory.crossbar.mesh import solve as solve
 from theory.crossbar.slicing import Layout as Layout
 from theory.crossbar.tiles import Device as Device
+from theory.crossbar.tiles import Realised as Realised
 from theory.crossbar.tiles import TileErrors as TileErrors
-from theory.crossbar.tiles import effective_weights as effective_weights
+from theory.crossbar.tiles import realise as realise
 from theory.crossbar.tiles import tile_errors as tile_errors

@@ -205,8 +205,9 @@ class Reproduce:
     """The folder to work in; build/reproduced where none is named. An interrupted run goes on from what is there."""
     jobs: int = CORES
     """How many processes share the work, each on one thread."""
-    other_seeds: bool = False
-    """Instead, judge every claim about trained models with other seeds, and say which verdicts change."""
+    other_seeds: int = 0
+    """Where a number is given, judge every claim about trained models instead, with this number added to every seed,
+    and say which verdicts change. At least 100: the published seeds are below."""
     publish: bool = False
     """Put the figures and the records of trained models in the place of the published ones."""
 

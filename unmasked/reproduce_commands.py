@@ -24,8 +24,8 @@ from theory.files import write_atomically
 from unmasked.options import Reproduce
 from unmasked.record_commands import cost_of
 
-SHIFT = 1000
-"""Added to every seed for a repetition."""
+PUBLISHED_SEEDS = 100
+"""All published seeds are below."""
 
 
 def reproduce(command: Reproduce, known: Mapping[str, Entry]) -> int:
@@ -104,10 +104,17 @@ def report(store: Store, gallery: Path, preset: str) -> None:
 
 
 def repeat(command: Reproduce) -> int:
-    """Judge every claim about trained models with seeds that are none of the published ones, on the same test items."""
+    """Judge every claim about trained models with seeds that are none of the published ones, on the same test items.
+
+    Raises InvalidInput where the number added to the seeds leaves some of them published ones.
+    """
+    if command.other_seeds < PUBLISHED_SEEDS:
+        raise InvalidInput(
+            f"--other-seeds {command.other_seeds}; expected {PUBLISHED_SEEDS} or more: below are the published seeds"
+        )
     _, store = _apart(command, "repeated")
     names = sorted({name for claim in registry().values() for name in claim.experiments})
-    wanted = {name: shifted(store.preset(name, command.preset), SHIFT) for name in names}
+    wanted = {name: shifted(store.preset(name, command.preset), command.other_seeds) for name in names}
     lacking = {name for name, config in wanted.items() if not _possible(store, name, config)}
     for name in sorted(lacking):
         print(f"{name}: its claims are left out, since a package that it asks for is not installed")
@@ -115,7 +122,7 @@ def repeat(command: Reproduce) -> int:
     stale = {n: each for n, each in wanted.items() if n not in lacking and not store.status(n, each).fresh}
     print(f"to compute: {cost_of(store, stale) if stale else 'nothing'}")
     with reporter() as progress:
-        judged = judge_all(claims, command.preset, Pool(command.jobs), progress, store, SHIFT)
+        judged = judge_all(claims, command.preset, Pool(command.jobs), progress, store, command.other_seeds)
     compare_verdicts({each.claim.id: each.verdict for each in judged}, store, command.preset)
     return 0
 

@@ -32,7 +32,11 @@ TOLERATED = 0.01
 FILLING = 2**22
 """Numbers that a network returns in one call; more states are asked about in parts."""
 WRITTEN_OUT = 512
-"""The longest input whose attention a CPU writes out, to multiply as in `wide_products`."""
+"""The longest input whose attention a CPU writes out, to multiply as in `wide_products`.
+
+With eight heads its table of weights is then 8 MB for a sequence, about what a processor caches: a choice, not a
+measured optimum.
+"""
 
 
 class OutsideMass(UserWarning):

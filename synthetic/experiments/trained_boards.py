@@ -51,6 +51,7 @@ BITS = 4.0
 RATE = 2e-3
 """With twice this rate some seeds of any-process models lose on the way what they had learned."""
 FOUR, SIX = tuple(range(4)), tuple(range(6))
+"""The seeds of any-process models, which train for over three times as many steps, and of those that only unmask."""
 
 
 @dataclass(frozen=True)

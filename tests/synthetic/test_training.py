@@ -20,7 +20,7 @@ import pandas as pd
 import pytest
 import torch
 
-from synthetic import checkpoints, models, optimisation, tasks, training
+from synthetic import checkpoints, devices, models, optimisation, tasks, trained, training
 from synthetic.checkpoints import Checkpoint, DamagedCheckpoint
 from synthetic.denoisers import Architecture, ErrorPredictor, Transformer, members, preset, stacked
 from synthetic.digest import PROJECT
@@ -114,6 +114,23 @@ def test_seeds_trained_together_have_the_bits_of_each_alone(tmp_path, width) -> 
     stack = together(tmp_path / "stack", (3, 1, 4), architecture=size)
     for seed, found in zip((3, 1, 4), stack, strict=True):
         assert same(run(tmp_path / str(seed), seed=seed, architecture=size), found)
+
+
+def test_a_stack_multiplies_as_each_of_its_networks_does_alone(tmp_path) -> None:
+    """One small network of the published sizes is too little work for oneDNN, and twenty together are enough."""
+    spec = trained.spec("small/copied pairs", "laptop", 0)
+    assert isinstance(spec.architecture, Architecture)
+    found = []
+    for seeds in ((0,), tuple(range(20))):
+        task = tasks.task(spec.task)
+        runs = training.Run(task, spec.architecture, spec.training, seeds, tmp_path, torch.device("cpu"))
+        for _ in range(3):
+            runs.advance()
+        weights = runs.optimiser._weights
+        found.append(weights[0].clone())
+    work = weights.shape[1] * spec.training.batch * task.n
+    assert work < devices.WORTHWHILE < 20 * work
+    assert torch.equal(*found)
 
 
 def test_a_killed_stack_ends_with_the_same_bits(tmp_path) -> None:

@@ -76,7 +76,7 @@ def test_a_repetition_leaves_out_the_claims_that_need_an_absent_package(monkeypa
     asked: dict[str, object] = {}
 
     def judged(claims, preset, pool, progress, store, shift):
-        assert shift == reproduce_commands.SHIFT
+        assert shift == 1000
         asked.update(claims)
         return []
 
@@ -84,9 +84,24 @@ def test_a_repetition_leaves_out_the_claims_that_need_an_absent_package(monkeypa
     monkeypatch.setattr(reproduce_commands, "compare_verdicts", lambda *arguments: None)
     monkeypatch.setenv("UNMASKED_RECORDS", "restored")
     monkeypatch.setenv("UNMASKED_MODELS", "restored")
-    assert main(["reproduce", "--other-seeds"]) == 0
+    assert main(["reproduce", "--other-seeds", "1000"]) == 0
     assert "pretrained: its claims are left out" in capsys.readouterr().out
     assert set(registry()) - set(asked) == {n for n, c in registry().items() if "pretrained" in c.experiments}
+
+
+@pytest.mark.parametrize("number", ["-1", "99"])
+def test_a_repetition_with_published_seeds_is_refused(number, capsys) -> None:
+    assert main(["reproduce", "--other-seeds", number]) != 0
+    assert "expected 100 or more" in capsys.readouterr().err
+
+
+def test_published_seeds_are_below_what_a_repetition_adds() -> None:
+    """Shifted by it, the runs of an experiment share no seed with those before."""
+    store, least = Store(), reproduce_commands.PUBLISHED_SEEDS
+    for name in {each for claim in registry().values() for each in claim.experiments}:
+        config = store.preset(name, "laptop")
+        runs = store.parts(name, config) or (config,)
+        assert all(max(run.seeds) < least for run in runs), name
 
 
 def test_a_repetition_shares_no_seed() -> None:

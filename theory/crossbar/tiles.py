@@ -128,19 +128,6 @@ def realise(
     return Realised(np.asarray(positive - negative).T.copy(), errors)
 
 
-def effective_weights(
-    weights: Num[ndarray, "outputs inputs"],
-    *,
-    tile: tuple[int, int] = (64, 64),
-    layout: Layout = EIGHT_BITS,
-    move: str = "none",
-    shared: bool = False,
-    device: Device = Device(),
-) -> Float[ndarray, "outputs inputs"]:
-    """Return the weights that `realise` finds, which says what the arguments mean."""
-    return realise(weights, tile=tile, layout=layout, move=move, shared=shared, device=device).weights
-
-
 def _errors(
     ideal: Float[ndarray, "*tiles m"], losses: Float[ndarray, "*tiles m"], layout: Layout, placed: Mapping
 ) -> TileErrors:

@@ -64,7 +64,7 @@ FAULTS: dict[str, tuple[str, str, Corruption, str]] = {
     "chances of digits": ("slicing", "digit_probabilities", after(lambda x: x[::-1]), "crossbar.7digits"),
     "significance": ("slicing", "Layout.recombine", times(1.01), "crossbar.8"),
     "scale of weights": ("slicing", "normalised", times(1.01, 1), "crossbar.8weights"),
-    "effective weights": ("tiles", "effective_weights", times(1.01), "crossbar.8weights"),
+    "effective weights": ("tiles", "realise", altered(weights=lambda x: np.asarray(1.01 * x)), "crossbar.8weights"),
     "tiles out of place": ("tiles", "_cut", after(lambda x: x[..., ::-1, :].copy()), "crossbar.8weights"),
     "tiles put together": ("tiles", "_joined", times(1.01), "crossbar.8weights"),
     "errors of tiles": ("tiles", "tile_errors", altered(nf=np.square), "crossbar.9"),

@@ -12,7 +12,7 @@ from theory.crossbar import draws, first_order, mapping
 from theory.crossbar.mapping import Mapping
 from theory.crossbar.mesh import Wires, cells, equal_wires, solve, transfer
 from theory.crossbar.slicing import Layout, binary_digits, digit_probabilities, normalised
-from theory.crossbar.tiles import Device, effective_weights
+from theory.crossbar.tiles import Device, realise
 from theory.errors import InvalidInput
 
 G, V, WIRES = np.ones((3, 4)), np.ones((2, 3)), equal_wires(1.0)
@@ -60,10 +60,10 @@ CASES: dict[str, tuple[Callable[[], Any], str]] = {
     "order": (lambda: Layout(4, "group"), "unknown order of columns 'group'; did you mean grouped"),
     "columns for bits": (lambda: Layout(4).recombine(np.ones((2, 6))), "6 columns for weights of 4 bits"),
     "infinite weight": (lambda: normalised(np.array([np.inf])), "weights that are not finite"),
-    "weights": (lambda: effective_weights(np.ones(3)), r"weights of shape \(3,\); expected a matrix"),
-    "no weights": (lambda: effective_weights(np.ones((0, 3))), r"weights of shape \(0, 3\)"),
-    "columns of a tile": (lambda: effective_weights(G, tile=(4, 12)), "tiles of 4 rows and 12 columns for 8 bits"),
-    "rows of a tile": (lambda: effective_weights(G, tile=(0, 8)), "tiles of 0 rows"),
+    "weights": (lambda: realise(np.ones(3)), r"weights of shape \(3,\); expected a matrix"),
+    "no weights": (lambda: realise(np.ones((0, 3))), r"weights of shape \(0, 3\)"),
+    "columns of a tile": (lambda: realise(G, tile=(4, 12)), "tiles of 4 rows and 12 columns for 8 bits"),
+    "rows of a tile": (lambda: realise(G, tile=(0, 8)), "tiles of 0 rows"),
     "law": (lambda: draws.magnitudes("normale", 1, 1, 1, 0), "unknown law of weights 'normale'; did you mean normal"),
     "no tiles": (lambda: draws.magnitudes("normal", 0, 1, 1, 0), "0 tiles of 1 rows and 1 weights"),
 }  # fmt: skip

@@ -13,7 +13,7 @@ from theory.crossbar import draws, first_order, mapping, tiles
 from theory.crossbar.mapping import Mapping
 from theory.crossbar.mesh import Wires, cells, equal_wires, solve
 from theory.crossbar.slicing import Layout, binary_digits, digit_probabilities, normalised
-from theory.crossbar.tiles import Device, arrays, effective_weights, realise, tile_errors
+from theory.crossbar.tiles import Device, arrays, realise, tile_errors
 from theory.reference import crossbar as reference
 
 OHMS = equal_wires(2.5)
@@ -167,7 +167,7 @@ def test_effective_weights_act_as_the_circuit_does(move: str) -> None:
     """One tile for each sign: the map times an input is what solving for that input gives."""
     weights = np.random.default_rng(3).normal(size=(2, 10))
     layout, device = Layout(4), Device(wires=Wires(2.5, 7.0), on=1e4, off=1e6)
-    effective = effective_weights(weights, tile=(10, 8), layout=layout, move=move, device=device)
+    effective = realise(weights, tile=(10, 8), layout=layout, move=move, device=device).weights
     x = np.random.default_rng(4).normal(size=(1, 10))
     magnitudes, scale = normalised(weights)
     outputs = []
@@ -196,10 +196,10 @@ def test_effective_weights_of_perfect_wires_are_the_weights_to_their_last_digit(
     """Any shape, with tiles that do not divide it; also where off cells conduct, since the signs' arrays cancel."""
     weights = np.random.default_rng(5).normal(size=(13, 37))
     device = Device(wires=equal_wires(0.0), off=1e7)
-    effective = effective_weights(weights, tile=(16, 24), device=device)
+    effective = realise(weights, tile=(16, 24), device=device).weights
     assert np.abs(effective - weights).max() <= np.abs(weights).max() / 256 * (1 + 1e-9)
     assert (np.sign(effective) * np.sign(weights) >= 0).all()
-    assert not effective_weights(np.zeros((2, 3))).any()
+    assert not realise(np.zeros((2, 3))).weights.any()
 
 
 def test_tiles_of_the_same_inputs_may_share_their_order_of_rows() -> None:
@@ -208,8 +208,8 @@ def test_tiles_of_the_same_inputs_may_share_their_order_of_rows() -> None:
     tile, layout = (20, 32), Layout(8, "interleaved")
 
     def error(move: str, shared: bool) -> float:
-        effective = effective_weights(weights, tile=tile, layout=layout, move=move, shared=shared)
-        perfect = effective_weights(weights, tile=tile, layout=layout, device=Device(wires=equal_wires(0.0)))
+        effective = realise(weights, tile=tile, layout=layout, move=move, shared=shared).weights
+        perfect = realise(weights, tile=tile, layout=layout, device=Device(wires=equal_wires(0.0))).weights
         return float(np.abs(effective - perfect).sum())
 
     assert error("sort", False) < error("sort", True) < error("none", False)

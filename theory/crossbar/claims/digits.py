@@ -15,7 +15,7 @@ from theory.crossbar import mapping
 from theory.crossbar.claims.inputs import EXACT, MAPPING, READING, SOLVER, Table, arrays, derived, ours, solver, wire
 from theory.crossbar.mesh import equal_wires, solve, transfer
 from theory.crossbar.slicing import Layout, digit_probabilities
-from theory.crossbar.tiles import Device, effective_weights
+from theory.crossbar.tiles import Device, realise
 from theory.ledger import Claim, Evidence, Sharp, at_least, at_most, equal, rounding, strategies
 from theory.reference import crossbar as reference
 
@@ -98,14 +98,13 @@ def realised(
     array = np.array(weights, dtype=np.float64)
     device = Device(wires=arrays([[1]], row, column)[1], on=1.0)
     layout = Layout(2, order)
-    computed = effective_weights(array, tile=(2, 4), layout=layout, move=move, device=device)
+    computed = realise(array, tile=(2, 4), layout=layout, move=move, device=device).weights
     largest = int(np.abs(array).max())
     tolerance = largest * rounding(4 * 8) * 8 * (2 + max(device.wires.row, device.wires.column))
     literal = by_hand(weights, layout, move, row, column)
     yield equal("rational", factor * computed, np.array(literal, dtype=float), tolerance, effective=largest > 0)
-    perfect = effective_weights(
-        array, tile=(2, 4), layout=layout, move=move, device=Device(wires=equal_wires(0.0), on=1.0)
-    )
+    without = Device(wires=equal_wires(0.0), on=1.0)
+    perfect = realise(array, tile=(2, 4), layout=layout, move=move, device=without).weights
     cut = [
         [(1 if w > 0 else -1) * Fraction(min(4 * abs(w) // max(largest, 1), 3), 4) * largest for w in line]
         for line in weights
