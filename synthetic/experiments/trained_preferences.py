@@ -38,7 +38,7 @@ class Config:
     """Length of answers, seeds, training steps, the temperature, pairs whose bias is computed for each seed."""
 
     n: int = 5
-    seeds: tuple[int, ...] = tuple(range(12))
+    seeds: tuple[int, ...] = tuple(range(20))
     steps: int = 200
     beta: float = 1.0
     pairs: int = 40
