@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+KINDS = ("task", "model", "puzzles")
+"""Columns of records whose values may have different numbers of seeds."""
+
 
 @dataclass(frozen=True, repr=False)
 class Drawing(Shown):
@@ -189,9 +192,21 @@ def _drawn(
         module = load(entry.module, store.sources)[0]
         figure, table = module.draw(records)
         paths = () if out is None else save(figure, table, name, out)
-        sentences = module.findings(table) if hasattr(module, "findings") else None
+        found = module.findings(table) if hasattr(module, "findings") else None
         pyplot.close(figure)
-    return Drawing(name, figure, table, paths), sentences
+    return Drawing(name, figure, table, paths), " ".join(filter(None, (found, seeds(records)))) or None
+
+
+def seeds(records: Mapping[str, Record]) -> str | None:
+    """Say how many seeds a figure rests on where they are several, and whether tasks or models differ in it."""
+    counts = []
+    for table in (record.table for record in records.values() if "seed" in record.table):
+        kinds = [name for name in KINDS if name in table]
+        counts += list(table.groupby(kinds, dropna=False)["seed"].nunique()) if kinds else [table["seed"].nunique()]
+    least, most = min(counts, default=1), max(counts, default=1)
+    if most == 1:
+        return None
+    return f"It rests on {most} seeds." if least == most else f"It rests on {least} to {most} seeds a task or model."
 
 
 def _replaced(config: Any, settings: Mapping[str, Any]) -> Any:

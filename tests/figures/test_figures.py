@@ -5,12 +5,13 @@ from __future__ import annotations
 import importlib
 import re
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from figures import gallery_page
+from figures import drawing, gallery_page
 from figures.gallery import FIGURES
 from figures.saving import PNG_LIMIT
 from figures.stamps import STYLE
@@ -36,13 +37,31 @@ def _records(name: str, store: Store) -> dict[str, Record]:
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_a_figure_is_a_small_picture_a_vector_file_and_its_data(name: str, gallery: Path) -> None:
+def test_a_figure_is_a_small_picture_a_vector_file_and_its_data(name: str, gallery: Path, store: Store) -> None:
     assert 5_000 < (gallery / f"{name}.png").stat().st_size < PNG_LIMIT
     assert (gallery / f"{name}.pdf").read_bytes().startswith(b"%PDF")
     assert len(pd.read_csv(gallery / f"{name}.csv")) > 5
     assert f"## {name}\n" in (gallery / "README.md").read_text()
     computes = hasattr(importlib.import_module(FIGURES[name].module), "findings")
-    assert computes == (name in gallery_page.computed(gallery))
+    rests_on = drawing.seeds(_records(name, store))
+    assert (computes or rests_on is not None) == (name in gallery_page.computed(gallery))
+    assert (rests_on or "") in gallery_page.computed(gallery).get(name, "")
+
+
+def test_a_caption_says_how_many_seeds_the_runs_have(store: Store) -> None:
+    def said(**columns: list[object]) -> str | None:
+        record = replace(_records("sphere_chains", store)["sphere_chains"], table=pd.DataFrame(columns))
+        return drawing.seeds({"one": record})
+
+    assert said(seed=[3, 4, 4]) == "It rests on 2 seeds."
+    assert said(task=["a", "a", "b"], seed=[3, 4, 4]) == "It rests on 1 to 2 seeds a task or model."
+    assert said(seed=[3, 3]) is said(value=[1, 2]) is None
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_no_caption_types_a_number_of_seeds(name: str) -> None:
+    numbers = r"\b(\d+|two|three|four|five|six|seven|eight|nine|ten|twelve|sixteen|twenty)"
+    assert not re.search(numbers + r" (seeds|models|chains|sets)\b", FIGURES[name].caption)
 
 
 @pytest.mark.parametrize("name", FIGURES)
