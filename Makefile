@@ -20,7 +20,7 @@ figures: $(CORE)  ## Draw every figure into figures/gallery, from records comput
 figures-smoke: $(CORE)  ## Draw every figure from the smallest preset, into build/smoke-gallery
 	$(RUN) -m unmasked figures --all --preset smoke --out build/smoke-gallery
 
-reproduce: $(CORE)  ## Compute everything from nothing, models included, and say what moved: 27 minutes on two cores
+reproduce: $(CORE)  ## Compute everything from nothing, models included, and say what moved: 29 minutes on two cores
 	$(RUN) -m unmasked reproduce
 
 gpu: $(DEV)  ## On a GPU: its agreement with the CPU first, then the h100 preset; an interrupted run goes on
