@@ -92,5 +92,7 @@ def test_kendall_s_tau_of_the_halves_by_counting_pairs() -> None:
     pyplot.close(figure)
     said = schedule_agreement.findings(drawn)
     assert "is 0.80 for all 5 schedules and 0.67 for the 4 marked ones" in said
-    assert "Beta(0.8, 0.4) is first on one half and Beta(0.8, 0.4) on the other" in said
-    assert "0.70 to 0.70 with 50 items" in said
+    assert "of which Beta(0.8, 0.4) is first on both." in said
+    assert "is 0.70 with 50 items" in said
+    drawn.loc[drawn["schedule"] == "1, 1", "test"] = 1.0
+    assert "Beta(0.8, 0.4) is first on one half and Beta(1, 1) on the other" in schedule_agreement.findings(drawn)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, is_dataclass
 from pathlib import Path
 
 import pytest
@@ -97,11 +98,18 @@ def test_a_repetition_with_published_seeds_is_refused(number, capsys) -> None:
 
 def test_published_seeds_are_below_what_a_repetition_adds() -> None:
     """Shifted by it, the runs of an experiment share no seed with those before."""
-    store, least = Store(), reproduce_commands.PUBLISHED_SEEDS
+
+    def seeds(config: object) -> Iterator[int]:
+        for name, value in vars(config).items():
+            if name == "seeds":
+                yield from value
+            elif isinstance(value, tuple):
+                for each in filter(is_dataclass, value):
+                    yield from seeds(each)
+
+    store = Store()
     for name in {each for claim in registry().values() for each in claim.experiments}:
-        config = store.preset(name, "laptop")
-        runs = store.parts(name, config) or (config,)
-        assert all(max(run.seeds) < least for run in runs), name
+        assert 0 <= max(seeds(store.preset(name, "laptop"))) < reproduce_commands.PUBLISHED_SEEDS, name
 
 
 def test_a_repetition_shares_no_seed() -> None:
