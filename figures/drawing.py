@@ -192,9 +192,9 @@ def _drawn(
         module = load(entry.module, store.sources)[0]
         figure, table = module.draw(records)
         paths = () if out is None else save(figure, table, name, out)
-        found = module.findings(table) if hasattr(module, "findings") else None
+        sentences = [module.findings(table)] if hasattr(module, "findings") else []
         pyplot.close(figure)
-    return Drawing(name, figure, table, paths), " ".join(filter(None, (found, seeds(records)))) or None
+    return Drawing(name, figure, table, paths), " ".join(filter(None, (*sentences, seeds(records)))) or None
 
 
 def seeds(records: Mapping[str, Record]) -> str | None:
@@ -206,7 +206,8 @@ def seeds(records: Mapping[str, Record]) -> str | None:
     least, most = min(counts, default=1), max(counts, default=1)
     if most == 1:
         return None
-    return f"It rests on {most} seeds." if least == most else f"It rests on {least} to {most} seeds a task or model."
+    number = f"{most} seeds" if least == most else f"{least} to {most} seeds for each task or model"
+    return f"The figure rests on {number}."
 
 
 def _replaced(config: Any, settings: Mapping[str, Any]) -> Any:

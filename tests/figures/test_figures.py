@@ -53,8 +53,8 @@ def test_a_caption_says_how_many_seeds_the_runs_have(store: Store) -> None:
         record = replace(_records("sphere_chains", store)["sphere_chains"], table=pd.DataFrame(columns))
         return drawing.seeds({"one": record})
 
-    assert said(seed=[3, 4, 4]) == "It rests on 2 seeds."
-    assert said(task=["a", "a", "b"], seed=[3, 4, 4]) == "It rests on 1 to 2 seeds a task or model."
+    assert said(seed=[3, 4, 4]) == "The figure rests on 2 seeds."
+    assert said(task=["a", "a", "b"], seed=[3, 4, 4]) == "The figure rests on 1 to 2 seeds for each task or model."
     assert said(seed=[3, 3]) is said(value=[1, 2]) is None
 
 

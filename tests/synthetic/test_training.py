@@ -120,17 +120,17 @@ def test_a_stack_multiplies_as_each_of_its_networks_does_alone(tmp_path) -> None
     """One small network of the published sizes is too little work for oneDNN, and twenty together are enough."""
     spec = trained.spec("small/copied pairs", "laptop", 0)
     assert isinstance(spec.architecture, Architecture)
-    found = []
+    first_networks = []
     for seeds in ((0,), tuple(range(20))):
         task = tasks.task(spec.task)
         runs = training.Run(task, spec.architecture, spec.training, seeds, tmp_path, torch.device("cpu"))
         for _ in range(3):
             runs.advance()
         weights = runs.optimiser._weights
-        found.append(weights[0].clone())
+        first_networks.append(weights[0].clone())
     work = weights.shape[1] * spec.training.batch * task.n
     assert work < devices.WORTHWHILE < 20 * work
-    assert torch.equal(*found)
+    assert torch.equal(*first_networks)
 
 
 def test_a_killed_stack_ends_with_the_same_bits(tmp_path) -> None:

@@ -91,7 +91,8 @@ def test_a_repetition_leaves_out_the_claims_that_need_an_absent_package(monkeypa
 
 
 @pytest.mark.parametrize("number", ["-1", "99"])
-def test_a_repetition_with_published_seeds_is_refused(number, capsys) -> None:
+def test_a_repetition_with_published_seeds_is_refused(number, monkeypatch, capsys) -> None:
+    monkeypatch.setattr(reproduce_commands, "_apart", lambda *arguments: pytest.fail("it goes on to compute"))
     assert main(["reproduce", "--other-seeds", number]) != 0
     assert "expected 100 or more" in capsys.readouterr().err
 
